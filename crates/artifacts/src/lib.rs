@@ -1,0 +1,1 @@
+//! Git hosts and image registries.

@@ -1,0 +1,1 @@
+//! Every decision: pure functions, no I/O, no clock.

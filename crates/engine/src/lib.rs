@@ -1,0 +1,1 @@
+//! Runs promotions, step by step.

@@ -1,0 +1,1 @@
+//! The body of `argosy up` and `argosy controller`.

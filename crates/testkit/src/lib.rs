@@ -1,0 +1,1 @@
+//! A world for tests: an API server, a Git host and a registry.

@@ -1,0 +1,1 @@
+//! When the Kubernetes API asks: may this be?

@@ -1,0 +1,1 @@
+//! Pipelines as users run them; the tests are in `tests/`.

@@ -1,0 +1,3 @@
+//! Automation: check, tools, tidy, generate, demo.
+
+fn main() {}
