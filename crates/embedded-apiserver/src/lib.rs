@@ -1,1 +1,4 @@
 //! A Kubernetes API without a cluster.
+
+pub mod label;
+pub mod selector;
