@@ -254,7 +254,7 @@ impl Parser {
                     check(
                         &word,
                         &format!("values[{}][{key}]", values.len()),
-                        value_errors(&word),
+                        &value_errors(&word),
                     )?;
                     values.insert(word);
                     empty_place = false;
