@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn a_secret_prints_stars() {
         let secret = Secret::from("hunter2");
-        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "**** **** Some(****)");
+        assert_eq!(
+            format!("{secret} {secret:?} {:?}", Some(&secret)),
+            "**** **** Some(****)"
+        );
         assert_eq!(secret.expose(), "hunter2");
     }
 }

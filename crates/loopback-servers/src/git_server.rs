@@ -1,0 +1,258 @@
+//! A Git host: nginx in front of Git's own smart-HTTP backend.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use crate::process::{Process, accepts, free_port};
+use crate::{Access, PASSWORD, USER, tools};
+
+/// A running Git host; dropping it stops it and deletes its repositories.
+#[derive(Debug)]
+pub struct GitServer {
+    _backend: Process,
+    _front: Process,
+    folder: TempDir,
+    port: u16,
+}
+
+impl GitServer {
+    /// Starts a host without repositories on a free loopback port.
+    ///
+    /// # Errors
+    /// When nginx, fcgiwrap or git is missing or does not come up within 10 seconds.
+    pub fn start(access: Access) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path();
+        fs::create_dir_all(root.join("repositories"))?;
+        let socket = root.join("fcgi.sock");
+        let mut backend = Process::start(
+            Command::new(tools::path("fcgiwrap")?)
+                .args(["-c", "4", "-s"])
+                .arg(format!("unix:{}", socket.display())),
+            &root.join("fcgiwrap.log"),
+        )?;
+        backend
+            .wait_until(Duration::from_secs(10), || socket.exists())
+            .context("fcgiwrap did not come up")?;
+        let port = free_port()?;
+        fs::write(root.join("nginx.conf"), configuration(root, port, access)?)?;
+        fs::write(
+            root.join("passwords"),
+            format!("{USER}:{{PLAIN}}{PASSWORD}\n"),
+        )?;
+        let mut front = Process::start(
+            Command::new(tools::path("nginx")?)
+                .arg("-p")
+                .arg(root)
+                .arg("-c")
+                .arg(root.join("nginx.conf"))
+                .arg("-e")
+                .arg(root.join("error.log")),
+            &root.join("nginx.log"),
+        )?;
+        front
+            .wait_until(Duration::from_secs(10), || accepts(port))
+            .context("nginx did not come up")?;
+        Ok(Self {
+            _backend: backend,
+            _front: front,
+            folder,
+            port,
+        })
+    }
+
+    /// The clone URL of a repository, such as `http://127.0.0.1:8080/acme/deploy.git`.
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/{name}.git", self.port)
+    }
+
+    /// Where a repository lies on disk, for looking at it with plain `git`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder
+            .path()
+            .join("repositories")
+            .join(format!("{name}.git"))
+    }
+
+    /// Creates a repository whose branch `main` holds `files` in one commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn create(&self, name: &str, files: &[(&str, &str)]) -> Result<()> {
+        let bare = self.path(name);
+        fs::create_dir_all(&bare)?;
+        git(
+            &bare,
+            &["init", "--quiet", "--bare", "--initial-branch=main", "."],
+        )?;
+        for (key, value) in [
+            ("http.receivepack", "true"),
+            ("uploadpack.allowFilter", "true"),
+        ] {
+            git(&bare, &["config", key, value])?;
+        }
+        self.commit(name, files, "Start")
+    }
+
+    /// Adds a commit on `main` that writes `files`, as somebody with a clone would.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn commit(&self, name: &str, files: &[(&str, &str)], message: &str) -> Result<()> {
+        let clone = tempfile::tempdir_in(self.folder.path())?;
+        git(
+            clone.path(),
+            &[
+                "clone",
+                "--quiet",
+                &self.path(name).display().to_string(),
+                ".",
+            ],
+        )?;
+        git(clone.path(), &["checkout", "--quiet", "-B", "main"])?;
+        for (path, content) in files {
+            let file = clone.path().join(path);
+            fs::create_dir_all(file.parent().context("a file has a folder")?)?;
+            fs::write(&file, content)?;
+        }
+        git(clone.path(), &["add", "--all"])?;
+        git(
+            clone.path(),
+            &["commit", "--quiet", "--allow-empty", "--message", message],
+        )?;
+        git(clone.path(), &["push", "--quiet", "origin", "main"])?;
+        Ok(())
+    }
+
+    /// Runs git in the repository and gives what it prints: `log`, `show`, `rev-parse` …
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn git(&self, name: &str, arguments: &[&str]) -> Result<String> {
+        git(&self.path(name), arguments)
+    }
+}
+
+fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
+    let exec_path = git(root, &["--exec-path"])?;
+    let backend = Path::new(exec_path.trim()).join("git-http-backend");
+    ensure!(
+        backend.exists(),
+        "{} is missing; install git",
+        backend.display()
+    );
+    let auth = match access {
+        Access::Open => "fastcgi_param REMOTE_USER anyone;".to_owned(),
+        Access::Password => format!(
+            "auth_basic loopback; auth_basic_user_file {}/passwords; fastcgi_param REMOTE_USER $remote_user;",
+            root.display()
+        ),
+    };
+    let root = root.display();
+    Ok(format!(
+        "daemon off; master_process off; pid {root}/nginx.pid; error_log {root}/error.log;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{\n  access_log {root}/access.log; client_max_body_size 1g;\n  \
+         client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;\n  \
+         uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;\n  \
+         server {{\n    listen 127.0.0.1:{port};\n    location / {{\n      {auth}\n      \
+         fastcgi_pass unix:{root}/fcgi.sock;\n      fastcgi_read_timeout 120s;\n      \
+         fastcgi_param SCRIPT_FILENAME {backend};\n      fastcgi_param GIT_PROJECT_ROOT {root}/repositories;\n      \
+         fastcgi_param GIT_HTTP_EXPORT_ALL 1;\n      fastcgi_param PATH_INFO $uri;\n      \
+         fastcgi_param QUERY_STRING $query_string;\n      fastcgi_param REQUEST_METHOD $request_method;\n      \
+         fastcgi_param CONTENT_TYPE $content_type;\n      fastcgi_param CONTENT_LENGTH $content_length;\n      \
+         fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;\n      \
+         fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;\n      fastcgi_param GIT_PROTOCOL $http_git_protocol;\n      \
+         fastcgi_param GIT_CONFIG_COUNT 1;\n      fastcgi_param GIT_CONFIG_KEY_0 safe.directory;\n      \
+         fastcgi_param GIT_CONFIG_VALUE_0 *;\n    }}\n  }}\n}}\n",
+        backend = backend.display(),
+    ))
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args([
+            "-c",
+            "safe.directory=*",
+            "-c",
+            "user.name=Somebody",
+            "-c",
+            "user.email=somebody@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ])
+        .args(arguments)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .context("failed to start git; install git")?;
+    ensure!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Image, Registry};
+
+    #[test]
+    fn a_pushed_commit_can_be_cloned_over_http() {
+        let server = GitServer::start(Access::Password).unwrap();
+        server
+            .create(
+                "acme/deploy",
+                &[("env/test/kustomization.yaml", "resources: []\n")],
+            )
+            .unwrap();
+        let clone = tempfile::tempdir().unwrap();
+        let with_login = server
+            .url("acme/deploy")
+            .replace("://", &format!("://{USER}:{PASSWORD}@"));
+        git(clone.path(), &["clone", "--quiet", &with_login, "."]).unwrap();
+        assert!(clone.path().join("env/test/kustomization.yaml").exists());
+        let refused = git(
+            clone.path(),
+            &[
+                "-c",
+                "credential.helper=",
+                "-c",
+                "core.askPass=true",
+                "ls-remote",
+                &server.url("acme/deploy"),
+            ],
+        );
+        assert!(refused.is_err());
+    }
+
+    #[test]
+    fn a_pushed_image_can_be_inspected() {
+        let registry = Registry::start(Access::Password).unwrap();
+        let digest = registry.push(&Image::new("acme/web", "1.0.0")).unwrap();
+        let output = Command::new(tools::path("skopeo").unwrap())
+            .args([
+                "inspect",
+                "--tls-verify=false",
+                &format!("--creds={USER}:{PASSWORD}"),
+            ])
+            .arg(format!(
+                "docker://{}:1.0.0",
+                registry.repository("acme/web")
+            ))
+            .output()
+            .unwrap();
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains(&digest),
+            "{output:?}"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! Real servers on loopback, for tests and the demo: a Git host and an image registry, none of them ours.
+//!
+//! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`Registry`] is Debian's `docker-registry`; images
+//! are pushed by `skopeo`. The programs come from `cargo xtask tools`; see [`tools::path`].
+
+mod git_server;
+mod image;
+mod process;
+mod registry;
+pub mod tools;
+
+pub use git_server::GitServer;
+pub use image::Image;
+pub use process::Process;
+pub use registry::Registry;
+
+/// The user that password-protected servers of this crate know.
+pub const USER: &str = "argosy";
+
+/// The password of [`USER`].
+pub const PASSWORD: &str = "argosy-test";
+
+/// Whether a server wants [`USER`] and [`PASSWORD`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone may read and write.
+    Open,
+    /// Basic authentication for every request.
+    Password,
+}

@@ -1,0 +1,102 @@
+//! A child process that ends with its owner.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A program in a process group of its own; dropping it kills the whole group.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output in `log`.
+    ///
+    /// # Errors
+    /// When the program cannot be started or the log cannot be written.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let output =
+            File::create(log).with_context(|| format!("failed to create {}", log.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("failed to start {}", command.get_program().display()))?;
+        Ok(Self {
+            child,
+            log: log.to_owned(),
+        })
+    }
+
+    /// Waits until `ready` says so, at most `limit`.
+    ///
+    /// # Errors
+    /// When the process ends first or the time is over; the message holds the end of its log.
+    pub fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !ready() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the process ended with {status}: {}", self.log_end());
+            }
+            if start.elapsed() > limit {
+                bail!("not ready after {limit:?}: {}", self.log_end());
+            }
+            pause(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// The process id, which is also that of its group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn log_end(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(5).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            // A process that is gone already is what we want.
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+        }
+        self.child.wait().ok();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "servers are started outside any async runtime"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+/// Whether something accepts connections on the loopback port.
+pub(crate) fn accepts(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+}

@@ -1,0 +1,126 @@
+//! An image registry: Debian's `docker-registry`, filled by `skopeo`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use crate::image::Image;
+use crate::process::{Process, accepts, free_port};
+use crate::{Access, PASSWORD, USER, tools};
+
+/// What `htpasswd -B` makes of [`USER`] and [`PASSWORD`]; the registry reads no other hash.
+const HTPASSWD: &str = "argosy:$2b$04$EXN6fcau2WvJ8/gtp4B8XO9/fjuFIN4b/RV4dn481gcJ8SOCDdnxO\n";
+
+/// A running registry that answers plain HTTP; dropping it stops it and deletes what it holds.
+#[derive(Debug)]
+pub struct Registry {
+    process: Process,
+    folder: TempDir,
+    port: u16,
+    access: Access,
+}
+
+impl Registry {
+    /// Starts an empty registry on a free loopback port.
+    ///
+    /// # Errors
+    /// When `docker-registry` is missing or does not come up within 10 seconds.
+    pub fn start(access: Access) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let auth = match access {
+            Access::Open => String::new(),
+            Access::Password => {
+                let file = folder.path().join("htpasswd");
+                fs::write(&file, HTPASSWD)?;
+                format!(
+                    "auth:\n  htpasswd:\n    realm: loopback\n    path: {}\n",
+                    file.display()
+                )
+            }
+        };
+        let configuration = folder.path().join("config.yml");
+        fs::write(
+            &configuration,
+            format!(
+                "version: 0.1\nlog:\n  level: warn\nstorage:\n  delete:\n    enabled: true\n  filesystem:\n    \
+                 rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n  secret: loopback\n{auth}",
+                folder.path().join("data").display()
+            ),
+        )?;
+        let mut process = Process::start(
+            Command::new(tools::path("docker-registry")?)
+                .arg("serve")
+                .arg(&configuration),
+            &folder.path().join("log"),
+        )?;
+        process
+            .wait_until(Duration::from_secs(10), || accepts(port))
+            .context("docker-registry did not come up")?;
+        Ok(Self {
+            process,
+            folder,
+            port,
+            access,
+        })
+    }
+
+    /// `127.0.0.1:<port>`: how image references begin.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The reference of a repository without tag, such as `127.0.0.1:5000/acme/web`.
+    pub fn repository(&self, name: &str) -> String {
+        format!("{}/{name}", self.host())
+    }
+
+    /// Pushes `image` and gives its digest, `sha256:…`.
+    ///
+    /// # Errors
+    /// When skopeo is missing or the push fails.
+    pub fn push(&self, image: &Image) -> Result<String> {
+        let layout = tempfile::tempdir_in(self.folder.path())?;
+        let digest = image.write_layout(layout.path())?;
+        self.skopeo(
+            layout.path(),
+            &self.repository(&image.repository),
+            &image.tag,
+        )?;
+        Ok(digest)
+    }
+
+    /// The process id of the server.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn skopeo(&self, layout: &Path, repository: &str, tag: &str) -> Result<()> {
+        let mut command = Command::new(tools::path("skopeo")?);
+        command.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--preserve-digests",
+            "--dest-tls-verify=false",
+        ]);
+        if self.access == Access::Password {
+            command.arg(format!("--dest-creds={USER}:{PASSWORD}"));
+        }
+        let output = command
+            .arg(format!("oci:{}:image", layout.display()))
+            .arg(format!("docker://{repository}:{tag}"))
+            .output()
+            .context("failed to start skopeo")?;
+        ensure!(
+            output.status.success(),
+            "skopeo copy: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(())
+    }
+}

