@@ -1,1 +1,3 @@
 //! Git hosts and image registries.
+
+pub mod child;

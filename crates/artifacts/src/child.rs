@@ -1,0 +1,531 @@
+//! Runs git, helm and kustomize as children that see only what they need.
+//!
+//! A child gets a scrubbed environment, a private home inside its work directory, no terminal, a time-out, bounded
+//! output and its own process group, which dies when the future that waits for it is dropped. Started through the hidden
+//! `argosy child` ([`Launcher::through`]) it is also fenced in by Landlock and resource limits. Credentials travel in
+//! the environment or in files of mode 0600, never in arguments, and are masked in everything a person may read.
+
+mod git;
+mod links;
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use secret::Secret;
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+pub use self::{git::GitAccess, links::link_out_of};
+
+/// How long a child may run unless its command says otherwise.
+const TIME_OUT: Duration = Duration::from_mins(10);
+/// How many bytes a child may print unless its command says otherwise.
+const OUTPUT_LIMIT: usize = 64 << 20;
+/// How much of the end of standard error is kept for messages.
+const STDERR_KEPT: usize = 8 << 10;
+
+/// Starts children, each the same way.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    argosy: Option<PathBuf>,
+    search_path: OsString,
+    environment: Vec<(OsString, OsString)>,
+    ca_file: Option<PathBuf>,
+    known_hosts: Option<PathBuf>,
+}
+
+impl Launcher {
+    /// Starts programs as they are, without a fence: for tests and for systems that cannot run `argosy child`.
+    pub fn direct() -> Self {
+        Self {
+            argosy: None,
+            search_path: "/usr/local/bin:/usr/bin:/bin".into(),
+            environment: Vec::new(),
+            ca_file: None,
+            known_hosts: None,
+        }
+    }
+
+    /// Starts programs through `<argosy> child`, which fences itself in before it becomes the program.
+    pub fn through(argosy: impl Into<PathBuf>) -> Self {
+        Self {
+            argosy: Some(argosy.into()),
+            ..Self::direct()
+        }
+    }
+
+    /// Looks for programs in these folders, separated by colons, rather than in the usual three.
+    #[must_use]
+    pub fn with_search_path(mut self, path: impl Into<OsString>) -> Self {
+        self.search_path = path.into();
+        self
+    }
+
+    /// Gives every child one more variable, such as the operator's `HTTPS_PROXY`.
+    #[must_use]
+    pub fn with_environment(
+        mut self,
+        name: impl Into<OsString>,
+        value: impl Into<OsString>,
+    ) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Trusts the certificates in this PEM file rather than the system's.
+    #[must_use]
+    pub fn with_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Accepts only the SSH host keys in this file; without it any host key is accepted, as upstream does.
+    #[must_use]
+    pub fn with_known_hosts(mut self, path: impl Into<PathBuf>) -> Self {
+        self.known_hosts = Some(path.into());
+        self
+    }
+
+    /// Runs `command` to its end, whatever its exit code.
+    ///
+    /// Dropping the future kills the child and all it started.
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the program is missing, [`Error::TimedOut`] and [`Error::TooMuchOutput`] when it was killed
+    /// for it, [`Error::LinkLeaves`] when the tree it would read has a symlink out of it and nothing fences it in.
+    pub async fn run(&self, command: Command) -> Result<Output, Error> {
+        if self.argosy.is_none()
+            && let Some(tree) = &command.follows_links_in
+        {
+            links::refuse_links_out_of(tree, &command.work_dir)?;
+        }
+        let mut start = self.prepare(&command)?;
+        let mut child = start.spawn().map_err(|source| Error::Start {
+            program: command.name(),
+            source,
+        })?;
+        let _group = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+            .map(Group);
+        let running = async {
+            let stdin = child.stdin.take();
+            let write = async {
+                if let (Some(mut stdin), Some(input)) = (stdin, &command.input) {
+                    // A child that closes its input early says why by its exit code.
+                    stdin.write_all(input).await.ok();
+                }
+            };
+            let stdout = child.stdout.take().expect("standard output is piped");
+            let stderr = child.stderr.take().expect("standard error is piped");
+            let ((), stdout, stderr) = tokio::join!(
+                write,
+                read_all(stdout, command.output_limit),
+                read_tail(stderr, STDERR_KEPT)
+            );
+            let stdout = stdout
+                .map_err(|source| Error::Read {
+                    program: command.name(),
+                    source,
+                })?
+                .ok_or_else(|| Error::TooMuchOutput {
+                    program: command.name(),
+                    limit: command.output_limit,
+                })?;
+            let status = child.wait().await.map_err(|source| Error::Read {
+                program: command.name(),
+                source,
+            })?;
+            Ok((status, stdout, stderr))
+        };
+        let (status, stdout, stderr) = tokio::time::timeout(command.time_out, running)
+            .await
+            .map_err(|_elapsed| Error::TimedOut {
+                program: command.name(),
+                limit: command.time_out,
+            })??;
+        Ok(Output {
+            code: status.code(),
+            stdout,
+            stderr: command.masked(String::from_utf8_lossy(&stderr).trim()),
+            program: command.name(),
+        })
+    }
+
+    /// Builds what is started: the program itself, or `argosy child` with the program behind it.
+    fn prepare(&self, command: &Command) -> Result<tokio::process::Command, Error> {
+        let home = command.home();
+        create_private_dir(&home.join("tmp")).map_err(|source| Error::Home {
+            path: home.clone(),
+            source,
+        })?;
+        let mut start = match &self.argosy {
+            None => tokio::process::Command::new(&command.program),
+            Some(argosy) => {
+                let mut start = tokio::process::Command::new(argosy);
+                start.arg("child").arg("--work-dir").arg(&command.work_dir);
+                for path in command
+                    .read_only
+                    .iter()
+                    .chain(&self.ca_file)
+                    .chain(&self.known_hosts)
+                {
+                    start.arg("--read-only").arg(path);
+                }
+                if let Some(tree) = &command.follows_links_in {
+                    start.arg("--follows-links-in").arg(tree);
+                }
+                start.arg("--").arg(&command.program);
+                start
+            }
+        };
+        start
+            .args(&command.arguments)
+            .current_dir(&command.directory)
+            .env_clear()
+            .env("PATH", &self.search_path)
+            .env("HOME", &home)
+            .env("TMPDIR", home.join("tmp"))
+            .env("XDG_CACHE_HOME", home.join("cache"))
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                command
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
+            .envs(
+                command
+                    .secrets
+                    .iter()
+                    .map(|(name, value)| (name, value.expose())),
+            )
+            .stdin(if command.input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        Ok(start)
+    }
+}
+
+/// What to run, where, and with which limits.
+#[derive(Debug)]
+pub struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    work_dir: PathBuf,
+    directory: PathBuf,
+    read_only: Vec<PathBuf>,
+    follows_links_in: Option<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    secrets: Vec<(String, Secret<String>)>,
+    input: Option<Vec<u8>>,
+    time_out: Duration,
+    output_limit: usize,
+    key_file: Option<NamedTempFile>,
+}
+
+impl Command {
+    /// Runs `program` in `work_dir`, the one folder it may write to; its home is the folder `home` in there.
+    pub fn new(program: impl Into<OsString>, work_dir: impl Into<PathBuf>) -> Self {
+        let work_dir = work_dir.into();
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            directory: work_dir.clone(),
+            work_dir,
+            read_only: Vec::new(),
+            follows_links_in: None,
+            environment: Vec::new(),
+            secrets: Vec::new(),
+            input: None,
+            time_out: TIME_OUT,
+            output_limit: OUTPUT_LIMIT,
+            key_file: None,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds several arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts in this folder rather than in the work directory.
+    #[must_use]
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = path.into();
+        self
+    }
+
+    /// Lets the program read this path besides its work directory and the system's tools and certificates.
+    #[must_use]
+    pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
+        self.read_only.push(path.into());
+        self
+    }
+
+    /// Says that the program follows symlinks in this tree, so none may lead out of the work directory.
+    #[must_use]
+    pub fn follows_links_in(mut self, tree: impl Into<PathBuf>) -> Self {
+        self.follows_links_in = Some(tree.into());
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets a variable whose value must never be read by a person; it is masked in what the program prints to them.
+    #[must_use]
+    pub fn secret_env(mut self, name: impl Into<String>, value: Secret<String>) -> Self {
+        self.secrets.push((name.into(), value));
+        self
+    }
+
+    /// Feeds these bytes to standard input.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(input.into());
+        self
+    }
+
+    /// Kills the program after this long.
+    #[must_use]
+    pub fn time_out(mut self, limit: Duration) -> Self {
+        self.time_out = limit;
+        self
+    }
+
+    /// Kills the program when it prints more than this many bytes.
+    #[must_use]
+    pub fn output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = bytes;
+        self
+    }
+
+    fn home(&self) -> PathBuf {
+        self.work_dir.join("home")
+    }
+
+    /// The program and, for one with subcommands, the subcommand: `git push`.
+    fn name(&self) -> String {
+        let program = Path::new(&self.program)
+            .file_name()
+            .unwrap_or(&self.program)
+            .to_string_lossy();
+        let mut words = self.arguments.iter().map(|word| word.to_string_lossy());
+        // git's own options come first and two of them take a value.
+        let subcommand = loop {
+            match words.next() {
+                Some(word) if word == "-C" || word == "-c" => drop(words.next()),
+                Some(word) if word.starts_with('-') => {}
+                other => break other,
+            }
+        };
+        subcommand.map_or_else(
+            || program.to_string(),
+            |subcommand| format!("{program} {subcommand}"),
+        )
+    }
+
+    /// Gives `text` with every secret in it replaced by stars.
+    fn masked(&self, text: &str) -> String {
+        let mut masked = mask_user_info(text);
+        for (_, secret) in &self.secrets {
+            if secret.expose().len() > 2 {
+                masked = masked.replace(secret.expose().as_str(), "****");
+            }
+        }
+        masked
+    }
+}
+
+/// How a child ended and what it printed.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// All of standard output.
+    pub stdout: Vec<u8>,
+    /// The end of standard error, trimmed, with secrets masked.
+    pub stderr: String,
+    program: String,
+}
+
+impl Output {
+    /// Says whether the exit code was 0.
+    pub fn succeeded(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Takes an exit code other than 0 for an error.
+    pub fn checked(self) -> Result<Self, Error> {
+        if self.succeeded() {
+            return Ok(self);
+        }
+        Err(Error::Failed {
+            program: self.program,
+            code: self.code,
+            stderr: self.stderr,
+        })
+    }
+
+    /// Standard output as text, without the white space around it.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim().to_owned()
+    }
+}
+
+/// Why a child did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("failed to prepare a private home at {path:?}")]
+    Home { path: PathBuf, source: io::Error },
+    #[error("failed to start {program:?}")]
+    Start { program: String, source: io::Error },
+    #[error("failed to read what {program:?} prints")]
+    Read { program: String, source: io::Error },
+    #[error("{program:?} did not finish within {limit:?}")]
+    TimedOut { program: String, limit: Duration },
+    #[error("{program:?} printed more than {limit} bytes")]
+    TooMuchOutput { program: String, limit: usize },
+    #[error("{program:?} {}: {stderr}", ending(*code))]
+    Failed {
+        program: String,
+        code: Option<i32>,
+        stderr: String,
+    },
+    #[error("symlink {link:?} leads out of the work directory")]
+    LinkLeaves { link: PathBuf },
+    #[error("failed to look for symlinks in {path:?}")]
+    Links { path: PathBuf, source: io::Error },
+    #[error("{url:?} is not a URL that git may be given: {why}")]
+    Url { url: String, why: &'static str },
+}
+
+impl Error {
+    /// The next thing to try, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("install the program, or name the folder it is in with PATH")
+            }
+            Self::TimedOut { .. } => {
+                Some("see whether the host answers, and how large the repository is")
+            }
+            Self::LinkLeaves { .. } => Some("replace the symlink by what it points to"),
+            Self::Home { .. }
+            | Self::Start { .. }
+            | Self::Read { .. }
+            | Self::TooMuchOutput { .. }
+            | Self::Failed { .. }
+            | Self::Links { .. }
+            | Self::Url { .. } => None,
+        }
+    }
+}
+
+fn ending(code: Option<i32>) -> String {
+    code.map_or_else(
+        || "was killed".to_owned(),
+        |code| format!("exited with {code}"),
+    )
+}
+
+/// A process group that is killed when nobody waits for it any more.
+#[derive(Debug)]
+struct Group(Pid);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // No such group is the usual case: everything in it has ended.
+        kill_process_group(self.0, Signal::KILL).ok();
+    }
+}
+
+/// Reads to the end; none when there is more than `limit`.
+async fn read_all(mut from: impl AsyncRead + Unpin, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut read = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    (&mut from).take(most).read_to_end(&mut read).await?;
+    Ok((read.len() <= limit).then_some(read))
+}
+
+/// Reads to the end and keeps the last bytes.
+async fn read_tail(mut from: impl AsyncRead + Unpin, keep: usize) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        kept.extend_from_slice(&buffer[..count]);
+        if kept.len() > 2 * keep {
+            kept.drain(..kept.len() - keep);
+        }
+    }
+    kept.split_off(kept.len().saturating_sub(keep))
+}
+
+/// Replaces `user:password@` in any URL of `text` by stars.
+fn mask_user_info(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        masked.push_str(before);
+        let authority =
+            after.find(|it: char| it == '/' || it == '\'' || it == '"' || it.is_whitespace());
+        let authority = &after[..authority.unwrap_or(after.len())];
+        rest = match authority.rfind('@') {
+            Some(end) => {
+                masked.push_str("****");
+                &after[end..]
+            }
+            None => after,
+        };
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// Creates a folder, and those above it, that only this user may enter.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+/// Quotes `word` for a POSIX shell.
+fn shell_quoted(word: &OsStr) -> String {
+    format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests;
