@@ -1,1 +1,3 @@
 //! Every decision: pure functions, no I/O, no clock.
+
+pub mod version;
