@@ -5,8 +5,13 @@
     reason = "a program for the terminal"
 )]
 
+mod check;
+mod generate;
+mod tidy;
 mod tools;
 mod workspace;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
@@ -15,6 +20,16 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
+    /// Runs everything that must hold: format, lints, tests, documentation, house rules, generated files.
+    Check {
+        /// Also the soaks, the large repositories and the benchmarks.
+        #[arg(long)]
+        slow: bool,
+    },
+    /// Writes the files that follow from others: CRD bundle, reference pages.
+    Generate,
+    /// Checks the house rules that a program can hold.
+    Tidy,
     /// Fetches the real programs that the demo and the tests run (tools.lock) and prints their folder.
     Tools {
         /// Pins what the package archives hold today.
@@ -23,8 +38,30 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for (depth, cause) in error.chain().enumerate() {
+                eprintln!(
+                    "{}{cause}",
+                    if depth == 0 { "error: " } else { "  because " }
+                );
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Command::parse() {
+        Command::Check { slow } => check::check(slow)?,
+        Command::Generate => {
+            for path in generate::generate()? {
+                println!("wrote {}", path.display());
+            }
+        }
+        Command::Tidy => tidy::tidy()?,
         Command::Tools { lock } => {
             if lock {
                 tools::lock()?;

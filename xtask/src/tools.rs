@@ -330,9 +330,12 @@ fn pip_download(folder: &Path, name: &str, version: &str) -> Result<()> {
 }
 
 fn run(command: &mut Command, hint: &str) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("failed to start {}; {hint}", command.get_program().display()))?;
+    let output = command.output().with_context(|| {
+        format!(
+            "failed to start {}; {hint}",
+            command.get_program().display()
+        )
+    })?;
     ensure!(
         output.status.success(),
         "{} failed: {}",

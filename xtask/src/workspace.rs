@@ -1,6 +1,6 @@
 //! Where the project is, and how its commands are run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,12 +13,59 @@ pub(crate) fn root() -> Result<PathBuf> {
         .context("xtask lies in the workspace")
 }
 
-/// Runs `command` in the workspace's root with its output on the terminal.
+/// A cargo command in the workspace's root, with the cargo that runs us.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()?).args(arguments);
+    Ok(command)
+}
+
+/// Runs `command` with its output on the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().display().to_string();
     let status = command
-        .current_dir(root()?)
         .status()
-        .with_context(|| format!("failed to start {}", command.get_program().display()))?;
-    ensure!(status.success(), "{command:?} failed: {status}");
+        .with_context(|| format!("failed to start {program}"))?;
+    let words: Vec<String> = command
+        .get_args()
+        .map(|word| word.display().to_string())
+        .collect();
+    let program = Path::new(&program)
+        .file_name()
+        .unwrap_or_default()
+        .display()
+        .to_string();
+    ensure!(
+        status.success(),
+        "`{program} {}` failed with {status}",
+        words.join(" ")
+    );
     Ok(())
+}
+
+/// Runs `command` and gives what it prints.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let program = command.get_program().display().to_string();
+    let output = command
+        .output()
+        .with_context(|| format!("failed to start {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("{program} printed no UTF-8"))
+}
+
+/// The files that git knows or would add, relative to the root.
+pub(crate) fn files() -> Result<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.current_dir(root()?)
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    let root = root()?;
+    Ok(output(&mut git)?
+        .lines()
+        .map(PathBuf::from)
+        .filter(|file| root.join(file).exists())
+        .collect())
 }

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone)]
 pub enum Login {
     /// A user name and a password or token, for HTTP.
-    Basic { username: String, password: Secret<String> },
+    Basic {
+        username: String,
+        password: Secret<String>,
+    },
     /// A private key in PEM or OpenSSH form, for Git over SSH.
     SshKey(Secret<String>),
 }
@@ -31,11 +34,13 @@ impl Login {
                 hash.update(key.expose());
             }
         }
-        hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            use fmt::Write as _;
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
+        hash.finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                use fmt::Write as _;
+                write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+                text
+            })
     }
 }
 

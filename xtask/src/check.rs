@@ -1,0 +1,77 @@
+//! `cargo xtask check`: everything that must hold before a change lands, in the order that fails soonest.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{generate, tidy, tools, workspace};
+
+/// Runs every check; with `slow` also the soaks, the large repositories and the benchmarks.
+pub(crate) fn check(slow: bool) -> Result<()> {
+    let start = Instant::now();
+    let bin = tools::ensure_tools()?;
+    step("format", || {
+        workspace::run(&mut workspace::cargo(&["fmt", "--all", "--check"])?).context(
+            "to mend: cargo fmt --all (if rustfmt is missing: rustup component add rustfmt)",
+        )
+    })?;
+    step("tidy", tidy::tidy)?;
+    step("lints", || {
+        let arguments = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        workspace::run(&mut workspace::cargo(&arguments)?)
+            .context("if clippy is missing: rustup component add clippy")
+    })?;
+    step("tests", || {
+        let mut tests = workspace::cargo(&["test", "--workspace", "--locked"])?;
+        tests.env("ARGOSY_TOOLS", &bin).env("INSTA_UPDATE", "no");
+        if slow {
+            tests.env("ARGOSY_SLOW", "1");
+        }
+        workspace::run(&mut tests)
+    })?;
+    step("generated files", generated_files_are_current)?;
+    step("documentation", || {
+        let mut doc =
+            workspace::cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"])?;
+        workspace::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    if slow {
+        step("benchmarks", || {
+            let mut benches = workspace::cargo(&["bench", "--workspace", "--locked"])?;
+            workspace::run(benches.env("ARGOSY_TOOLS", &bin))
+        })?;
+    }
+    println!("check: all green in {:.0?}", start.elapsed());
+    Ok(())
+}
+
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("check: {name} …");
+    let start = Instant::now();
+    run().with_context(|| format!("check: {name} failed"))?;
+    println!("check: {name} ok, {:.1?}", start.elapsed());
+    Ok(())
+}
+
+fn generated_files_are_current() -> Result<()> {
+    let changed = generate::generate()?;
+    ensure!(
+        changed.is_empty(),
+        "generated files were out of date and have been rewritten: {}; look at `git diff` and commit them",
+        changed
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! `cargo xtask generate`: the files that follow from others.
+//!
+//! | file | from |
+//! | --- | --- |
+//! | `schemas/crds.yaml` | `crates/resources/crds/*.yaml` |
+//! | `docs/book/kinds.md` | the same: one table of fields for each kind |
+//! | `docs/steps/README.md` | the first paragraph of each step's page |
+//! | `docs/book/command-line.md` | what `argosy … --help` prints |
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::workspace;
+
+/// Writes all generated files and gives those that changed.
+pub(crate) fn generate() -> Result<Vec<PathBuf>> {
+    let root = workspace::root()?;
+    let files = [
+        ("schemas/crds.yaml", all_crds(&root)?),
+        ("docs/book/kinds.md", kinds_page(&root)?),
+        ("docs/steps/README.md", steps_page(&root)?),
+        ("docs/book/command-line.md", command_line_page()?),
+    ];
+    let mut changed = Vec::new();
+    for (path, text) in files {
+        let file = root.join(path);
+        if fs::read_to_string(&file).ok().as_deref() != Some(text.as_str()) {
+            fs::create_dir_all(file.parent().context("a file has a folder")?)?;
+            fs::write(&file, text)?;
+            changed.push(PathBuf::from(path));
+        }
+    }
+    Ok(changed)
+}
+
+fn crd_files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let folder = root.join("crates/resources/crds");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("failed to read {}", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| Ok((file.clone(), fs::read_to_string(&file)?)))
+        .collect()
+}
+
+fn all_crds(root: &Path) -> Result<String> {
+    let mut text =
+        String::from("# Written by `cargo xtask generate` from crates/resources/crds.\n");
+    for (_, crd) in crd_files(root)? {
+        let body = crd.strip_prefix("---\n").unwrap_or(&crd);
+        write!(text, "---\n{}\n", body.trim_end())?;
+    }
+    Ok(text)
+}
+
+fn kinds_page(root: &Path) -> Result<String> {
+    let mut text = String::from(
+        "# Kinds\n\nEvery field of `kargo.akuity.io/v1alpha1`, written by `cargo xtask generate` from the CRDs. \
+         `kubectl explain` shows the same.\n",
+    );
+    for (path, crd) in crd_files(root)? {
+        let crd: Value = serde_saphyr::from_str(&crd)
+            .with_context(|| format!("failed to parse {}", path.display()))?;
+        let kind = crd
+            .pointer("/spec/names/kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let schema = crd
+            .pointer("/spec/versions/0/schema/openAPIV3Schema")
+            .context("a CRD has a schema")?;
+        write!(
+            text,
+            "\n## {kind}\n\n{}\n\n| Field | Type | |\n| --- | --- | --- |\n",
+            described(schema)
+        )?;
+        for skipped in field_rows(schema, "", 0) {
+            writeln!(text, "{skipped}")?;
+        }
+    }
+    Ok(text)
+}
+
+/// One table row for each field below `schema`, depth first, without the fields that every object has.
+fn field_rows(schema: &Value, prefix: &str, depth: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return rows;
+    };
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    for (name, field) in properties {
+        if depth == 0 && ["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
+            continue;
+        }
+        let path = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        let (inner, suffix) = match (field.get("items"), field.get("additionalProperties")) {
+            (Some(items), _) => (items, "[]"),
+            (None, Some(values)) if values.is_object() => (values, ".*"),
+            _ => (field, ""),
+        };
+        let kind = field.get("type").and_then(Value::as_str).unwrap_or("any");
+        let mark = if required.contains(&name.as_str()) {
+            ", required"
+        } else {
+            ""
+        };
+        rows.push(format!(
+            "| `{path}` | {kind}{mark} | {} |",
+            described(field)
+        ));
+        rows.extend(field_rows(inner, &format!("{path}{suffix}"), depth + 1));
+    }
+    rows
+}
+
+fn described(schema: &Value) -> String {
+    let text = schema
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut parts = vec![
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace('|', "\\|"),
+    ];
+    if let Some(default) = schema.get("default") {
+        parts.push(format!("Default: `{default}`."));
+    }
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+        parts.push(format!("One of {}.", values.join(", ")));
+    }
+    parts.join(" ").trim().to_owned()
+}
+
+fn steps_page(root: &Path) -> Result<String> {
+    let folder = root.join("docs/steps");
+    let mut pages: Vec<PathBuf> = fs::read_dir(&folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    pages.retain(|page| {
+        page.extension().is_some_and(|extension| extension == "md")
+            && page.file_stem().is_some_and(|stem| stem != "README")
+    });
+    pages.sort();
+    let mut text = String::from("# Promotion steps\n\n| Step | |\n| --- | --- |\n");
+    for page in pages {
+        let name = page
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let content = fs::read_to_string(&page)?;
+        let first = content
+            .split("\n\n")
+            .find(|part| !part.starts_with('#'))
+            .unwrap_or_default();
+        let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        let sentence = sentence
+            .split_inclusive(". ")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        writeln!(text, "| [`{name}`]({name}.md) | {sentence} |")?;
+    }
+    Ok(text)
+}
+
+fn command_line_page() -> Result<String> {
+    let binary = build_argosy(&[])?;
+    let mut text = String::from(
+        "# Command line\n\nWhat `--help` prints, written by `cargo xtask generate`.\n",
+    );
+    for words in [&[][..], &["up"], &["controller"], &["crds"]] {
+        let name = ["argosy"]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let help = workspace::output(
+            Command::new(&binary)
+                .args(words)
+                .arg("--help")
+                .env("COLUMNS", "100")
+                .env("NO_COLOR", "1"),
+        )?;
+        let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+        write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n"))?;
+    }
+    Ok(text)
+}
+
+/// Builds the `argosy` binary and gives its path.
+pub(crate) fn build_argosy(flags: &[&str]) -> Result<PathBuf> {
+    let mut build = workspace::cargo(&[
+        "build",
+        "--package",
+        "argosy",
+        "--locked",
+        "--message-format=json-render-diagnostics",
+    ])?;
+    build.args(flags).stderr(std::process::Stdio::inherit());
+    let text = workspace::output(&mut build)?;
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some("argosy"))
+        .find_map(|message| {
+            message
+                .get("executable")
+                .and_then(Value::as_str)
+                .map(PathBuf::from)
+        })
+        .context("cargo built no argosy")
+}

@@ -1,0 +1,167 @@
+//! Which crate may know which, and what may never be in the tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::workspace;
+
+/// Each crate and the crates of ours it may depend on. `secret` may be used by anyone.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("argosy", WIRING),
+    ("artifacts", &["credentials", "domain", "resources"]),
+    ("cli", WIRING),
+    (
+        "controllers",
+        &["engine", "artifacts", "credentials", "domain", "resources"],
+    ),
+    ("credentials", &["gcp", "resources"]),
+    ("domain", &["expr", "resources"]),
+    ("embedded-apiserver", &[]),
+    (
+        "engine",
+        &["artifacts", "credentials", "domain", "expr", "resources"],
+    ),
+    ("expr", &[]),
+    ("loopback-servers", &[]),
+    ("resources", &[]),
+    ("secret", &[]),
+    ("server", WIRING),
+    (
+        "testkit",
+        &[
+            "embedded-apiserver",
+            "gcp-sim",
+            "loopback-servers",
+            "resources",
+        ],
+    ),
+    ("webhooks", &["engine", "domain", "resources"]),
+    ("xtask", WIRING),
+];
+
+/// Those that wire and decide nothing: any crate but testkit.
+const WIRING: &[&str] = &[
+    "artifacts",
+    "cli",
+    "controllers",
+    "credentials",
+    "domain",
+    "embedded-apiserver",
+    "engine",
+    "expr",
+    "loopback-servers",
+    "resources",
+    "server",
+    "webhooks",
+];
+
+/// Packages of tests and benchmarks, which may use everything.
+const OUTERMOST: &[&str] = &["scenarios", "benches"];
+
+/// A second crypto provider, or one with an open advisory.
+const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "rsa"];
+
+/// Features that would reorder or reformat JSON, on which names and digests depend.
+const BANNED_JSON_FEATURES: &[&str] = &["preserve_order", "arbitrary_precision"];
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_members: BTreeSet<String>,
+    resolve: Resolve,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    kind: Option<String>,
+    path: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    features: Vec<String>,
+}
+
+pub(super) fn check(breaches: &mut Vec<String>) -> Result<()> {
+    let arguments = [
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--filter-platform=x86_64-unknown-linux-gnu",
+    ];
+    let text = workspace::output(&mut workspace::cargo(&arguments)?)?;
+    let metadata: Metadata =
+        serde_json::from_str(&text).context("failed to read cargo metadata")?;
+    let names: BTreeMap<&str, &str> = metadata
+        .packages
+        .iter()
+        .map(|package| (package.id.as_str(), package.name.as_str()))
+        .collect();
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|package| metadata.workspace_members.contains(&package.id))
+    {
+        check_member(package, breaches);
+    }
+    for node in &metadata.resolve.nodes {
+        let name = names.get(node.id.as_str()).copied().unwrap_or_default();
+        if BANNED.contains(&name) {
+            breaches.push(format!("Cargo.lock: {name} is banned; aws-lc-rs is the one crypto provider (cargo tree -i {name})"));
+        }
+        if name == "serde_json" {
+            for feature in node
+                .features
+                .iter()
+                .filter(|feature| BANNED_JSON_FEATURES.contains(&feature.as_str()))
+            {
+                breaches.push(format!(
+                    "Cargo.lock: serde_json/{feature} is on (cargo tree -e features -i serde_json)"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_member(package: &Package, breaches: &mut Vec<String>) {
+    let name = package.name.as_str();
+    if OUTERMOST.contains(&name) {
+        return;
+    }
+    let Some((_, allowed)) = ARROWS.iter().find(|(crate_name, _)| *crate_name == name) else {
+        breaches.push(format!(
+            "{name}: unknown crate; add its row to xtask/src/tidy/arrows.rs and to ARCHITECTURE.md"
+        ));
+        return;
+    };
+    for dependency in package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.path.is_some())
+    {
+        let target = dependency.name.as_str();
+        let is_test = dependency.kind.as_deref() == Some("dev");
+        let fine =
+            target == "secret" || allowed.contains(&target) || (is_test && target == "testkit");
+        if !fine {
+            breaches.push(format!("{name} → {target} is not an arrow of the design (ARCHITECTURE.md, \"Who may know whom\")"));
+        }
+    }
+}
