@@ -1,3 +1,4 @@
 //! Git hosts and image registries.
 
 pub mod child;
+pub mod work_tree;

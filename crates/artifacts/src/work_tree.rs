@@ -1,0 +1,714 @@
+//! Clones repositories, checks out their branches side by side, commits and pushes.
+//!
+//! A [`Repository`] is a bare clone in a folder of its own; a [`WorkTree`] is one revision of it, checked out where the
+//! user wants it. A work tree is opened again by its path alone: which repository it belongs to and how to reach the
+//! remote is read from files beside the bare clone, never from what a checked-out tree says about itself.
+
+mod push;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use credentials::Login;
+use serde::{Deserialize, Serialize};
+
+pub use self::push::{Answer, Integration, Target};
+use crate::child::{self, Command, GitAccess, Launcher, Output, create_private_dir};
+
+/// The folder of bare clones in a work directory.
+const REPOSITORIES: &str = "repositories";
+/// What we remember of a clone, in its folder.
+const RECORD: &str = "argosy.json";
+
+/// Who makes commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    pub name: String,
+    pub email: String,
+    /// How commits are signed; none leaves them unsigned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
+}
+
+/// A signing key that was put into the private home of a work directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "format", content = "key")]
+pub enum Signing {
+    /// The fingerprint of a secret key that `gpg` has imported.
+    OpenPgp(String),
+    /// The file of an SSH private key.
+    Ssh(PathBuf),
+}
+
+/// What is remembered of a clone, so that a later step finds it by a path alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// The repository's URL, as the user wrote it.
+    pub url: String,
+    pub insecure_skip_tls_verify: bool,
+    pub identity: Identity,
+}
+
+/// Which revision a work tree starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revision<'a> {
+    /// The branch that the remote's HEAD names.
+    Default,
+    Branch(&'a str),
+    /// A branch that is made, empty, when the remote does not have it.
+    BranchOrNew(&'a str),
+    Tag(&'a str),
+    Commit(&'a str),
+}
+
+/// A bare clone.
+#[derive(Debug)]
+pub struct Repository {
+    launcher: Launcher,
+    work_dir: PathBuf,
+    folder: PathBuf,
+    origin: Origin,
+    login: Option<Login>,
+}
+
+impl Repository {
+    /// Clones every branch and tag into the folder `name` of the work directory's clones.
+    ///
+    /// A clone of that name that an interrupted attempt left there is replaced.
+    pub async fn clone(
+        launcher: &Launcher,
+        work_dir: &Path,
+        name: &str,
+        origin: Origin,
+        login: Option<Login>,
+        blobs: Blobs,
+    ) -> Result<Self, Error> {
+        let repositories = work_dir.join(REPOSITORIES);
+        let folder = repositories.join(name);
+        let prepare = || {
+            create_private_dir(&repositories)?;
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        };
+        prepare().map_err(|source| Error::Record {
+            path: folder.clone(),
+            source,
+        })?;
+        let repository = Self {
+            launcher: launcher.clone(),
+            work_dir: work_dir.to_owned(),
+            folder,
+            origin,
+            login,
+        };
+        let mut command = launcher
+            .remote_git(work_dir, &repository.access())?
+            .args(["clone", "--quiet", "--bare", "--template="])
+            .args([
+                "--config",
+                "remote.origin.fetch=+refs/heads/*:refs/remotes/origin/*",
+            ]);
+        if blobs == Blobs::WhenNeeded {
+            command = command.arg("--filter=blob:none");
+        }
+        command = command
+            .arg("--")
+            .arg(&repository.origin.url)
+            .arg(&repository.folder);
+        launcher.run(command).await?.checked()?;
+        repository.write_record()?;
+        Ok(repository)
+    }
+
+    /// The commit that a branch of the remote had when it was cloned or last fetched.
+    pub async fn branch(&self, branch: &str) -> Result<Option<String>, Error> {
+        self.resolve(&format!("refs/remotes/origin/{branch}")).await
+    }
+
+    /// Checks a revision out at `path`, which is missing or empty.
+    ///
+    /// With `sparse`, only these folders (and the files above them) are written.
+    ///
+    /// # Errors
+    /// [`Error::NoRevision`] when the remote has no such branch, tag or commit.
+    pub async fn check_out(
+        &self,
+        path: &Path,
+        revision: Revision<'_>,
+        sparse: &[String],
+    ) -> Result<WorkTree<'_>, Error> {
+        let mut command = self
+            .remote_git()?
+            .args(["worktree", "add", "--quiet", "--force"]);
+        if !sparse.is_empty() {
+            command = command.arg("--no-checkout");
+        }
+        command = match revision {
+            Revision::Default => {
+                let branch = self.default_branch()?;
+                self.local_branch(&branch).await?;
+                command.arg("--").arg(path).arg(branch)
+            }
+            Revision::Branch(branch) => {
+                self.local_branch(branch).await?;
+                command.arg("--").arg(path).arg(branch)
+            }
+            Revision::BranchOrNew(branch) => {
+                refuse_odd_name(branch)?;
+                if self.branch(branch).await?.is_none() {
+                    self.create_branch(branch).await?;
+                }
+                self.local_branch(branch).await?;
+                command.arg("--").arg(path).arg(branch)
+            }
+            Revision::Tag(tag) => {
+                refuse_odd_name(tag)?;
+                let commit = self.resolve(&format!("refs/tags/{tag}^{{commit}}")).await?;
+                let commit = commit.ok_or_else(|| self.missing(format!("tag {tag:?}")))?;
+                command.args(["--detach", "--"]).arg(path).arg(commit)
+            }
+            Revision::Commit(id) => {
+                let commit = self.find_commit(id).await?;
+                command.args(["--detach", "--"]).arg(path).arg(commit)
+            }
+        };
+        self.run(command).await?.checked()?;
+        let tree = WorkTree {
+            repository: Held::Borrowed(self),
+            git_dir: git_dir_of(path)?,
+            path: path.to_owned(),
+        };
+        if !sparse.is_empty() {
+            let command = tree
+                .git(self.local_git()?)
+                .args(["sparse-checkout", "set", "--cone", "--"])
+                .args(sparse);
+            self.run(command).await?.checked()?;
+            self.run(tree.git(self.remote_git()?).args(["checkout", "--quiet"]))
+                .await?
+                .checked()?;
+        }
+        Ok(tree)
+    }
+
+    /// Points the local branch at what the remote has, so that a work tree can be on it.
+    async fn local_branch(&self, branch: &str) -> Result<(), Error> {
+        refuse_odd_name(branch)?;
+        let Some(commit) = self.branch(branch).await? else {
+            return Err(self.missing(format!("branch {branch:?}")));
+        };
+        let local = format!("refs/heads/{branch}");
+        if self.resolve(&local).await?.is_none() {
+            self.run(self.local_git()?.args(["update-ref", &local, &commit]))
+                .await?
+                .checked()?;
+        }
+        Ok(())
+    }
+
+    /// Makes a branch of one empty commit on the remote; one that somebody else made meanwhile is taken as it is.
+    async fn create_branch(&self, branch: &str) -> Result<(), Error> {
+        let tree = self
+            .run(self.local_git()?.arg("mktree").input(""))
+            .await?
+            .checked()?
+            .text();
+        let command = self
+            .local_git()?
+            .args(["commit-tree", "-m", "Initial commit"])
+            .arg(tree);
+        let commit = self
+            .run(self.origin.identity.apply(command))
+            .await?
+            .checked()?
+            .text();
+        let refspec = format!("{commit}:refs/heads/{branch}");
+        let pushed = self
+            .run(
+                self.remote_git()?
+                    .args(["push", "--quiet", "origin"])
+                    .arg(refspec),
+            )
+            .await?;
+        if self.fetch_branch(branch).await?.is_none() {
+            pushed.checked()?;
+        }
+        Ok(())
+    }
+
+    /// Finds a commit by its id, asking the remote for one that no branch or tag leads to.
+    async fn find_commit(&self, id: &str) -> Result<String, Error> {
+        refuse_odd_name(id)?;
+        let name = format!("{id}^{{commit}}");
+        if let Some(commit) = self.resolve(&name).await? {
+            return Ok(commit);
+        }
+        // A host that does not give single commits away says so by failing: then the commit is missing.
+        self.run(
+            self.remote_git()?
+                .args(["fetch", "--quiet", "origin"])
+                .arg(id),
+        )
+        .await?;
+        self.resolve(&name)
+            .await?
+            .ok_or_else(|| self.missing(format!("commit {id:?}")))
+    }
+
+    /// Fetches one branch; none when the remote does not have it.
+    pub async fn fetch_branch(&self, branch: &str) -> Result<Option<String>, Error> {
+        let refspec = format!("+refs/heads/{branch}:refs/remotes/origin/{branch}");
+        let fetched = self
+            .run(
+                self.remote_git()?
+                    .args(["fetch", "--quiet", "--no-tags", "origin"])
+                    .arg(refspec),
+            )
+            .await?;
+        if !fetched.succeeded() && fetched.stderr.contains("couldn't find remote ref") {
+            return Ok(None);
+        }
+        fetched.checked()?;
+        self.branch(branch).await
+    }
+
+    fn default_branch(&self) -> Result<String, Error> {
+        let head = self.folder.join("HEAD");
+        let text =
+            fs::read_to_string(&head).map_err(|source| Error::Record { path: head, source })?;
+        let branch = text.trim().strip_prefix("ref: refs/heads/");
+        branch
+            .map(str::to_owned)
+            .ok_or_else(|| self.missing("default branch".to_owned()))
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Option<String>, Error> {
+        let command =
+            self.local_git()?
+                .args(["rev-parse", "--quiet", "--verify", "--end-of-options", name]);
+        let output = self.run(command).await?;
+        Ok(output.succeeded().then(|| output.text()))
+    }
+
+    fn missing(&self, what: String) -> Error {
+        Error::NoRevision {
+            url: self.origin.url.clone(),
+            what,
+        }
+    }
+
+    fn access(&self) -> GitAccess {
+        GitAccess {
+            url: self.origin.url.clone(),
+            login: self.login.clone(),
+            insecure_skip_tls_verify: self.origin.insecure_skip_tls_verify,
+        }
+    }
+
+    fn local_git(&self) -> Result<Command, Error> {
+        Ok(self
+            .launcher
+            .local_git(&self.work_dir)?
+            .env("GIT_DIR", &self.folder))
+    }
+
+    fn remote_git(&self) -> Result<Command, Error> {
+        Ok(self
+            .launcher
+            .remote_git(&self.work_dir, &self.access())?
+            .env("GIT_DIR", &self.folder))
+    }
+
+    async fn run(&self, command: Command) -> Result<Output, Error> {
+        Ok(self.launcher.run(command).await?)
+    }
+
+    fn write_record(&self) -> Result<(), Error> {
+        let path = self.folder.join(RECORD);
+        let text = serde_json::to_vec(&self.origin).expect("a record of strings can be written");
+        fs::write(&path, text).map_err(|source| Error::Record { path, source })
+    }
+}
+
+/// Which file contents a clone brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blobs {
+    All,
+    /// Those that a checkout needs, fetched then.
+    WhenNeeded,
+}
+
+/// A repository that a work tree was checked out from, or that was found by the work tree's path.
+#[derive(Debug)]
+enum Held<'a> {
+    Borrowed(&'a Repository),
+    Owned(Box<Repository>),
+}
+
+/// One revision of a repository, checked out.
+#[derive(Debug)]
+pub struct WorkTree<'a> {
+    repository: Held<'a>,
+    git_dir: PathBuf,
+    path: PathBuf,
+}
+
+impl WorkTree<'static> {
+    /// Reads which remote the work tree at `path` came from, so that a login for it can be looked up.
+    ///
+    /// # Errors
+    /// [`Error::NotAWorkTree`] unless it was checked out by [`Repository::check_out`] in this work directory.
+    pub fn origin(work_dir: &Path, path: &Path) -> Result<Origin, Error> {
+        let (folder, _) = folders_of(work_dir, path)?;
+        let record = folder.join(RECORD);
+        let text = fs::read(&record).map_err(|source| Error::Record {
+            path: record.clone(),
+            source,
+        })?;
+        serde_json::from_slice(&text).map_err(|error| Error::Record {
+            path: record,
+            source: error.into(),
+        })
+    }
+
+    /// Opens the work tree at `path`, freeing it from locks of an attempt that was killed.
+    pub fn open(
+        launcher: &Launcher,
+        work_dir: &Path,
+        path: &Path,
+        login: Option<Login>,
+    ) -> Result<Self, Error> {
+        let origin = Self::origin(work_dir, path)?;
+        let (folder, git_dir) = folders_of(work_dir, path)?;
+        remove_locks(&folder).map_err(|source| Error::Record {
+            path: folder.clone(),
+            source,
+        })?;
+        let repository = Repository {
+            launcher: launcher.clone(),
+            work_dir: work_dir.to_owned(),
+            folder,
+            origin,
+            login,
+        };
+        Ok(Self {
+            repository: Held::Owned(Box::new(repository)),
+            git_dir,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl WorkTree<'_> {
+    /// The id of the commit that is checked out.
+    pub async fn head(&self) -> Result<String, Error> {
+        let output = self
+            .run(self.local_git()?.args(["rev-parse", "--verify", "HEAD"]))
+            .await?;
+        Ok(output.checked()?.text())
+    }
+
+    /// The ids of the parents of the commit that is checked out.
+    pub async fn parents(&self) -> Result<Vec<String>, Error> {
+        let output = self
+            .run(self.local_git()?.args(["rev-parse", "HEAD^@"]))
+            .await?
+            .checked()?;
+        Ok(output.text().lines().map(str::to_owned).collect())
+    }
+
+    /// The branch that is checked out; none when it is a tag or a bare commit.
+    pub async fn current_branch(&self) -> Result<Option<String>, Error> {
+        let output = self
+            .run(
+                self.local_git()?
+                    .args(["symbolic-ref", "--quiet", "--short", "HEAD"]),
+            )
+            .await?;
+        Ok(output.succeeded().then(|| output.text()))
+    }
+
+    /// Fetches and checks out the submodules, and theirs.
+    pub async fn update_submodules(&self) -> Result<(), Error> {
+        // `git submodule` finds the repository by the folder it runs in, and refuses GIT_DIR.
+        let command = self
+            .repository()
+            .launcher
+            .remote_git(&self.repository().work_dir, &self.repository().access())?;
+        let command = command.directory(&self.path).args([
+            "submodule",
+            "update",
+            "--init",
+            "--recursive",
+            "--quiet",
+        ]);
+        self.run(command)
+            .await?
+            .checked()
+            .map(drop)
+            .map_err(Error::from)
+    }
+
+    /// Deletes every tracked or new file; ignored ones stay.
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.run(self.local_git()?.args(["add", "--all"]))
+            .await?
+            .checked()?;
+        let command = self.local_git()?.args([
+            "rm",
+            "-r",
+            "--force",
+            "--quiet",
+            "--ignore-unmatch",
+            "--",
+            ".",
+        ]);
+        self.run(command).await?.checked()?;
+        Ok(())
+    }
+
+    /// Stages everything and says whether that differs from the commit that is checked out.
+    pub async fn stage_all(&self) -> Result<bool, Error> {
+        self.run(self.local_git()?.args(["add", "--all"]))
+            .await?
+            .checked()?;
+        let command =
+            self.local_git()?
+                .args(["diff", "--cached", "--quiet", "--ignore-submodules=dirty"]);
+        let output = self.run(command).await?;
+        if output.code == Some(1) {
+            return Ok(true);
+        }
+        output.checked()?;
+        Ok(false)
+    }
+
+    /// Commits what is staged and gives the commit's id; `author` is the committer where there is none.
+    pub async fn commit(&self, message: &str, author: Option<&Identity>) -> Result<String, Error> {
+        let identity = &self.repository().origin.identity;
+        let mut command = identity
+            .apply(self.local_git()?)
+            .args(identity.signing_options())
+            .args(["commit", "--quiet", "--no-verify", "--file=-"])
+            .input(message);
+        if let Some(author) = author {
+            command = command
+                .env("GIT_AUTHOR_NAME", &author.name)
+                .env("GIT_AUTHOR_EMAIL", &author.email);
+        }
+        self.run(command).await?.checked()?;
+        self.head().await
+    }
+
+    /// Says whether `commit` is the commit that is checked out, or one before it.
+    pub async fn has_ancestor(&self, commit: &str) -> Result<bool, Error> {
+        self.is_ancestor(commit, "HEAD").await
+    }
+
+    async fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, Error> {
+        let command = self.local_git()?.args([
+            "merge-base",
+            "--is-ancestor",
+            "--end-of-options",
+            commit,
+            of,
+        ]);
+        // 1 means no; 128 that the commit is unknown here, after everything was fetched.
+        Ok(self.run(command).await?.succeeded())
+    }
+
+    fn repository(&self) -> &Repository {
+        match &self.repository {
+            Held::Borrowed(repository) => repository,
+            Held::Owned(repository) => repository,
+        }
+    }
+
+    fn local_git(&self) -> Result<Command, Error> {
+        let repository = self.repository();
+        Ok(self.git(repository.launcher.local_git(&repository.work_dir)?))
+    }
+
+    fn remote_git(&self) -> Result<Command, Error> {
+        let repository = self.repository();
+        Ok(self.git(
+            repository
+                .launcher
+                .remote_git(&repository.work_dir, &repository.access())?,
+        ))
+    }
+
+    /// Names the repository outright, so that nothing in the tree can point git elsewhere.
+    fn git(&self, command: Command) -> Command {
+        command
+            .env("GIT_DIR", &self.git_dir)
+            .env("GIT_WORK_TREE", &self.path)
+            .directory(&self.path)
+    }
+
+    async fn run(&self, command: Command) -> Result<Output, Error> {
+        self.repository().run(command).await
+    }
+}
+
+impl Identity {
+    /// Makes `command` commit as this identity.
+    fn apply(&self, command: Command) -> Command {
+        command
+            .env("GIT_COMMITTER_NAME", &self.name)
+            .env("GIT_COMMITTER_EMAIL", &self.email)
+            .env("GIT_AUTHOR_NAME", &self.name)
+            .env("GIT_AUTHOR_EMAIL", &self.email)
+    }
+
+    /// Options for git itself that make it sign commits.
+    fn signing_options(&self) -> Vec<String> {
+        let key = match &self.signing {
+            None => return Vec::new(),
+            Some(Signing::OpenPgp(fingerprint)) => fingerprint.clone(),
+            Some(Signing::Ssh(file)) => file.display().to_string(),
+        };
+        let format = if matches!(self.signing, Some(Signing::Ssh(_))) {
+            "ssh"
+        } else {
+            "openpgp"
+        };
+        let set = |name: &str, value: &str| ["-c".to_owned(), format!("{name}={value}")];
+        [
+            set("commit.gpgSign", "true"),
+            set("gpg.format", format),
+            set("user.signingKey", &key),
+        ]
+        .concat()
+    }
+}
+
+/// Deletes what an attempt that was killed left of a work tree at `path`, so that it can be checked out again.
+///
+/// Anything else that is there is left alone.
+pub fn remove_unfinished(work_dir: &Path, name: &str, path: &Path) -> io::Result<()> {
+    let ours = work_dir.join(REPOSITORIES).join(name).join("worktrees");
+    match fs::read_to_string(path.join(".git")) {
+        Ok(text)
+            if text
+                .trim()
+                .strip_prefix("gitdir: ")
+                .is_some_and(|to| Path::new(to).starts_with(&ours)) =>
+        {
+            fs::remove_dir_all(path)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The folder of the bare clone and the git directory of the work tree at `path`.
+fn folders_of(work_dir: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Error> {
+    let git_dir = git_dir_of(path)?;
+    let not_ours = || Error::NotAWorkTree {
+        path: path.to_owned(),
+    };
+    let repositories = work_dir.join(REPOSITORIES);
+    let within = git_dir
+        .strip_prefix(&repositories)
+        .map_err(|_elsewhere| not_ours())?;
+    let parts: Vec<_> = within.components().map(std::path::Component::as_os_str).collect();
+    match parts[..] {
+        [name, worktrees, _tree]
+            if worktrees == "worktrees" && !parts.iter().any(|it| *it == "..") =>
+        {
+            Ok((repositories.join(name), git_dir))
+        }
+        _ => Err(not_ours()),
+    }
+}
+
+/// Reads the git directory that a work tree's `.git` names; it must be a plain file.
+fn git_dir_of(path: &Path) -> Result<PathBuf, Error> {
+    let not_ours = || Error::NotAWorkTree {
+        path: path.to_owned(),
+    };
+    let file = path.join(".git");
+    if !fs::symlink_metadata(&file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.len() < 4096)
+    {
+        return Err(not_ours());
+    }
+    let text = fs::read_to_string(&file).map_err(|source| Error::Record { path: file, source })?;
+    Ok(PathBuf::from(
+        text.trim().strip_prefix("gitdir: ").ok_or_else(not_ours)?,
+    ))
+}
+
+/// Removes lock files: nobody else works in this repository, so whoever held them was killed.
+fn remove_locks(folder: &Path) -> io::Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                if entry.file_name() != "objects" {
+                    folders.push(entry.path());
+                }
+            } else if entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+            {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a name that git could take for an option, a range or a path.
+fn refuse_odd_name(name: &str) -> Result<(), Error> {
+    let odd = name.is_empty()
+        || name.starts_with(['-', '/'])
+        || name.ends_with(['/', '.'])
+        || name.contains("..")
+        || name.contains("@{")
+        || name.contains("//")
+        || name.contains(|it: char| it.is_control() || " ~^:?*[\\".contains(it));
+    if odd {
+        Err(Error::OddName {
+            name: name.to_owned(),
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// Why work on a repository failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Child(#[from] child::Error),
+    #[error("{url:?} has no {what}")]
+    NoRevision { url: String, what: String },
+    #[error("{name:?} is not a name that a branch, tag or commit can have")]
+    OddName { name: String },
+    #[error("{path:?} was not checked out by git-clone")]
+    NotAWorkTree { path: PathBuf },
+    #[error("failed to keep what is known of a clone in {path:?}")]
+    Record { path: PathBuf, source: io::Error },
+    #[error("changes of branch {branch:?} conflict with those of this promotion: {details}")]
+    Conflict { branch: String, details: String },
+    #[error(
+        "commits cannot be replayed on branch {branch:?} without changing who vouches for them"
+    )]
+    UnsafeRebase { branch: String },
+    #[error("the remote refused {reference:?}: {reason}")]
+    Refused { reference: String, reason: String },
+    #[error("failed to take in the signing key: {reason}")]
+    SigningKey { reason: String },
+}
+
+#[cfg(test)]
+mod tests;
