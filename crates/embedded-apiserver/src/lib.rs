@@ -1,4 +1,6 @@
 //! A Kubernetes API without a cluster.
 
+pub mod apply;
 pub mod label;
 pub mod selector;
+pub mod shape;
