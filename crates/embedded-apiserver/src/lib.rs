@@ -1,6 +1,26 @@
-//! A Kubernetes API without a cluster.
+//! A Kubernetes API without a cluster: objects in one file, watched, patched and admitted as an API server does it.
 
+mod admission;
+mod api;
 pub mod apply;
+mod body;
+mod failure;
+mod http;
+mod kinds;
 pub mod label;
+mod query;
+mod routes;
+mod selection;
 pub mod selector;
 pub mod shape;
+mod store;
+mod verbs;
+mod watch;
+
+pub use admission::{AdmissionHook, ReviewFn};
+pub use api::{Clock, EmbeddedApi, InstallError, Options, all_operations};
+pub use http::ApiService;
+pub use k8s_openapi::api::authentication::v1::UserInfo;
+pub use kinds::{Kind, KindTable};
+pub use redb::StorageBackend;
+pub use store::{History, OpenError};

@@ -1,0 +1,202 @@
+//! The server as a tower service: a request comes in, a response goes out, whatever carries them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use k8s_openapi::api::authentication::v1::UserInfo;
+use serde_json::{Value, json};
+use tower::{BoxError, Service};
+
+use crate::api::Api;
+use crate::body;
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::routes::{Route, Target};
+use crate::verbs::{Answer, Call};
+
+/// The server for one user.
+#[derive(Debug, Clone)]
+pub struct ApiService {
+    api: Arc<Api>,
+    user: UserInfo,
+}
+
+impl ApiService {
+    pub(crate) fn new(api: Arc<Api>, user: UserInfo) -> Self {
+        Self { api, user }
+    }
+}
+
+impl<B> Service<Request<B>> for ApiService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let user = parts
+            .extensions
+            .get::<UserInfo>()
+            .unwrap_or(&self.user)
+            .clone();
+        let api = Arc::clone(&self.api);
+        Box::pin(async move {
+            let response = api.respond(user, parts, Body::new(body)).await;
+            Ok(response.unwrap_or_else(Failure::into_response))
+        })
+    }
+}
+
+impl Api {
+    async fn respond(
+        self: Arc<Self>,
+        user: UserInfo,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Failure> {
+        match Route::parse(parts.uri.path())? {
+            Route::Objects(target) => self.respond_objects(user, target, parts, body).await,
+            _ if parts.method != Method::GET => Err(Failure::method_not_allowed()),
+            Route::Health => Ok(text("ok")),
+            Route::Version => Ok(json(StatusCode::OK, &version())),
+            Route::CoreVersions
+            | Route::Groups
+            | Route::Group(_)
+            | Route::GroupVersion { .. }
+            | Route::OpenApiV2
+            | Route::OpenApiV3(_) => Err(Failure::no_such_resource()),
+        }
+    }
+
+    async fn respond_objects(
+        self: Arc<Self>,
+        user: UserInfo,
+        target: Target,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Failure> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let manager = manager(&query, &parts);
+        let media_type = body::media_type(&parts.headers);
+        let call = self.call(user, target, query, manager, media_type)?;
+        if parts.method == Method::GET && call.query.watch && call.subresource().is_none() {
+            return self.watch(call);
+        }
+        let bytes = body::read(body).await?;
+        let answer = self.act(&parts.method, &call, &bytes).await;
+        let mut response = match answer {
+            Ok(answer) => render(&call, answer),
+            Err(failure) => failure.into_response(),
+        };
+        add_warnings(&call, &mut response);
+        Ok(response)
+    }
+}
+
+/// Who fields are attributed to: as the caller says, or what it calls itself.
+fn manager(query: &Query, parts: &Parts) -> String {
+    let agent = parts
+        .headers
+        .get(header::USER_AGENT)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
+    let agent = agent
+        .split('/')
+        .next()
+        .filter(|it| !it.is_empty())
+        .unwrap_or("unknown");
+    query
+        .field_manager
+        .clone()
+        .unwrap_or_else(|| agent.to_owned())
+}
+
+fn render(call: &Call, answer: Answer) -> Response<Body> {
+    match answer {
+        Answer::Object { code, object } => json_bytes(code, object.bytes().clone()),
+        Answer::Value { code, value } => json(code, &value),
+        Answer::List {
+            page,
+            continue_token,
+            remaining,
+        } => {
+            let mut metadata = json!({"resourceVersion": page.revision.to_string()});
+            if let Some(token) = continue_token {
+                metadata["continue"] = token.into();
+            }
+            if let Some(remaining) = remaining {
+                metadata["remainingItemCount"] = remaining.into();
+            }
+            let size: usize = page.objects.iter().map(|it| it.bytes().len() + 1).sum();
+            let mut list = BytesMut::with_capacity(size + 256);
+            let head = json!({"apiVersion": call.kind.api_version(), "kind": format!("{}List", call.kind.kind), "metadata": metadata});
+            list.put_slice(head.to_string().trim_end_matches('}').as_bytes());
+            list.put_slice(b"},\"items\":[");
+            for (index, object) in page.objects.iter().enumerate() {
+                if index > 0 {
+                    list.put_u8(b',');
+                }
+                list.put_slice(object.bytes());
+            }
+            list.put_slice(b"]}");
+            json_bytes(StatusCode::OK, list.freeze())
+        }
+    }
+}
+
+fn add_warnings(call: &Call, response: &mut Response<Body>) {
+    for text in call.warnings.lock().drain(..) {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let clean: String = quoted
+            .chars()
+            .map(|it| if it.is_control() { ' ' } else { it })
+            .collect();
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{clean}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+}
+
+fn version() -> Value {
+    json!({
+        "major": "1", "minor": "34", "gitVersion": "v1.34.0+embedded", "gitCommit": "", "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "linux/amd64",
+    })
+}
+
+pub(crate) fn json(code: StatusCode, value: &Value) -> Response<Body> {
+    json_bytes(code, value.to_string().into())
+}
+
+pub(crate) fn json_bytes(code: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = code;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+fn text(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}
