@@ -1,0 +1,270 @@
+//! What a Warehouse needs next: discovery, Freight, or rest.
+//!
+//! Discovery takes minutes and runs apart. Every subscription is tried, whatever became of the others; Freight is made
+//! only when all of them were answered (decision 0082).
+
+mod outcome;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use resources::{
+    DiscoveredArtifacts, DiscoveredChart, DiscoveredCommits, DiscoveredImage, DiscoveredOther,
+    Freight, Warehouse, WarehouseStatus,
+    condition::{
+        self, FALSE, FREIGHT_CREATED, FREIGHT_CREATION_CRITERIA_SATISFIED, HEALTHY, READY,
+        RECONCILING, TRUE, UNKNOWN,
+    },
+    names::annotation,
+};
+
+pub use self::outcome::{Creation, created};
+use crate::Again;
+
+/// What one subscription found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    Commits(DiscoveredCommits),
+    Images(DiscoveredImage),
+    Chart(DiscoveredChart),
+    Other(DiscoveredOther),
+}
+
+/// Why one subscription found nothing out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The repository, or whatever else tells people which subscription it was.
+    pub subscription: String,
+    pub message: String,
+}
+
+/// What discovery brought, and for which wishes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discovery {
+    /// Generation of the Warehouse that was discovered for.
+    pub generation: i64,
+    /// Refresh token it had.
+    pub refresh: Option<String>,
+    /// One answer per subscription, in their order.
+    pub answers: Vec<Result<Found, Failure>>,
+}
+
+/// What is known of the task that discovers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    None,
+    Running,
+    Ended(Discovery),
+}
+
+/// All that a decision about a Warehouse rests on.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    pub now: Timestamp,
+    pub warehouse: &'a Warehouse,
+    /// The shortest interval the operator allows.
+    pub shortest_interval: Duration,
+    pub work: Work,
+}
+
+/// What to do about a Warehouse.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    Rest,
+    /// Start the task that discovers.
+    Discover,
+    /// Make this Freight, then say so with [`created`].
+    Create(Box<Freight>),
+}
+
+/// What a decision comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub status: WarehouseStatus,
+    pub act: Act,
+    pub again: Again,
+}
+
+/// Decides what a Warehouse needs next.
+pub fn decide(seen: &Seen<'_>) -> Plan {
+    let status = seen.warehouse.status.clone().unwrap_or_default();
+    match &seen.work {
+        Work::Running => Plan {
+            status,
+            act: Act::Rest,
+            again: Again::OnChange,
+        },
+        Work::Ended(discovery) if is_current(discovery, seen.warehouse) => {
+            outcome::decide(seen, discovery, status)
+        }
+        // It was discovered for another spec, and another discovery is due.
+        Work::Ended(_) | Work::None => match until_due(seen) {
+            Some(delay) => Plan {
+                status,
+                act: Act::Rest,
+                again: Again::After(delay),
+            },
+            None => discover(seen, status),
+        },
+    }
+}
+
+fn is_current(discovery: &Discovery, warehouse: &Warehouse) -> bool {
+    warehouse
+        .metadata
+        .generation
+        .is_none_or(|it| it == discovery.generation)
+}
+
+/// Says how long discovery can wait; nothing means it is due.
+fn until_due(seen: &Seen<'_>) -> Option<Duration> {
+    let status = seen.warehouse.status.as_ref()?;
+    let discovered_at = status
+        .discovered_artifacts
+        .as_ref()?
+        .discovered_at
+        .as_ref()?;
+    let changed = seen
+        .warehouse
+        .metadata
+        .generation
+        .is_some_and(|it| it > status.observed_generation);
+    let asked = seen
+        .warehouse
+        .annotation(annotation::REFRESH)
+        .is_some_and(|it| it != status.last_handled_refresh);
+    if changed || asked {
+        return None;
+    }
+    let interval = interval(seen);
+    let passed = Duration::try_from(seen.now.duration_since(discovered_at.0)).unwrap_or_default();
+    interval.checked_sub(passed).filter(|it| !it.is_zero())
+}
+
+/// Gives the time between two discoveries: what the Warehouse says, but not less than the operator allows.
+fn interval(seen: &Seen<'_>) -> Duration {
+    seen.warehouse
+        .spec
+        .interval
+        .to_std()
+        .max(seen.shortest_interval)
+}
+
+fn discover(seen: &Seen<'_>, mut status: WarehouseStatus) -> Plan {
+    let mut conditions = Conditions::new(seen, &mut status);
+    conditions.set(
+        RECONCILING,
+        TRUE,
+        "ScheduledDiscovery",
+        "looking for artifacts",
+    );
+    conditions.set(READY, FALSE, "DiscoveryInProgress", "looking for artifacts");
+    conditions.set(
+        HEALTHY,
+        UNKNOWN,
+        "Pending",
+        "health is known when all subscriptions have answered",
+    );
+    conditions.remove(FREIGHT_CREATION_CRITERIA_SATISFIED);
+    conditions.remove(FREIGHT_CREATED);
+    Plan {
+        status,
+        act: Act::Discover,
+        again: Again::OnChange,
+    }
+}
+
+/// Sets conditions for one generation at one moment.
+struct Conditions<'a> {
+    list: &'a mut Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>,
+    generation: Option<i64>,
+    now: Timestamp,
+}
+
+impl<'a> Conditions<'a> {
+    fn new(seen: &Seen<'_>, status: &'a mut WarehouseStatus) -> Self {
+        Self {
+            list: &mut status.conditions,
+            generation: seen.warehouse.metadata.generation,
+            now: seen.now,
+        }
+    }
+
+    fn set(&mut self, kind: &str, status: &str, reason: &str, message: &str) {
+        condition::set(
+            self.list,
+            condition::new(
+                kind,
+                status,
+                reason,
+                message,
+                self.generation,
+                Time(self.now),
+            ),
+        );
+    }
+
+    fn remove(&mut self, kind: &str) {
+        condition::remove(self.list, kind);
+    }
+
+    /// Healthy and Ready both say no, and work is over.
+    fn fail(&mut self, healthy_reason: &str, ready_reason: &str, message: &str) {
+        self.set(HEALTHY, FALSE, healthy_reason, message);
+        self.set(READY, FALSE, ready_reason, message);
+        self.remove(RECONCILING);
+    }
+
+    fn succeed(&mut self, message: &str) {
+        self.set(HEALTHY, TRUE, "ReconciliationSucceeded", message);
+        self.set(READY, TRUE, "ArtifactsDiscovered", message);
+        self.remove(RECONCILING);
+    }
+}
+
+/// Gathers answers as a status has them; where a subscription failed, what it found before stays.
+fn merged(
+    answers: &[Result<Found, Failure>],
+    before: Option<&DiscoveredArtifacts>,
+) -> DiscoveredArtifacts {
+    let mut found = DiscoveredArtifacts::default();
+    for answer in answers {
+        match answer {
+            Ok(Found::Commits(it)) => found.git.push(it.clone()),
+            Ok(Found::Images(it)) => found.images.push(it.clone()),
+            Ok(Found::Chart(it)) => found.charts.push(it.clone()),
+            Ok(Found::Other(it)) => found.results.push(it.clone()),
+            Err(_) => {}
+        }
+    }
+    let Some(before) = before.filter(|_| answers.iter().any(Result::is_err)) else {
+        return found;
+    };
+    keep_missing(&mut found.git, &before.git, |it| {
+        (it.repo_url.clone(), it.subscription_name.clone())
+    });
+    keep_missing(&mut found.images, &before.images, |it| {
+        (it.repo_url.clone(), it.subscription_name.clone())
+    });
+    keep_missing(&mut found.charts, &before.charts, |it| {
+        (it.repo_url.clone() + &it.name, it.subscription_name.clone())
+    });
+    keep_missing(&mut found.results, &before.results, |it| it.name.clone());
+    found
+}
+
+fn keep_missing<T: Clone, I: PartialEq>(
+    found: &mut Vec<T>,
+    before: &[T],
+    identity: impl Fn(&T) -> I,
+) {
+    for earlier in before {
+        if found.iter().all(|it| identity(it) != identity(earlier)) {
+            found.push(earlier.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

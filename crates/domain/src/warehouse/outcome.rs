@@ -1,0 +1,217 @@
+//! What follows from what was discovered.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use resources::{
+    FreightCreationPolicy, WarehouseStatus,
+    condition::{
+        FALSE, FREIGHT_CREATED, FREIGHT_CREATION_CRITERIA_SATISFIED, READY, RECONCILING, TRUE,
+    },
+};
+
+use super::{Act, Conditions, Discovery, Failure, Plan, Seen, interval, merged};
+use crate::{
+    Again, criteria,
+    freight::{self, Lack},
+};
+
+const DISCOVERED: &str = "all subscriptions have answered";
+
+/// Decides what follows from a discovery.
+pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: WarehouseStatus) -> Plan {
+    let failures: Vec<&Failure> = discovery
+        .answers
+        .iter()
+        .filter_map(|it| it.as_ref().err())
+        .collect();
+    let before = status.discovered_artifacts.take();
+    let mut found = merged(
+        &discovery.answers,
+        before
+            .as_ref()
+            .filter(|_| status.observed_generation == discovery.generation),
+    );
+    if !failures.is_empty() {
+        found.discovered_at = before.and_then(|it| it.discovered_at);
+        status.discovered_artifacts = Some(found);
+        let message = failures
+            .iter()
+            .map(|it| format!("{}: {}", it.subscription, it.message))
+            .collect::<Vec<_>>()
+            .join("; ");
+        Conditions::new(seen, &mut status).fail("DiscoveryFailed", "DiscoveryFailure", &message);
+        return Plan {
+            status,
+            act: Act::Rest,
+            again: Again::AfterError,
+        };
+    }
+    found.discovered_at = Some(Time(seen.now));
+    status.observed_generation = discovery.generation;
+    if let Some(refresh) = &discovery.refresh {
+        status.last_handled_refresh.clone_from(refresh);
+    }
+    let plan = |status, act| Plan {
+        status,
+        act,
+        again: Again::After(interval(seen)),
+    };
+
+    let freight = match freight::build(seen.warehouse, &found) {
+        Ok(freight) => freight,
+        Err(lack) => {
+            status.discovered_artifacts = Some(found);
+            let (healthy, ready, message) = lacking(lack);
+            Conditions::new(seen, &mut status).fail(healthy, ready, message);
+            return plan(status, Act::Rest);
+        }
+    };
+    let satisfied = criteria::satisfied(
+        seen.warehouse.spec.freight_creation_criteria.as_ref(),
+        &found,
+    );
+    status.discovered_artifacts = Some(found);
+    let wanted = seen.warehouse.spec.freight_creation_policy == FreightCreationPolicy::Automatic;
+    let mut conditions = Conditions::new(seen, &mut status);
+    if !wanted {
+        conditions.succeed(DISCOVERED);
+        return plan(status, Act::Rest);
+    }
+    match satisfied {
+        Err(error) => {
+            let message = format!("failed to evaluate freightCreationCriteria: {error}");
+            conditions.fail(
+                "CriteriaEvaluationFailed",
+                "CriteriaEvaluationFailed",
+                &message,
+            );
+            plan(status, Act::Rest)
+        }
+        Ok(false) => {
+            let message = "what was found does not satisfy freightCreationCriteria";
+            conditions.set(
+                FREIGHT_CREATION_CRITERIA_SATISFIED,
+                FALSE,
+                "CriteriaNotSatisfied",
+                message,
+            );
+            conditions.succeed(DISCOVERED);
+            plan(status, Act::Rest)
+        }
+        Ok(true) => {
+            conditions.set(
+                FREIGHT_CREATION_CRITERIA_SATISFIED,
+                TRUE,
+                "CriteriaSatisfied",
+                "Freight may be made of what was found",
+            );
+            conditions.set(
+                RECONCILING,
+                TRUE,
+                "FreightCreationInProgress",
+                "making Freight of what was found",
+            );
+            conditions.set(
+                READY,
+                FALSE,
+                "AwaitingFreightCreation",
+                "making Freight of what was found",
+            );
+            plan(status, Act::Create(Box::new(freight)))
+        }
+    }
+}
+
+/// Gives the reasons for Healthy and Ready, and the message.
+fn lacking(lack: Lack) -> (&'static str, &'static str, &'static str) {
+    match lack {
+        Lack::Artifacts => (
+            "MissingArtifacts",
+            "MissingArtifacts",
+            "no subscription found anything",
+        ),
+        Lack::Commits => (
+            "NoCommitsDiscovered",
+            "MissingCommits",
+            "a Git repository has no commit that fits its subscription",
+        ),
+        Lack::Images => (
+            "NoImageReferencesDiscovered",
+            "MissingImageReferences",
+            "an image repository has no image that fits its subscription",
+        ),
+        Lack::Versions => (
+            "NoChartVersionsDiscovered",
+            "MissingChartVersions",
+            "a chart repository has no version that fits its subscription",
+        ),
+        Lack::References => (
+            "MissingArtifacts",
+            "MissingArtifacts",
+            "a subscription found no artifact",
+        ),
+    }
+}
+
+/// How an attempt to make Freight went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// The API gave it this name.
+    Created {
+        name: String,
+    },
+    /// The same combination had been made before.
+    AlreadyExists {
+        name: String,
+    },
+    Failed {
+        message: String,
+    },
+}
+
+/// Says in the status how making Freight went, and when to look again.
+pub fn created(
+    seen: &Seen<'_>,
+    mut status: WarehouseStatus,
+    creation: &Creation,
+) -> (WarehouseStatus, Again) {
+    let interval = Again::After(interval(seen));
+    match creation {
+        Creation::Created { name } => {
+            status.last_freight_id.clone_from(name);
+            let mut conditions = Conditions::new(seen, &mut status);
+            conditions.set(
+                FREIGHT_CREATED,
+                TRUE,
+                "NewFreight",
+                &format!("made Freight {name:?}"),
+            );
+            conditions.succeed(DISCOVERED);
+            (status, interval)
+        }
+        Creation::AlreadyExists { name } => {
+            status.last_freight_id.clone_from(name);
+            let mut conditions = Conditions::new(seen, &mut status);
+            conditions.set(
+                FREIGHT_CREATED,
+                FALSE,
+                "AlreadyExists",
+                &format!("Freight {name:?} holds just this"),
+            );
+            conditions.succeed(DISCOVERED);
+            (status, interval)
+        }
+        Creation::Failed { message } => {
+            // Discovery is repeated with the attempt, since nothing else would be.
+            if let Some(found) = &mut status.discovered_artifacts {
+                found.discovered_at = None;
+            }
+            let message = format!("failed to create Freight: {message}");
+            Conditions::new(seen, &mut status).fail(
+                "FreightBuildFailure",
+                "FreightCreationFailure",
+                &message,
+            );
+            (status, Again::AfterError)
+        }
+    }
+}
