@@ -94,10 +94,9 @@ impl FreightCollection {
         record(&mut self.verification_history, verification, |it| &it.id);
     }
 
-    /// Says whether the newest verification is still going on.
+    /// Says whether a verification is still going on.
     pub fn has_running_verification(&self) -> bool {
-        self.current_verification()
-            .is_some_and(|it| !it.is_terminal())
+        self.verification_history.iter().any(|it| !it.is_terminal())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Freight: artifacts that move as one; its name is their hash.
 
+mod name;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

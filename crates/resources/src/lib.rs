@@ -32,6 +32,7 @@ pub mod step;
 pub mod subscription;
 pub mod target;
 pub mod task;
+pub mod url;
 pub mod verification;
 pub mod warehouse;
 mod wire;

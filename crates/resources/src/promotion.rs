@@ -4,11 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube_core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ulid::{ULID_LEN, Ulid};
 
 use crate::collection::{FreightCollection, FreightReference};
 use crate::freight::FreightOrigin;
 use crate::kind::object;
-use crate::names::{annotation, label};
+use crate::names::{NAME_MAX, annotation, label};
 use crate::request::AbortRequest;
 use crate::step::{PromotionStep, Variable};
 use crate::wire::{is_empty, word, words};
@@ -109,6 +110,38 @@ words! {
 words! {
     /// How far a step is; absent before it started.
     StepStatus { Running, Succeeded, Failed, Errored, Aborted, Skipped }
+}
+
+/// The longest part of a name before the ULID, so that the whole fits in an object's name.
+const PREFIX_MAX: usize = NAME_MAX - 1 - ULID_LEN - 1 - SHORT_HASH_LEN;
+const SHORT_HASH_LEN: usize = 7;
+
+/// Names a Promotion: `<stage>.<ulid>.<first seven of the Freight's name>`, in lower case.
+///
+/// Sorted by name, the Promotions of a Stage are in the order they were created in, as far as the ULIDs are. Empty where
+/// either name is.
+pub fn name(stage: &str, ulid: Ulid, freight: &str) -> String {
+    if stage.is_empty() || freight.is_empty() {
+        return String::new();
+    }
+    let prefix = if stage.len() > PREFIX_MAX {
+        cut(stage, PREFIX_MAX).trim_end_matches(['.', '-'])
+    } else {
+        stage
+    };
+    format!("{prefix}.{ulid}.{}", cut(freight, SHORT_HASH_LEN)).to_lowercase()
+}
+
+/// Names the Promotion of one Target of a Stage: `<stage>.<target>.<ulid>.<first seven of the Freight's name>`.
+pub fn target_name(stage: &str, target: &str, ulid: Ulid, freight: &str) -> String {
+    if stage.is_empty() || target.is_empty() {
+        return String::new();
+    }
+    name(&format!("{stage}.{target}"), ulid, freight)
+}
+
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }
 
 impl PromotionPhase {
