@@ -5,6 +5,7 @@
 //! remote is read from files beside the bare clone, never from what a checked-out tree says about itself.
 
 mod push;
+mod signing;
 
 use std::{
     fs, io,
@@ -14,7 +15,10 @@ use std::{
 use credentials::Login;
 use serde::{Deserialize, Serialize};
 
-pub use self::push::{Answer, Integration, Target};
+pub use self::{
+    push::{Answer, Integration, Target},
+    signing::{Signing, take_signing_key},
+};
 use crate::child::{self, Command, GitAccess, Launcher, Output, create_private_dir};
 
 /// The folder of bare clones in a work directory.
@@ -31,16 +35,6 @@ pub struct Identity {
     /// How commits are signed; none leaves them unsigned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
-}
-
-/// A signing key that was put into the private home of a work directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "format", content = "key")]
-pub enum Signing {
-    /// The fingerprint of a secret key that `gpg` has imported.
-    OpenPgp(String),
-    /// The file of an SSH private key.
-    Ssh(PathBuf),
 }
 
 /// What is remembered of a clone, so that a later step finds it by a path alone.
@@ -406,6 +400,17 @@ impl WorkTree<'static> {
 }
 
 impl WorkTree<'_> {
+    /// The URL of the remote, as the user wrote it.
+    pub fn url(&self) -> &str {
+        &self.repository().origin.url
+    }
+
+    /// Takes the text of a private key that is to sign commits; see [`take_signing_key`].
+    pub async fn take_signing_key(&self, key: Option<&str>) -> Result<Option<Signing>, Error> {
+        let repository = self.repository();
+        take_signing_key(&repository.launcher, &repository.work_dir, key).await
+    }
+
     /// The id of the commit that is checked out.
     pub async fn head(&self) -> Result<String, Error> {
         let output = self
@@ -492,9 +497,10 @@ impl WorkTree<'_> {
     /// Commits what is staged and gives the commit's id; `author` is the committer where there is none.
     pub async fn commit(&self, message: &str, author: Option<&Identity>) -> Result<String, Error> {
         let identity = &self.repository().origin.identity;
+        let signer = author.filter(|it| it.signing.is_some()).unwrap_or(identity);
         let mut command = identity
             .apply(self.local_git()?)
-            .args(identity.signing_options())
+            .args(signer.signing_options())
             .args(["commit", "--quiet", "--no-verify", "--file=-"])
             .input(message);
         if let Some(author) = author {
@@ -569,23 +575,10 @@ impl Identity {
 
     /// Options for git itself that make it sign commits.
     fn signing_options(&self) -> Vec<String> {
-        let key = match &self.signing {
-            None => return Vec::new(),
-            Some(Signing::OpenPgp(fingerprint)) => fingerprint.clone(),
-            Some(Signing::Ssh(file)) => file.display().to_string(),
-        };
-        let format = if matches!(self.signing, Some(Signing::Ssh(_))) {
-            "ssh"
-        } else {
-            "openpgp"
-        };
-        let set = |name: &str, value: &str| ["-c".to_owned(), format!("{name}={value}")];
-        [
-            set("commit.gpgSign", "true"),
-            set("gpg.format", format),
-            set("user.signingKey", &key),
-        ]
-        .concat()
+        self.signing
+            .as_ref()
+            .map(Signing::options)
+            .unwrap_or_default()
     }
 }
 
@@ -617,7 +610,10 @@ fn folders_of(work_dir: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Error>
     let within = git_dir
         .strip_prefix(&repositories)
         .map_err(|_elsewhere| not_ours())?;
-    let parts: Vec<_> = within.components().map(std::path::Component::as_os_str).collect();
+    let parts: Vec<_> = within
+        .components()
+        .map(std::path::Component::as_os_str)
+        .collect();
     match parts[..] {
         [name, worktrees, _tree]
             if worktrees == "worktrees" && !parts.iter().any(|it| *it == "..") =>

@@ -1,0 +1,462 @@
+//! The loop over a promotion's steps: skip, start, retry, give up; it resumes where it stopped.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use parking_lot::Mutex;
+use resources::{
+    FreightCollection, FreightReference, FreightRequest, PromotionPhase, PromotionStep,
+    StepExecution, StepStatus, Variable,
+};
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    context::{Context, StepContext},
+    environment::{Evaluation, EvaluationError},
+    progress::{Progress, RecordError, Recorder, is_finished},
+    schema,
+    steps::{self, Entry, StepError},
+    work_dir::{Found, WorkDir},
+};
+
+/// All that a promotion says, and how far it came.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    pub project: String,
+    pub stage: String,
+    /// Name of the Promotion.
+    pub promotion: String,
+    pub promotion_uid: String,
+    /// Who created the Promotion, as the annotation has it: `admin:…`, `oidc:…`, `email:…`.
+    pub actor: Option<String>,
+    /// Whether the Promotion goes back to older Freight.
+    pub rollback: bool,
+    /// The Freight that is promoted.
+    pub freight: FreightReference,
+    /// The human name of that Freight.
+    pub freight_alias: String,
+    /// What the Stage has when the promotion is through: that Freight, and Freight of other origins.
+    pub freight_collection: FreightCollection,
+    pub requested_freight: Vec<FreightRequest>,
+    pub vars: Vec<Variable>,
+    /// Steps without tasks, each with a name; see [`crate::task::inflate`].
+    pub steps: Vec<PromotionStep>,
+    pub progress: Progress,
+}
+
+/// How a call of [`run()`] ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Every step has its verdict: the phase is terminal.
+    Finished(Progress),
+    /// A step waits for something outside: call again after this long, or when something is known to have happened.
+    Waiting {
+        progress: Progress,
+        after: Option<Duration>,
+    },
+    /// Something failed that may work later: call again, more patiently each time.
+    Retry { progress: Progress, message: String },
+    /// It was cancelled. The progress is as good to go on from as after a crash.
+    Interrupted(Progress),
+}
+
+/// Runs the steps of a promotion from where it stopped, until all are through or one has to wait.
+///
+/// Before a step starts, all that happened so far is given to `recorder`. Cancelling stops the step in the middle and
+/// kills its children; it is never taken for an error.
+pub async fn run(
+    run: Run,
+    cx: &Context,
+    recorder: &dyn Recorder,
+    cancel: CancellationToken,
+) -> Outcome {
+    let mut progress = run.progress.clone();
+    let (work_dir, found) = match WorkDir::open(&cx.work_root, &run.promotion_uid) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let message = format!(
+                "failed to open the work directory in {}: {error}",
+                cx.work_root.display()
+            );
+            return Outcome::Retry { progress, message };
+        }
+    };
+    match found {
+        Found::Fresh => progress.start_over(),
+        Found::Present => {}
+    }
+    progress.phase = PromotionPhase::Running;
+    let first = progress.current_step.min(run.steps.len());
+    let attempt = Attempt {
+        run: &run,
+        cx,
+        recorder,
+        cancel,
+        work_dir,
+        progress: Mutex::new(progress),
+        index: first,
+    };
+    attempt.run_to_end().await
+}
+
+/// One call of [`run()`].
+struct Attempt<'a> {
+    run: &'a Run,
+    cx: &'a Context,
+    recorder: &'a dyn Recorder,
+    cancel: CancellationToken,
+    work_dir: WorkDir,
+    progress: Mutex<Progress>,
+    /// Index of the first step.
+    index: usize,
+}
+
+/// What follows from a step.
+enum Next {
+    Step,
+    Stop(Stop),
+}
+
+/// Why the loop stops before the last step is through.
+enum Stop {
+    Wait(Option<Duration>),
+    Retry(String),
+    Interrupt,
+    GiveUp(String),
+}
+
+impl Attempt<'_> {
+    async fn run_to_end(self) -> Outcome {
+        for index in self.index..self.run.steps.len() {
+            match self.advance(index).await {
+                Next::Step => {}
+                Next::Stop(stop) => {
+                    let mut progress = self.progress.into_inner();
+                    return match stop {
+                        Stop::Wait(after) => Outcome::Waiting { progress, after },
+                        Stop::Retry(message) => Outcome::Retry { progress, message },
+                        Stop::Interrupt => Outcome::Interrupted(progress),
+                        Stop::GiveUp(message) => {
+                            progress.phase = PromotionPhase::Errored;
+                            progress.message = message;
+                            Outcome::Finished(progress)
+                        }
+                    };
+                }
+            }
+        }
+        let mut progress = self.progress.into_inner();
+        progress.conclude();
+        Outcome::Finished(progress)
+    }
+
+    /// Brings one step as far as it goes now.
+    async fn advance(&self, index: usize) -> Next {
+        let step = &self.run.steps[index];
+        let execution = {
+            let mut progress = self.progress.lock();
+            progress.current_step = index;
+            progress.execution(index, step).clone()
+        };
+        if is_finished(&execution) {
+            return Next::Step;
+        }
+        if self.cancel.is_cancelled() {
+            return Next::Stop(Stop::Interrupt);
+        }
+        let evaluation = Evaluation::new(self.run, index, &self.progress.lock(), self.cx);
+        if execution.started_at.is_none() {
+            match self.until_cancelled(evaluation.condition()).await {
+                None => return Next::Stop(Stop::Interrupt),
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => {
+                    return self.finish(index, StepStatus::Skipped, String::new(), None);
+                }
+                Some(Err(error)) => return self.cannot_evaluate(index, "condition", error),
+            }
+        }
+        let Some(entry) = steps::find(&step.uses) else {
+            let message = format!("no step is called {:?}", step.uses);
+            return self.finish(index, StepStatus::Errored, message, None);
+        };
+        if execution.started_at.is_none()
+            && let Some(stop) = self.start(index).await
+        {
+            return Next::Stop(stop);
+        }
+        self.cx.reached(&format!("{}: started", step.alias));
+        let config = match self.until_cancelled(evaluation.config()).await {
+            None => return Next::Stop(Stop::Interrupt),
+            Some(Ok(config)) => config,
+            Some(Err(error)) => return self.cannot_evaluate(index, "configuration", error),
+        };
+        if let Err(message) = schema::check(entry, &config) {
+            return self.finish(index, StepStatus::Failed, message, None);
+        }
+        let verdict = self
+            .until_cancelled(self.attempt(index, entry, config))
+            .await;
+        self.cx.reached(&format!("{}: ended", step.alias));
+        match verdict {
+            None => Next::Stop(Stop::Interrupt),
+            Some(verdict) => self.judge(index, entry, verdict),
+        }
+    }
+
+    /// Marks a step as started and stores that, with the results of all steps before it.
+    async fn start(&self, index: usize) -> Option<Stop> {
+        let recorded = self.recorder;
+        let (before, progress) = {
+            let mut progress = self.progress.lock();
+            let before = progress.clone();
+            let execution = progress.execution(index, &self.run.steps[index]);
+            execution.started_at = Some(Time(self.cx.now()));
+            execution.status = Some(StepStatus::Running);
+            (before, progress.clone())
+        };
+        let error = recorded.record(&progress).await.err()?;
+        let message = error.to_string();
+        *self.progress.lock() = before;
+        Some(match error {
+            RecordError::Gone => Stop::Interrupt,
+            RecordError::Unavailable(_) => Stop::Retry(message),
+            RecordError::Rejected(_) => {
+                // Outputs are what grows: without the last one the refusal itself can be stored.
+                if let Some(last) = index.checked_sub(1).map(|last| &self.run.steps[last].alias) {
+                    self.progress.lock().state.remove(last);
+                }
+                Stop::GiveUp(message)
+            }
+        })
+    }
+
+    /// Lets the code of the step's kind work, no longer than the step may take in all.
+    async fn attempt(&self, index: usize, entry: &Entry, config: Value) -> Verdict {
+        let step_context = StepContext {
+            run: self.run,
+            index,
+            alias: &self.run.steps[index].alias,
+            work_dir: &self.work_dir,
+            cx: self.cx,
+            recorder: self.recorder,
+            progress: &self.progress,
+        };
+        let work = AssertUnwindSafe((entry.run)(config, &step_context)).catch_unwind();
+        let left = self.time_left(index, entry).filter(|left| !left.is_zero());
+        let ended = match left {
+            None => work.await,
+            Some(left) => match tokio::time::timeout(left, work).await {
+                Ok(ended) => ended,
+                Err(_elapsed) => return Verdict::TimedOut,
+            },
+        };
+        match ended {
+            Ok(Ok(outcome)) => Verdict::Ok(outcome),
+            Ok(Err(error)) => Verdict::Err(error),
+            Err(panic) => Verdict::Panicked(panic_message(&*panic)),
+        }
+    }
+
+    /// Turns what a step said into what follows.
+    fn judge(&self, index: usize, entry: &Entry, verdict: Verdict) -> Next {
+        match verdict {
+            Verdict::Ok(steps::Outcome::Done(output)) => {
+                self.finish(index, StepStatus::Succeeded, String::new(), Some(output))
+            }
+            Verdict::Ok(steps::Outcome::Skipped { output, message }) => {
+                self.finish(index, StepStatus::Skipped, message, Some(output))
+            }
+            Verdict::Ok(steps::Outcome::Waiting {
+                output,
+                message,
+                after,
+            }) => {
+                self.keep_output(index, entry, Some(output));
+                if self.is_out_of_time(index, entry) {
+                    return self.finish(
+                        index,
+                        StepStatus::Errored,
+                        self.timed_out(index, entry),
+                        None,
+                    );
+                }
+                self.progress
+                    .lock()
+                    .execution(index, &self.run.steps[index])
+                    .message = message;
+                Next::Stop(Stop::Wait(after))
+            }
+            Verdict::Err(StepError::Failed(message)) => {
+                self.finish(index, StepStatus::Failed, message, None)
+            }
+            Verdict::Err(StepError::Errored(message)) => self.count_error(index, entry, message),
+            Verdict::Panicked(message) => {
+                let message = format!("an unrecoverable error occurred: {message}");
+                self.finish(index, StepStatus::Errored, message, None)
+            }
+            Verdict::TimedOut => self.finish(
+                index,
+                StepStatus::Errored,
+                self.timed_out(index, entry),
+                None,
+            ),
+        }
+    }
+
+    /// Counts an error that may not happen again, and says whether it was one too many.
+    fn count_error(&self, index: usize, entry: &Entry, message: String) -> Next {
+        let step = &self.run.steps[index];
+        let threshold = step.retry.as_ref().map_or(0, |retry| retry.error_threshold);
+        let threshold = if threshold > 0 {
+            threshold
+        } else {
+            entry.error_threshold
+        };
+        let count = {
+            let mut progress = self.progress.lock();
+            let execution = progress.execution(index, step);
+            execution.error_count = execution.error_count.saturating_add(1);
+            execution.error_count
+        };
+        if count >= threshold {
+            let message = if threshold > 1 {
+                format!("met error threshold of {threshold}: {message}")
+            } else {
+                message
+            };
+            return self.finish(index, StepStatus::Errored, message, None);
+        }
+        if self.is_out_of_time(index, entry) {
+            let message = format!("{}: {message}", self.timed_out(index, entry));
+            return self.finish(index, StepStatus::Errored, message, None);
+        }
+        self.progress.lock().execution(index, step).message =
+            format!("{message}; step will be retried");
+        Next::Stop(Stop::Retry(format!("step {:?}: {message}", step.alias)))
+    }
+
+    /// An expression that is wrong ends its step; one that could not be answered is asked again later.
+    fn cannot_evaluate(&self, index: usize, what: &str, error: EvaluationError) -> Next {
+        match error {
+            EvaluationError::Wrong(message) => {
+                let message = format!("failed to evaluate the {what}: {message}");
+                self.finish(index, StepStatus::Errored, message, None)
+            }
+            EvaluationError::Unavailable(message) => Next::Stop(Stop::Retry(message)),
+        }
+    }
+
+    fn finish(
+        &self,
+        index: usize,
+        status: StepStatus,
+        message: String,
+        output: Option<Map<String, Value>>,
+    ) -> Next {
+        let step = &self.run.steps[index];
+        if let Some(entry) = steps::find(&step.uses) {
+            self.keep_output(index, entry, output);
+        }
+        let now = self.cx.now();
+        let mut progress = self.progress.lock();
+        let execution = progress.execution(index, step);
+        execution.status = Some(status);
+        execution.message = message;
+        if execution.started_at.is_some() {
+            execution.finished_at = Some(Time(now));
+        }
+        Next::Step
+    }
+
+    /// Keeps an output under the step's name, and for `compose-output` under the task's name too.
+    fn keep_output(&self, index: usize, entry: &Entry, output: Option<Map<String, Value>>) {
+        let Some(output) = output.filter(|output| !output.is_empty()) else {
+            return;
+        };
+        let alias = &self.run.steps[index].alias;
+        let mut progress = self.progress.lock();
+        if entry.propagates
+            && let Some((task, _)) = alias.split_once("::")
+        {
+            let of_task = progress
+                .state
+                .entry(task)
+                .or_insert_with(|| Value::Object(Map::new()));
+            match of_task {
+                Value::Object(of_task) => of_task.extend(output.clone()),
+                other => *other = Value::Object(output.clone()),
+            }
+        }
+        progress.state.insert(alias.clone(), Value::Object(output));
+    }
+
+    /// How long the step may take in all; none means for ever.
+    fn time_out(&self, index: usize, entry: &Entry) -> Option<Duration> {
+        let own = self.run.steps[index]
+            .retry
+            .as_ref()
+            .and_then(|retry| retry.timeout.as_ref());
+        let limit = match own {
+            Some(own) => own.to_std(),
+            None => entry.time_out.unwrap_or_default(),
+        };
+        (!limit.is_zero()).then_some(limit)
+    }
+
+    fn started_at(&self, index: usize) -> Option<Timestamp> {
+        let progress = self.progress.lock();
+        let execution: Option<&StepExecution> = progress.step_execution_metadata.get(index);
+        execution
+            .and_then(|it| it.started_at.as_ref())
+            .map(|time| time.0)
+    }
+
+    /// How much of that is left; zero when the time is over.
+    fn time_left(&self, index: usize, entry: &Entry) -> Option<Duration> {
+        let limit = self.time_out(index, entry)?;
+        let passed = self
+            .cx
+            .now()
+            .duration_since(self.started_at(index)?)
+            .max(SignedDuration::ZERO);
+        Some(limit.saturating_sub(passed.unsigned_abs()))
+    }
+
+    fn is_out_of_time(&self, index: usize, entry: &Entry) -> bool {
+        self.time_left(index, entry)
+            .is_some_and(|left| left.is_zero())
+    }
+
+    fn timed_out(&self, index: usize, entry: &Entry) -> String {
+        format!(
+            "timed out after {:?}",
+            self.time_out(index, entry).unwrap_or_default()
+        )
+    }
+
+    /// Waits for `future`, but no longer than until the promotion is cancelled; dropping it kills its children.
+    async fn until_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => None,
+            value = future => Some(value),
+        }
+    }
+}
+
+/// What became of one attempt at a step.
+enum Verdict {
+    Ok(steps::Outcome),
+    Err(StepError),
+    Panicked(String),
+    TimedOut,
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked".to_owned())
+}

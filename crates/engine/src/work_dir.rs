@@ -1,0 +1,305 @@
+//! A promotion's files: a folder that no path, symlink or archive entry leads out of.
+//!
+//! On disk a promotion has `promotion-<uid>/` with three folders: `files`, which steps read and write and nothing else
+//! of ours is in; `repositories`, the bare clones; and `home`, the private home of children.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+
+/// The files of one promotion.
+#[derive(Debug, Clone)]
+pub struct WorkDir {
+    root: PathBuf,
+    files: Arc<Dir>,
+}
+
+/// Whether a work directory was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing was there: whatever steps had written is gone.
+    Fresh,
+    Present,
+}
+
+/// Why a path cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    #[error("path {path:?} leads out of the work directory")]
+    Leaves { path: String },
+    #[error("path {path:?} is inside a .git folder")]
+    Git { path: String },
+    #[error("path {path:?} is empty or has a zero byte")]
+    Odd { path: String },
+    #[error("failed to look at {path:?}")]
+    Look { path: String, source: io::Error },
+}
+
+impl WorkDir {
+    /// Opens the work directory of a promotion, creating it where it is missing.
+    pub fn open(work_root: &Path, promotion_uid: &str) -> io::Result<(Self, Found)> {
+        let root = folder(work_root, promotion_uid)?;
+        let files = root.join("files");
+        let found = if files.is_dir() {
+            Found::Present
+        } else {
+            Found::Fresh
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&files)?;
+        // Children are told absolute paths, and Landlock rules name real ones.
+        let root = root.canonicalize()?;
+        let files = Dir::open_ambient_dir(root.join("files"), ambient_authority())?;
+        Ok((
+            Self {
+                root,
+                files: Arc::new(files),
+            },
+            found,
+        ))
+    }
+
+    /// The folder that children may write to.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The files as a capability: paths given to it cannot leave it.
+    pub fn files(&self) -> &Dir {
+        &self.files
+    }
+
+    /// Gives the absolute path of an existing or future file for a child, symlinks resolved.
+    ///
+    /// # Errors
+    /// [`PathError::Leaves`] when `path`, or a symlink on the way, leads out.
+    pub fn absolute(&self, path: &FilePath) -> Result<PathBuf, PathError> {
+        let mut missing = PathBuf::new();
+        let mut existing = path.0.clone();
+        loop {
+            match self.files.canonicalize(&existing) {
+                Ok(real) => {
+                    let real = if real.as_os_str() == "." {
+                        PathBuf::new()
+                    } else {
+                        real
+                    };
+                    let joined = self.root.join("files").join(real);
+                    return Ok(if missing.as_os_str().is_empty() {
+                        joined
+                    } else {
+                        joined.join(missing)
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // A dangling symlink is found but cannot be resolved: what it names is not ours to create.
+                    if self
+                        .files
+                        .symlink_metadata(&existing)
+                        .is_ok_and(|it| it.is_symlink())
+                    {
+                        return Err(PathError::Leaves {
+                            path: path.to_string(),
+                        });
+                    }
+                    let name = existing.file_name().map(PathBuf::from).unwrap_or_default();
+                    missing = if missing.as_os_str().is_empty() {
+                        name
+                    } else {
+                        name.join(missing)
+                    };
+                    existing = existing
+                        .parent()
+                        .filter(|it| !it.as_os_str().is_empty())
+                        .unwrap_or(Path::new("."))
+                        .into();
+                }
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(PathError::Leaves {
+                        path: path.to_string(),
+                    });
+                }
+                Err(source) => {
+                    return Err(PathError::Look {
+                        path: path.to_string(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// A path in a work directory, as far as its text tells: symlinks are checked when it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePath(PathBuf);
+
+impl FilePath {
+    /// Parses the path of a step's configuration; a leading slash means the work directory.
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        if path.is_empty() || path.contains('\0') {
+            return Err(PathError::Odd {
+                path: path.to_owned(),
+            });
+        }
+        let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
+        for component in Path::new(path).components() {
+            match component {
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+                Component::Normal(part) => parts.push(part),
+                Component::ParentDir => {
+                    parts.pop().ok_or_else(|| PathError::Leaves {
+                        path: path.to_owned(),
+                    })?;
+                }
+            }
+        }
+        Ok(Self(if parts.is_empty() {
+            PathBuf::from(".")
+        } else {
+            parts.iter().collect()
+        }))
+    }
+
+    /// Parses a path that a step writes to: never inside `.git`, whatever its case.
+    pub fn parse_for_writing(path: &str) -> Result<Self, PathError> {
+        let parsed = Self::parse(path)?;
+        if parsed
+            .0
+            .iter()
+            .any(|part| part.eq_ignore_ascii_case(".git"))
+        {
+            return Err(PathError::Git {
+                path: path.to_owned(),
+            });
+        }
+        Ok(parsed)
+    }
+
+    /// The path relative to the files of the work directory.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for FilePath {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0.display())
+    }
+}
+
+/// Deletes the work directory of a promotion; none is fine.
+///
+/// It vanishes at once under its name, so that a crash half-way cannot leave one that looks usable.
+pub fn remove_work_dir(work_root: &Path, promotion_uid: &str) -> io::Result<()> {
+    let root = folder(work_root, promotion_uid)?;
+    let doomed = root.with_extension("removed");
+    for result in [
+        remove_all(&doomed),
+        fs::rename(&root, &doomed),
+        remove_all(&doomed),
+    ] {
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn remove_all(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path)
+}
+
+fn folder(work_root: &Path, promotion_uid: &str) -> io::Result<PathBuf> {
+    if promotion_uid.is_empty()
+        || !promotion_uid
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || it == '-')
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a promotion's uid has letters, digits and dashes",
+        ));
+    }
+    Ok(work_root.join(format!("promotion-{promotion_uid}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expected: Option<&str>) {
+        assert_eq!(
+            FilePath::parse(path)
+                .ok()
+                .map(|it| it.to_string())
+                .as_deref(),
+            expected,
+            "{path}"
+        );
+    }
+
+    #[test]
+    fn a_path_stays_inside_by_its_text() {
+        check("src/env", Some("src/env"));
+        check("./src//env/.", Some("src/env"));
+        check("/src", Some("src"));
+        check("src/../out", Some("out"));
+        check(".", Some("."));
+        check("/", Some("."));
+        check("..", None);
+        check("src/../../out", None);
+        check("a\0b", None);
+        check("", None);
+    }
+
+    #[test]
+    fn nothing_is_written_into_git_folders() {
+        assert!(FilePath::parse_for_writing("src/.git/config").is_err());
+        assert!(FilePath::parse_for_writing(".GIT").is_err());
+        assert!(FilePath::parse_for_writing("src/.gitignore").is_ok());
+    }
+
+    #[test]
+    fn a_symlink_that_leaves_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (work_dir, found) = WorkDir::open(root.path(), "1").unwrap();
+        assert_eq!(found, Found::Fresh);
+        let files = work_dir.root().join("files");
+        fs::create_dir(files.join("inside")).unwrap();
+        symlink("inside", files.join("good")).unwrap();
+        symlink("/etc", files.join("bad")).unwrap();
+        symlink("../repositories", files.join("up")).unwrap();
+        symlink("nowhere", files.join("dangling")).unwrap();
+        let absolute = |path: &str| work_dir.absolute(&FilePath::parse(path).unwrap());
+        assert_eq!(absolute("good/new/x").unwrap(), files.join("inside/new/x"));
+        assert_eq!(absolute(".").unwrap(), files);
+        assert_eq!(absolute("new").unwrap(), files.join("new"));
+        for path in ["bad", "bad/passwd", "bad/none", "up", "up/0", "dangling"] {
+            assert!(absolute(path).is_err(), "{path}");
+        }
+        assert!(work_dir.files().read_to_string("bad/passwd").is_err());
+    }
+
+    #[test]
+    fn a_removed_work_directory_is_fresh_again() {
+        let root = tempfile::tempdir().unwrap();
+        WorkDir::open(root.path(), "1").unwrap();
+        assert_eq!(WorkDir::open(root.path(), "1").unwrap().1, Found::Present);
+        remove_work_dir(root.path(), "1").unwrap();
+        remove_work_dir(root.path(), "1").unwrap();
+        assert_eq!(WorkDir::open(root.path(), "1").unwrap().1, Found::Fresh);
+        assert!(WorkDir::open(root.path(), "../x").is_err());
+    }
+}
