@@ -37,7 +37,7 @@ fn a_stage_is_written_as_it_was_read() {
 #[test]
 fn an_object_without_status_has_none() {
     check::<Project>(
-        json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Project", "metadata": { "name": "demo" } }),
+        &json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Project", "metadata": { "name": "demo" } }),
     );
 }
 
