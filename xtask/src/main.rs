@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod demo;
 mod generate;
 mod tidy;
 mod tools;
@@ -25,6 +26,12 @@ enum Command {
         /// Also the soaks, the large repositories and the benchmarks.
         #[arg(long)]
         slow: bool,
+    },
+    /// Shows the whole way on this machine, offline: an image becomes Freight and is promoted through three Stages.
+    Demo {
+        /// Leaves everything running at the end, and says how to look around with kubectl.
+        #[arg(long)]
+        keep: bool,
     },
     /// Writes the files that follow from others: CRD bundle, reference pages.
     Generate,
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match Command::parse() {
         Command::Check { slow } => check::check(slow)?,
+        Command::Demo { keep } => demo::demo(keep)?,
         Command::Generate => {
             for path in generate::generate()? {
                 println!("wrote {}", path.display());

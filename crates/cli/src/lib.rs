@@ -1,1 +1,4 @@
 //! The body of the commands that print.
+
+pub mod crds;
+pub mod exit;
