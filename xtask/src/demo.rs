@@ -9,7 +9,6 @@
 //! Everything runs on loopback and nothing of it is ours but `argosy`. Each thing that should happen has a time limit;
 //! when it does not happen the demo fails and shows why.
 
-mod kubectl;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use self::world::World;
+use self::world::{Prepared, World};
 
 const PROJECT: &str = "quickstart";
 
@@ -26,13 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the story; with `keep` leaves everything running until Enter or Ctrl-C.
 pub(crate) fn demo(keep: bool) -> Result<()> {
-    let world = World::prepare()?;
+    let parts = Prepared::new()?;
     let start = Instant::now();
     title("One command: a Kubernetes API and all of Argosy");
-    let world = world.start()?;
+    let world = parts.start()?;
     title("Ordinary Kargo manifests");
     for line in world
-        .kubectl
+        .kubectl()
         .run(&["apply", "-f", &world.manifests().display().to_string()])?
         .lines()
     {
@@ -41,7 +40,7 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
     let first = follow(&world, "1.0.0")?;
     title("A newer image is pushed");
     world.push_image("1.1.0")?;
-    world.kubectl.run(&[
+    world.kubectl().run(&[
         "-n",
         PROJECT,
         "annotate",
@@ -58,7 +57,7 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
     println!("{}", world.last_diff("prod")?);
     println!(
         "{}",
-        world.kubectl.run(&[
+        world.kubectl().run(&[
             "-n",
             PROJECT,
             "get",
@@ -82,7 +81,7 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
 /// Follows one version from the registry into prod; gives the name of its Freight.
 fn follow(world: &World, version: &str) -> Result<String> {
     let freight = wait(&format!("{version} becomes Freight"), || {
-        let list = world.kubectl.json(&["-n", PROJECT, "get", "freights"])?;
+        let list = world.kubectl().json(&["-n", PROJECT, "get", "freights"])?;
         Ok(items(&list)
             .iter()
             .find(|freight| {

@@ -1,16 +1,20 @@
 //! Real servers on loopback, for tests and the demo: a Git host and an image registry, none of them ours.
 //!
 //! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`Registry`] is Debian's `docker-registry`; images
-//! are pushed by `skopeo`. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! are pushed by `skopeo`. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a user drives it with. The programs come from `cargo xtask tools`; see [`tools::path`].
 
+mod argosy;
 mod git_server;
 mod image;
+mod kubectl;
 mod process;
 mod registry;
 pub mod tools;
 
+pub use argosy::Argosy;
 pub use git_server::GitServer;
 pub use image::Image;
+pub use kubectl::Kubectl;
 pub use process::Process;
 pub use registry::Registry;
 

@@ -17,13 +17,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its output in `log`.
+    /// Starts `command` with its output appended to `log`.
     ///
     /// # Errors
     /// When the program cannot be started or the log cannot be written.
     pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let output =
-            File::create(log).with_context(|| format!("failed to create {}", log.display()))?;
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("failed to open {}", log.display()))?;
         let child = command
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -55,6 +58,27 @@ impl Process {
         Ok(())
     }
 
+    /// Asks the process to end (SIGTERM) and waits at most `limit`; gives its exit code.
+    ///
+    /// # Errors
+    /// When it has not ended by then.
+    pub fn terminate(&mut self, limit: Duration) -> Result<Option<i32>> {
+        if let Some(process) = pid(&self.child) {
+            rustix::process::kill_process(process, rustix::process::Signal::TERM)?;
+        }
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code());
+            }
+            anyhow::ensure!(
+                start.elapsed() < limit,
+                "still running {limit:?} after SIGTERM"
+            );
+            pause(Duration::from_millis(10));
+        }
+    }
+
     /// The process id, which is also that of its group.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -69,10 +93,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(group) = i32::try_from(self.child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
+        if let Some(group) = pid(&self.child) {
             // A process that is gone already is what we want.
             rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
         }
@@ -80,11 +101,17 @@ impl Drop for Process {
     }
 }
 
+fn pid(child: &Child) -> Option<rustix::process::Pid> {
+    i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "servers are started outside any async runtime"
 )]
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 

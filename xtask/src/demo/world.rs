@@ -1,16 +1,13 @@
 //! The parts of the demo: a Git host, a registry, `argosy up`, and what is in them.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use loopback_servers::{Access, GitServer, Image, Process, Registry};
+use anyhow::{Context as _, Result};
+use loopback_servers::{Access, Argosy, GitServer, Image, Kubectl, Registry};
 use tempfile::TempDir;
 
-use super::kubectl::Kubectl;
 use super::{PROJECT, say, title};
 use crate::{generate, tools, workspace};
 
@@ -20,44 +17,36 @@ const REPOSITORY: &str = "acme/deploy";
 /// The image's repository in its registry.
 const IMAGE: &str = "acme/web";
 
-/// Servers that run, and `argosy` once it is started.
-pub(super) struct World {
-    pub(super) kubectl: Kubectl,
+/// Servers that run, and what they hold.
+pub(super) struct Prepared {
     git: GitServer,
     registry: Registry,
-    argosy: Option<Process>,
     binary: PathBuf,
     folder: TempDir,
-    port: u16,
 }
 
-impl World {
+/// All of it, with a running `argosy`.
+pub(super) struct World {
+    parts: Prepared,
+    argosy: Argosy,
+}
+
+impl Prepared {
     /// Builds argosy, starts the servers, and fills them: one image, one repository, the manifests.
-    pub(super) fn prepare() -> Result<Self> {
-        let bin = tools::ensure_tools()?;
+    pub(super) fn new() -> Result<Self> {
+        tools::ensure_tools()?;
         let binary = generate::build_argosy(&[])?;
         title("A Git host and an image registry, as a company has them");
-        let folder = tempfile::tempdir()?;
         let git = GitServer::start(Access::Password)?;
         let registry = Registry::start(Access::Open)?;
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?
-            .local_addr()?
-            .port();
-        let kubectl = Kubectl {
-            program: bin.join("kubectl"),
-            kubeconfig: folder.path().join("kubeconfig"),
-        };
-        let world = Self {
-            kubectl,
+        let parts = Self {
             git,
             registry,
-            argosy: None,
             binary,
-            folder,
-            port,
+            folder: tempfile::tempdir()?,
         };
-        world.fill()?;
-        Ok(world)
+        parts.fill()?;
+        Ok(parts)
     }
 
     fn fill(&self) -> Result<()> {
@@ -108,47 +97,43 @@ impl World {
     }
 
     /// Starts `argosy up` and waits until it is ready.
-    pub(super) fn start(mut self) -> Result<Self> {
-        let data = self.folder.path().join("data");
-        let listen = format!("127.0.0.1:{}", self.port);
-        say(&format!(
-            "argosy up --data-dir {} --listen {listen}",
-            data.display()
-        ));
-        let bin = tools::ensure_tools()?;
-        let mut argosy = Process::start(
-            Command::new(&self.binary)
-                .arg("up")
-                .arg("--data-dir")
-                .arg(&data)
-                .args(["--listen", &listen, "--kubeconfig-out"])
-                .arg(&self.kubectl.kubeconfig)
-                .arg("--kustomize")
-                .arg(bin.join("kustomize")),
-            &self.log(),
-        )?;
-        let kubectl = &self.kubectl;
-        argosy
-            .wait_until(Duration::from_secs(20), || {
-                kubectl.kubeconfig.exists() && kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
-            })
-            .context("argosy up did not become ready")?;
-        self.argosy = Some(argosy);
-        Ok(self)
+    pub(super) fn start(self) -> Result<World> {
+        say("argosy up");
+        let argosy = Argosy::start(&self.binary, self.folder.path(), &[])?;
+        say(&format!("ready on https://127.0.0.1:{}", argosy.port()));
+        Ok(World {
+            parts: self,
+            argosy,
+        })
     }
 
-    /// The folder of the demo's manifests.
-    pub(super) fn manifests(&self) -> PathBuf {
+    fn manifests(&self) -> PathBuf {
         self.folder.path().join("manifests")
     }
 
-    pub(super) fn push_image(&self, version: &str) -> Result<()> {
+    fn push_image(&self, version: &str) -> Result<()> {
         let digest = self.registry.push(&Image::new(IMAGE, version))?;
         say(&format!(
             "image {}:{version} is {digest:.19}…",
             self.registry.repository(IMAGE)
         ));
         Ok(())
+    }
+}
+
+impl World {
+    /// kubectl, with the kubeconfig that `argosy up` wrote.
+    pub(super) fn kubectl(&self) -> &Kubectl {
+        self.argosy.kubectl()
+    }
+
+    /// The folder of the demo's manifests.
+    pub(super) fn manifests(&self) -> PathBuf {
+        self.parts.manifests()
+    }
+
+    pub(super) fn push_image(&self, version: &str) -> Result<()> {
+        self.parts.push_image(version)
     }
 
     /// Creates a Promotion; nothing yet while the API says that the Freight is not available to the Stage.
@@ -157,39 +142,25 @@ impl World {
             "apiVersion: kargo.akuity.io/v1alpha1\nkind: Promotion\nmetadata:\n  generateName: promo-\n  \
              namespace: {PROJECT}\nspec:\n  stage: {stage}\n  freight: {freight}\n"
         );
-        let mut child = self
-            .kubectl
-            .command(&["create", "-f", "-", "-o", "name"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        child
-            .stdin
-            .take()
-            .context("stdin is a pipe")?
-            .write_all(manifest.as_bytes())?;
-        let output = child.wait_with_output()?;
-        let refusal = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        if output.status.success() {
-            let text = String::from_utf8(output.stdout)?;
-            return Ok(text.trim().rsplit('/').next().map(str::to_owned));
+        match self
+            .kubectl()
+            .run_with(&["create", "-f", "-", "-o", "name"], &manifest)
+        {
+            Ok(text) => Ok(text.trim().rsplit('/').next().map(str::to_owned)),
+            Err(refusal) if refusal.to_string().contains("not available") => Ok(None),
+            Err(refusal) => Err(refusal),
         }
-        if refusal.contains("not available") {
-            return Ok(None);
-        }
-        bail!("kubectl create: {refusal}")
     }
 
     pub(super) fn git_log(&self, stage: &str) -> Result<String> {
-        self.git.git(
+        self.parts.git.git(
             REPOSITORY,
             &["log", "--oneline", "--decorate", &format!("stage/{stage}")],
         )
     }
 
     pub(super) fn last_diff(&self, stage: &str) -> Result<String> {
-        self.git.git(
+        self.parts.git.git(
             REPOSITORY,
             &["show", "--format=%h %s", &format!("stage/{stage}")],
         )
@@ -198,11 +169,11 @@ impl World {
     /// What went wrong, as far as objects and the log tell.
     pub(super) fn why(&self) -> String {
         let objects = ["warehouses", "stages", "promotions"].map(|kind| {
-            self.kubectl
+            self.kubectl()
                 .run(&["-n", PROJECT, "get", kind, "-o", "yaml"])
                 .unwrap_or_else(|error| format!("{error:#}"))
         });
-        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let log = fs::read_to_string(self.argosy.log()).unwrap_or_default();
         let end: Vec<&str> = log.lines().rev().take(30).collect();
         let end: Vec<&str> = end.into_iter().rev().collect();
         format!(
@@ -217,7 +188,7 @@ impl World {
         title("Still running; look around, then press Enter to end");
         say(&format!(
             "export KUBECONFIG={}",
-            self.kubectl.kubeconfig.display()
+            self.kubectl().kubeconfig().display()
         ));
         say(&format!(
             "kubectl -n {PROJECT} get warehouses,freights,stages,promotions"
@@ -225,15 +196,11 @@ impl World {
         say(&format!("kubectl -n {PROJECT} describe stage prod"));
         say(&format!(
             "git -C {} log --all --oneline --graph",
-            self.git.path(REPOSITORY).display()
+            self.parts.git.path(REPOSITORY).display()
         ));
-        say(&format!("log: {}", self.log().display()));
+        say(&format!("log: {}", self.argosy.log().display()));
         std::io::stdin().read_line(&mut String::new())?;
         Ok(())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("argosy.log")
     }
 }
 
