@@ -104,7 +104,7 @@ fn follow(world: &World, version: &str) -> Result<String> {
 fn wait_in_stage(world: &World, stage: &str, freight: &str, what: &str) -> Result<()> {
     wait(what, || {
         let found = world
-            .kubectl
+            .kubectl()
             .json(&["-n", PROJECT, "get", "stage", stage])?;
         let current = found
             .pointer("/status/freightHistory/0/items/Warehouse~1web/name")
