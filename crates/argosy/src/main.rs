@@ -12,7 +12,12 @@ use clap::{Parser, Subcommand};
 /// Start here:  argosy up -f my-project.yaml
 /// then look around with the kubectl command that it prints.
 #[derive(Debug, Parser)]
-#[command(version, verbatim_doc_comment, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    version,
+    verbatim_doc_comment,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

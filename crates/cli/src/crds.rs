@@ -29,10 +29,19 @@ fn print(arguments: &Crds, output: &mut impl Write) -> Result<()> {
     let crds = resources::crds();
     let known: Vec<&str> = crds.iter().map(|(name, _)| plural(name)).collect();
     for wanted in &arguments.plurals {
-        ensure!(known.contains(&wanted.as_str()), "no kind has the plural name {wanted:?}; there are: {}", known.join(", "));
+        ensure!(
+            known.contains(&wanted.as_str()),
+            "no kind has the plural name {wanted:?}; there are: {}",
+            known.join(", ")
+        );
     }
     for (name, yaml) in crds {
-        if arguments.plurals.is_empty() || arguments.plurals.iter().any(|wanted| wanted == plural(name)) {
+        if arguments.plurals.is_empty()
+            || arguments
+                .plurals
+                .iter()
+                .any(|wanted| wanted == plural(name))
+        {
             let body = yaml.strip_prefix("---\n").unwrap_or(yaml).trim_end();
             write!(output, "---\n{body}\n").context("failed to write to standard output")?;
         }
@@ -50,7 +59,9 @@ mod tests {
     use super::*;
 
     fn printed(plurals: &[&str]) -> Result<String> {
-        let arguments = Crds { plurals: plurals.iter().map(|&plural| plural.to_owned()).collect() };
+        let arguments = Crds {
+            plurals: plurals.iter().map(|&plural| plural.to_owned()).collect(),
+        };
         let mut output = Vec::new();
         print(&arguments, &mut output)?;
         Ok(String::from_utf8(output)?)
@@ -58,8 +69,20 @@ mod tests {
 
     #[test]
     fn all_kinds_are_printed_unless_some_are_named() {
-        assert_eq!(printed(&[]).unwrap().matches("kind: CustomResourceDefinition").count(), 11);
-        assert_eq!(printed(&["stages"]).unwrap().matches("kind: CustomResourceDefinition").count(), 1);
+        assert_eq!(
+            printed(&[])
+                .unwrap()
+                .matches("kind: CustomResourceDefinition")
+                .count(),
+            11
+        );
+        assert_eq!(
+            printed(&["stages"])
+                .unwrap()
+                .matches("kind: CustomResourceDefinition")
+                .count(),
+            1
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use anyhow::Result;
 
 /// Turns the end of a command into its exit code: 0, or 1 after printing the chain of causes.
 pub fn code(result: Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
     let mut stderr = anstream::stderr().lock();
     for (depth, cause) in error.chain().enumerate() {
         let lead = if depth == 0 { "error: " } else { "  because " };
