@@ -1,4 +1,3 @@
 //! The body of the commands that print.
 
-pub mod crds;
 pub mod exit;
