@@ -8,6 +8,7 @@ mod failure;
 mod http;
 mod kinds;
 pub mod label;
+pub mod patch;
 pub mod pattern;
 mod query;
 mod routes;

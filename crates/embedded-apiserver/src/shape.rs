@@ -72,8 +72,8 @@ pub struct Strategy {
     /// Lists merge, by `merge_key` when their items are maps.
     pub merge: bool,
     pub merge_key: Option<String>,
-    /// Fields that the patch does not name are removed.
-    pub retain_keys: bool,
+    /// Maps are replaced.
+    pub replace: bool,
 }
 
 static DEDUCED: Shape = Shape::Deduced;

@@ -225,7 +225,7 @@ fn spec() -> impl Strategy<Value = Value> {
         proptest::option::of(map()),
     );
     fields.prop_map(|(name, tags, args, items, labels, selector)| {
-        let mut spec = serde_json::Map::new();
+        let mut spec = serde_json::Map::from_iter([("on".to_owned(), Value::Bool(true))]);
         let fields = [("name", name.map(Value::from)), ("tags", tags), ("args", args), ("items", items), ("labels", labels), ("selector", selector)];
         for (field, value) in fields {
             spec.extend(value.map(|value| (field.to_owned(), value)));

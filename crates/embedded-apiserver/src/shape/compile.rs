@@ -185,7 +185,7 @@ fn strategy(schema: &Value) -> Strategy {
     {
         match word {
             "merge" => strategy.merge = true,
-            "retainKeys" => strategy.retain_keys = true,
+            "replace" => strategy.replace = true,
             _ => {}
         }
     }
