@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::core::admission::Operation;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 
 use crate::admission::AdmissionHook;
 use crate::failure::Failure;
 use crate::http::ApiService;
 use crate::kinds::KindTable;
+use crate::listen::Connections;
 use crate::query::Query;
 use crate::routes::Target;
 use crate::store::{
     Effect, Expect, History, Key, Object, OpenError, PageRequest, Refused, Resource, Store, Write,
 };
-use crate::verbs::{Call, metadata};
+use crate::verbs::{Call, Tracking, metadata};
 
 /// Tells the time; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
@@ -79,6 +80,7 @@ impl std::fmt::Debug for Api {
 #[derive(Debug, Clone)]
 pub struct EmbeddedApi {
     pub(crate) api: Arc<Api>,
+    pub(crate) listeners: Arc<Mutex<Vec<Connections>>>,
 }
 
 impl EmbeddedApi {
@@ -131,7 +133,10 @@ impl EmbeddedApi {
             .map_err(|refused| OpenError::Bootstrap {
                 what: format!("{refused:?}"),
             })?;
-        Ok(Self { api })
+        Ok(Self {
+            api,
+            listeners: Arc::default(),
+        })
     }
 
     /// A client with every right, as the bearer of the kubeconfig has.
@@ -171,6 +176,11 @@ impl EmbeddedApi {
 
     /// Ends all watches, finishes what was asked before, and lets the next process open the data.
     pub async fn shutdown(&self) {
+        self.api.store.memory().end_feeds();
+        let listeners = std::mem::take(&mut *self.listeners.lock());
+        for listener in listeners {
+            listener.stop().await;
+        }
         self.api.store.close().await;
     }
 }
@@ -218,46 +228,6 @@ impl Api {
         Ok(())
     }
 
-    /// Completes an object: what its kind's schema and rules say where it says nothing.
-    pub(crate) fn default_object(
-        &self,
-        call: &Call,
-        object: &mut Value,
-        old: Option<&Value>,
-    ) -> Result<(), Failure> {
-        let _ = (call, object, old);
-        Ok(())
-    }
-
-    /// Refuses an object that breaks its kind's rules.
-    pub(crate) fn check_object(
-        &self,
-        call: &Call,
-        object: &Value,
-        old: Option<&Value>,
-    ) -> Result<(), Failure> {
-        let _ = old;
-        let causes = metadata::errors(call, object);
-        if causes.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::invalid(
-            &call.kind_subject(metadata::text(object, "name")),
-            &causes,
-        ))
-    }
-
-    /// Notes in `managedFields` who set what.
-    pub(crate) fn track_fields(
-        &self,
-        call: &Call,
-        object: Value,
-        old: Option<&Value>,
-    ) -> Result<Value, Failure> {
-        let _ = (call, old);
-        Ok(object)
-    }
-
     /// Follows up on a write before it is answered.
     pub(crate) fn written(&self, call: &Call, object: &Object) {
         if call.kind.kind == "CustomResourceDefinition" {
@@ -289,7 +259,7 @@ impl Api {
         *kinds = Arc::new(table);
     }
 
-    /// Creates a CustomResourceDefinition, or replaces its specification.
+    /// Creates a custom resource definition, or replaces its specification.
     async fn install_crd(&self, crd: &Value) -> Result<(), Failure> {
         let target = Target {
             group: "apiextensions.k8s.io".to_owned(),
@@ -306,10 +276,14 @@ impl Api {
             "install".to_owned(),
             String::new(),
         )?;
-        match self.create_value(&call, crd.clone()).await {
+        match self
+            .create_value(&call, crd.clone(), Tracking::Update)
+            .await
+        {
             Err(failure) if failure.reason() == "AlreadyExists" => {
                 call.target.name = Some(metadata::text(crd, "name").to_owned());
-                self.replace(&call, |_| Ok(crd.clone())).await?;
+                self.replace(&call, Tracking::Update, |_| Ok(crd.clone()))
+                    .await?;
                 Ok(())
             }
             outcome => outcome.map(drop),

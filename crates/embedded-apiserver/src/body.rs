@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// The most that is read of a body, as upstream has it.
 pub(crate) const LIMIT: usize = 3 << 20;
 
-/// The deepest nesting of a YAML body; JSON has serde_json's bound of 128.
+/// The deepest nesting of a YAML body; for JSON the parser has a bound of 128.
 const DEPTH: usize = 128;
 
 /// Reads a body, up to the bound.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::shape::Shape;
+
 /// One kind in one version.
 #[derive(Debug, Clone)]
 pub struct Kind {
@@ -17,6 +19,8 @@ pub struct Kind {
     pub status_subresource: bool,
     /// Whether the kind comes from a CustomResourceDefinition.
     pub custom: bool,
+    /// How its values merge.
+    pub shape: Arc<Shape>,
 }
 
 impl Kind {
@@ -51,6 +55,7 @@ impl KindTable {
                 namespaced: *namespaced,
                 status_subresource: *status,
                 custom: false,
+                shape: Arc::new(Shape::Deduced),
             });
         }
         table
@@ -89,6 +94,11 @@ impl KindTable {
                 namespaced: text("/spec/scope") == "Namespaced",
                 status_subresource: version.pointer("/subresources/status").is_some(),
                 custom: true,
+                shape: Arc::new(Shape::of_kind(
+                    version
+                        .pointer("/schema/openAPIV3Schema")
+                        .unwrap_or(&serde_json::Value::Null),
+                )),
             });
         }
     }

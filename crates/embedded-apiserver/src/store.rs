@@ -106,8 +106,8 @@ pub(crate) enum Refused {
     Changed(Option<Arc<Object>>),
     NamespaceMissing,
     NamespaceTerminating,
-    /// The disk failed: this store takes no more writes.
-    Storage(String),
+    /// The disk failed, as the log says: this store takes no more writes.
+    Storage,
     Closed,
 }
 

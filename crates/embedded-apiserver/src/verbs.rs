@@ -36,6 +36,15 @@ pub(crate) struct Call {
     pub(crate) warnings: Mutex<Vec<String>>,
 }
 
+/// Who keeps the managed fields of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tracking {
+    /// What changed is noted as this caller's.
+    Update,
+    /// Server-side apply has noted it already.
+    Applied,
+}
+
 /// What a verb answers with.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -125,7 +134,7 @@ impl Call {
                 name: self.namespace(),
             }),
             Refused::NamespaceTerminating => self.namespace_terminating(name),
-            Refused::Storage(_) => {
+            Refused::Storage => {
                 Failure::internal("the store has failed; restart the server to open it again")
             }
             Refused::Closed => Failure::unavailable("the server is shutting down"),

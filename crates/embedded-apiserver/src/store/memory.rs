@@ -315,7 +315,7 @@ impl Memory {
     }
 
     /// Ends every feed, and lets no new one start.
-    pub(super) fn end_feeds(&self) {
+    pub(crate) fn end_feeds(&self) {
         let mut state = self.state.write();
         state.ended = true;
         for table in state.tables.values_mut() {

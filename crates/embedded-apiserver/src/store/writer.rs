@@ -47,7 +47,7 @@ pub(super) fn start(
         file,
         memory,
         history,
-        failed: None,
+        failed: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let thread = std::thread::Builder::new()
@@ -66,7 +66,7 @@ struct Writer {
     history: History,
     revision: u64,
     /// The disk failed: what is on it is unknown until it is opened again.
-    failed: Option<String>,
+    failed: bool,
 }
 
 type Answer = oneshot::Sender<Result<Arc<Object>, Refused>>;
@@ -102,9 +102,10 @@ impl Writer {
         };
         let mut answers: Vec<(Answer, Arc<Object>)> = Vec::with_capacity(batch.len());
         for Pending { write, answer } in batch {
-            let outcome = match &self.failed {
-                Some(why) => Err(Refused::Storage(why.clone())),
-                None => staged.stage(write, self.revision + 1),
+            let outcome = if self.failed {
+                Err(Refused::Storage)
+            } else {
+                staged.stage(write, self.revision + 1)
             };
             match outcome {
                 Ok(object) => {
@@ -131,9 +132,9 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(%error, "the store failed; it takes no more writes until it is opened again");
-                self.failed = Some(error.to_string());
+                self.failed = true;
                 for (answer, _) in answers {
-                    reply(answer, Err(Refused::Storage(error.to_string())));
+                    reply(answer, Err(Refused::Storage));
                 }
             }
         }
@@ -186,8 +187,10 @@ impl Staged<'_> {
             Effect::Put(value) => (value, ChangeKind::Updated),
             Effect::Remove(value) => (value, ChangeKind::Deleted),
         };
-        let object = Object::stamp(key.clone(), value, revision)
-            .map_err(|error| Refused::Storage(format!("the object cannot be written: {error}")))?;
+        let object = Object::stamp(key.clone(), value, revision).map_err(|error| {
+            tracing::error!(%error, ?key, "an object with malformed metadata was to be stored");
+            Refused::Storage
+        })?;
         let object = Arc::new(object);
         self.overlay.insert(
             key,

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::body;
 use crate::failure::{Failure, Subject};
 use crate::store::{Effect, Expect, Object, Refused, Write};
-use crate::verbs::{Answer, Call, metadata};
+use crate::verbs::{Answer, Call, Tracking, metadata};
 
 /// How often a generated name is tried again when it is taken.
 const GENERATED_NAME_TRIES: usize = 8;
@@ -22,7 +22,7 @@ impl Api {
             return Err(Failure::method_not_allowed());
         }
         let object = body::parse(&call.media_type, bytes)?;
-        self.create_value(call, object).await
+        self.create_value(call, object, Tracking::Update).await
     }
 
     /// Creates an object that may still lack its name.
@@ -30,6 +30,7 @@ impl Api {
         &self,
         call: &Call,
         mut object: Value,
+        tracking: Tracking,
     ) -> Result<Answer, Failure> {
         metadata::check_identity(call, &mut object)?;
         if !matches!(metadata::text(&object, "resourceVersion"), "" | "0") {
@@ -47,14 +48,19 @@ impl Api {
                     .insert("name".to_owned(), metadata::generate(&prefix).into());
             }
             tries -= 1;
-            match self.create_named(call, attempt).await {
+            match self.create_named(call, attempt, tracking).await {
                 Err(failure) if failure.reason() == "AlreadyExists" && tries > 0 => {}
                 outcome => return outcome,
             }
         }
     }
 
-    async fn create_named(&self, call: &Call, mut object: Value) -> Result<Answer, Failure> {
+    async fn create_named(
+        &self,
+        call: &Call,
+        mut object: Value,
+        tracking: Tracking,
+    ) -> Result<Answer, Failure> {
         let now = self.now();
         metadata::begin(call, &mut object, &now);
         if call.kind.status_subresource {
@@ -62,30 +68,20 @@ impl Api {
         }
         let name = metadata::text(&object, "name").to_owned();
         self.check_namespace(call, &name)?;
-        self.default_object(call, &mut object, None)?;
-        let mut object = self
-            .mutate(
-                call,
-                Review {
-                    operation: Operation::Create,
-                    object: Some(object),
-                    old: None,
-                },
-            )
-            .await?;
+        Self::complete(call, &mut object, None)?;
+        if tracking == Tracking::Update {
+            self.track(call, &mut object, None);
+        }
+        let review = |object| Review {
+            operation: Operation::Create,
+            object: Some(object),
+            old: None,
+        };
+        let mut object = self.mutate(call, review(object)).await?;
         metadata::check_identity(call, &mut object)?;
-        self.default_object(call, &mut object, None)?;
-        self.check_object(call, &object, None)?;
-        self.validate(
-            call,
-            Review {
-                operation: Operation::Create,
-                object: Some(object.clone()),
-                old: None,
-            },
-        )
-        .await?;
-        let object = self.track_fields(call, object, None)?;
+        Self::complete(call, &mut object, None)?;
+        Self::check(call, &object, None)?;
+        self.validate(call, review(object.clone())).await?;
         let key = call.key(&name);
         if call.query.dry_run {
             if self.store.memory().get(&key).is_some() {

@@ -223,6 +223,25 @@ pub(crate) fn errors(call: &Call, object: &Value) -> Vec<FieldCause> {
     causes
 }
 
+/// Lists what an update may not do to `metadata`.
+pub(crate) fn change_errors(object: &Value, old: &Value) -> Vec<FieldCause> {
+    if text(old, "deletionTimestamp").is_empty() {
+        return Vec::new();
+    }
+    let before = finalizers(old);
+    let added: Vec<&str> = finalizers(object)
+        .into_iter()
+        .filter(|it| !before.contains(it))
+        .collect();
+    if added.is_empty() {
+        return Vec::new();
+    }
+    let why = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
+    );
+    vec![FieldCause::forbidden("metadata.finalizers", &why)]
+}
+
 fn finalizer_errors(finalizer: &str) -> Vec<FieldCause> {
     if matches!(finalizer, "orphan" | "foregroundDeletion" | "kubernetes") {
         return Vec::new();

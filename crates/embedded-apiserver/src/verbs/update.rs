@@ -10,7 +10,7 @@ use crate::api::Api;
 use crate::body;
 use crate::failure::{Failure, FieldCause};
 use crate::store::{Effect, Expect, Object, Write};
-use crate::verbs::{Answer, Call, metadata};
+use crate::verbs::{Answer, Call, Tracking, metadata};
 
 /// How often an update that named no revision is done again when someone else was faster.
 const TRIES: usize = 16;
@@ -27,13 +27,15 @@ impl Api {
             );
             return Err(Failure::invalid(&call.kind_subject(call.name()), &[cause]));
         }
-        self.replace(call, |_| Ok(object.clone())).await
+        self.replace(call, Tracking::Update, |_| Ok(object.clone()))
+            .await
     }
 
     /// Replaces an object by what `next` makes of it, as often as it takes when the caller named no revision.
     pub(crate) async fn replace(
         &self,
         call: &Call,
+        tracking: Tracking,
         next: impl Fn(&Value) -> Result<Value, Failure>,
     ) -> Result<Answer, Failure> {
         let name = call.name();
@@ -48,7 +50,10 @@ impl Api {
             if named.is_some_and(|it| it != current.revision) {
                 return Err(Failure::modified(&call.subject(name)));
             }
-            match self.replace_once(call, object, &old, &current).await {
+            match self
+                .replace_once(call, tracking, object, &old, &current)
+                .await
+            {
                 Err(failure) if failure.reason() == "Conflict" && named.is_none() => {}
                 outcome => return outcome,
             }
@@ -59,6 +64,7 @@ impl Api {
     async fn replace_once(
         &self,
         call: &Call,
+        tracking: Tracking,
         object: Value,
         old: &Value,
         current: &Arc<Object>,
@@ -69,12 +75,14 @@ impl Api {
             object: Some(object),
             old: Some(old.clone()),
         };
-        let object = self.shape(call, object, old)?;
+        let mut object = Self::shape(call, object, old)?;
+        if tracking == Tracking::Update {
+            self.track(call, &mut object, Some(old));
+        }
         let object = self.mutate(call, review(object)).await?;
-        let object = self.shape(call, object, old)?;
-        self.check_object(call, &object, Some(old))?;
+        let object = Self::shape(call, object, old)?;
+        Self::check(call, &object, Some(old))?;
         self.validate(call, review(object.clone())).await?;
-        let object = self.track_fields(call, object, Some(old))?;
         if same(&object, old) {
             return Ok(Answer::found(Arc::clone(current)));
         }
@@ -105,7 +113,7 @@ impl Api {
     }
 
     /// Leaves of a new state what this path may change, and completes it.
-    fn shape(&self, call: &Call, mut object: Value, old: &Value) -> Result<Value, Failure> {
+    fn shape(call: &Call, mut object: Value, old: &Value) -> Result<Value, Failure> {
         metadata::check_identity(call, &mut object)?;
         object = match call.subresource() {
             Some("status") => only_status(object, old),
@@ -116,7 +124,7 @@ impl Api {
         if call.subresource().is_none() && call.kind.status_subresource {
             take(&mut object, old, "status");
         }
-        self.default_object(call, &mut object, Some(old))?;
+        Self::complete(call, &mut object, Some(old))?;
         if call.kind.custom
             && call.subresource().is_none()
             && specification_changed(call, &object, old)
@@ -195,13 +203,11 @@ fn specification_changed(call: &Call, object: &Value, old: &Value) -> bool {
             .any(|(name, value)| old.get(name) != Some(value))
 }
 
-/// Says whether nothing but the bookkeeping of managed fields and the revision differs.
+/// Says whether nothing but the revision differs.
 fn same(object: &Value, old: &Value) -> bool {
     let bare = |value: &Value| {
         let mut value = value.clone();
-        let metadata = metadata::of(&mut value);
-        metadata.remove("managedFields");
-        metadata.remove("resourceVersion");
+        metadata::of(&mut value).remove("resourceVersion");
         value
     };
     bare(object) == bare(old)
