@@ -1,3 +1,4 @@
 //! The body of the commands that print.
 
+pub mod crds;
 pub mod exit;

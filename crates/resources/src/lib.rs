@@ -17,6 +17,7 @@
 pub mod collection;
 pub mod condition;
 pub mod config;
+mod crds;
 pub mod duration;
 pub mod freight;
 pub mod health;
@@ -43,6 +44,7 @@ pub use config::{
     NameAndLabelSelector, ProjectConfig, ProjectConfigSpec, PromotionPolicy, PromotionWindow,
     SecretReference, WindowKind,
 };
+pub use crds::crds;
 pub use duration::Duration;
 pub use freight::{
     ApprovedStage, ArtifactReference, Chart, CurrentStage, Freight, FreightOrigin, FreightStatus,

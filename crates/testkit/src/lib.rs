@@ -1,8 +1,11 @@
 //! A world for tests: an API server, a Git host and a registry.
 
+mod world;
+
+pub use loopback_servers::{Kubectl, tools};
+pub use world::World;
+
 /// Real servers on loopback.
 pub mod servers {
     pub use loopback_servers::{Access, GitServer, Image, PASSWORD, Process, Registry, USER};
 }
-
-pub use loopback_servers::tools;
