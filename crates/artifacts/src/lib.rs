@@ -1,4 +1,17 @@
 //! Git hosts and image registries.
+//!
+//! | concept | finds | changes |
+//! | --- | --- | --- |
+//! | image | [`registry`] | |
+//! | commit | | [`work_tree`] |
+//!
+//! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
+//! run as [`child`]ren that see only what they need.
 
 pub mod child;
+pub mod egress;
+pub mod registry;
+mod sender;
 pub mod work_tree;
+
+pub use crate::sender::{Fault, Limits};

@@ -5,6 +5,7 @@
 //! | Is a version newer, does it satisfy a constraint? | | `version.rs` |
 //! | May a Stage take this Freight, and which would it take? | [`availability::available`], [`availability::choose`] | `availability.rs` |
 //! | Does a Stage promote by itself, what holds it back? | [`auto_promotion::enabled`], [`auto_promotion::effective`] | `auto_promotion.rs` |
+//! | Which of the artifacts of a repository are taken? | [`selection::ImageSelection::next`] | `selection.rs` |
 //! | May Freight be made of what was found? | [`criteria::satisfied`] | `criteria.rs` |
 //! | Which Freight do discovered artifacts make? | [`freight::build`] | `freight.rs` |
 //! | What does a Warehouse need next? | [`warehouse::decide`] | `warehouse.rs` |
@@ -28,6 +29,7 @@ pub mod name_pattern;
 pub mod project;
 pub mod project_config;
 pub mod promotion;
+pub mod selection;
 pub mod stage;
 pub mod version;
 pub mod warehouse;

@@ -1,0 +1,238 @@
+//! The OCI distribution protocol: challenge, token, pages of tags, manifests, blobs.
+//!
+//! [`Registries`] holds what all share: the egress policy, the limits, the roots of trust. A [`Client`] speaks to one
+//! host for one project with one credential, and everything it remembers (tokens, connections, pace, manifests) dies
+//! with it; nothing is shared across projects or credentials. Plain http is spoken to this machine only.
+//!
+//! Invariant: a login or token leaves only for the registry itself or for a realm that [`realm`] accepts, and stays
+//! behind when a redirect changes the origin.
+
+mod challenge;
+mod error;
+mod manifest;
+mod realm;
+mod repository;
+mod tags;
+mod token;
+
+use std::sync::Arc;
+
+use credentials::Login;
+use http::{HeaderValue, StatusCode};
+use moka::future::Cache;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::egress::Policy;
+use crate::sender::{Answer, Call, Limits, Sender, Tls};
+use challenge::Challenge;
+use token::Tokens;
+
+pub use error::{Error, Problem};
+pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
+pub use realm::RealmError;
+pub use repository::{Repository, RepositoryError};
+
+/// Most clients that are kept, each idle for no longer than half an hour.
+const CLIENTS_BOUND: u64 = 2_000;
+const IDLE: std::time::Duration = std::time::Duration::from_mins(30);
+
+/// Makes the clients of all registries.
+#[derive(Debug)]
+pub struct Registries {
+    policy: Arc<Policy>,
+    tls: Arc<Tls>,
+    limits: Limits,
+    trusted_realms: Arc<[String]>,
+    clients: Cache<Scope, Arc<Client>>,
+}
+
+/// Tells apart whose requests share a client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Scope {
+    project: String,
+    host: String,
+    login: Option<String>,
+    insecure: bool,
+}
+
+impl Registries {
+    /// Connects under `policy` and within `limits`.
+    pub fn new(policy: Arc<Policy>, limits: Limits) -> Self {
+        let clients = Cache::builder()
+            .max_capacity(CLIENTS_BOUND)
+            .time_to_idle(IDLE)
+            .build();
+        Self {
+            policy,
+            tls: Arc::default(),
+            limits,
+            trusted_realms: Arc::new([]),
+            clients,
+        }
+    }
+
+    /// Names hosts that may be shown any registry's login in exchange for a token: the operator's own.
+    #[must_use]
+    pub fn with_trusted_realms(self, hosts: Vec<String>) -> Self {
+        Self {
+            trusted_realms: hosts.into(),
+            ..self
+        }
+    }
+
+    /// Gives the client of `project` for the registry of `repository` under `login`.
+    pub async fn client(
+        &self,
+        project: &str,
+        repository: &Repository,
+        login: Option<&Login>,
+        insecure: bool,
+    ) -> Arc<Client> {
+        let host = repository.endpoint().to_owned();
+        let scope = Scope {
+            project: project.to_owned(),
+            host,
+            login: login.map(Login::fingerprint),
+            insecure,
+        };
+        let build = async {
+            Arc::new(Client {
+                endpoint: repository.endpoint().to_owned(),
+                is_loopback: repository.is_loopback(),
+                base: OnceCell::new(),
+                sender: Sender::new(
+                    Arc::clone(&self.policy),
+                    Arc::clone(&self.tls),
+                    insecure,
+                    self.limits.clone(),
+                ),
+                login: login.cloned(),
+                trusted_realms: Arc::clone(&self.trusted_realms),
+                tokens: Tokens::default(),
+                manifests: manifest::memory(),
+            })
+        };
+        self.clients.get_with(scope, build).await
+    }
+}
+
+/// Speaks to one registry for one project with one credential, or with none.
+#[derive(Debug)]
+pub struct Client {
+    endpoint: String,
+    is_loopback: bool,
+    base: OnceCell<Url>,
+    sender: Sender,
+    login: Option<Login>,
+    trusted_realms: Arc<[String]>,
+    tokens: Tokens,
+    manifests: manifest::Memory,
+}
+
+impl Client {
+    /// Gives the registry's own address: https, or on this machine what the server there speaks.
+    async fn base(&self) -> &Url {
+        let find = || async {
+            let url = |scheme: &str| {
+                Url::parse(&format!("{scheme}://{}/", self.endpoint))
+                    .expect("a repository's host makes a URL")
+            };
+            let plain = url("http");
+            if !self.is_loopback {
+                return url("https");
+            }
+            let probe = Call::get(
+                plain.join("v2/").expect("a constant path"),
+                manifest::ERROR_BOUND,
+            );
+            match self.sender.send(&probe).await {
+                // What a TLS server says to plain http.
+                Ok(answer) if answer.status == StatusCode::BAD_REQUEST => url("https"),
+                Ok(_) | Err(_) => plain,
+            }
+        };
+        self.base.get_or_init(find).await
+    }
+
+    /// Sends a request for `repository`, logging in as the registry asks, and once more when a token was turned down.
+    async fn send(&self, repository: &Repository, mut call: Call) -> Result<Answer, Error> {
+        let scope = format!("repository:{}:pull", repository.path);
+        let mut tried = None;
+        let mut remembered = self.tokens.challenge();
+        for _ in 0..3 {
+            let header = self.authorize(remembered.as_ref(), &scope).await;
+            let header = header.map_err(|problem| Error::new(repository, &call, problem))?;
+            call.headers.remove(http::header::AUTHORIZATION);
+            if let Some(header) = &header {
+                call.headers
+                    .insert(http::header::AUTHORIZATION, header.clone());
+            }
+            let answer = self.sender.send_patiently(&call).await;
+            let answer = answer.map_err(|fault| Error::new(repository, &call, fault.into()))?;
+            let is_refused = matches!(
+                answer.status,
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            );
+            if !is_refused {
+                return Ok(answer);
+            }
+            let asked = Challenge::choose(&answer.headers);
+            let is_same = asked.is_none() || asked == remembered;
+            // A token may have been revoked, a first request may have gone without one: both are worth another.
+            let is_bearer = matches!(remembered, Some(Challenge::Bearer { .. }));
+            if is_same
+                && (!is_bearer
+                    || tried == header
+                    || !self.tokens.forget(&scope, header.as_ref()).await)
+            {
+                return Ok(answer);
+            }
+            tried = header;
+            if let Some(asked) = asked {
+                self.tokens.remember(asked.clone());
+                remembered = Some(asked);
+            }
+        }
+        Err(Error::new(repository, &call, Problem::LoginRefused))
+    }
+
+    async fn authorize(
+        &self,
+        challenge: Option<&Challenge>,
+        scope: &str,
+    ) -> Result<Option<HeaderValue>, Problem> {
+        match challenge {
+            None => Ok(None),
+            Some(Challenge::Basic) => Ok(self.login.as_ref().and_then(token::basic)),
+            Some(Challenge::Bearer { realm, service }) => {
+                let with_login = self.login.as_ref().and_then(token::basic);
+                let checked = realm::check(
+                    self.base().await,
+                    realm,
+                    with_login.is_some(),
+                    &self.trusted_realms,
+                );
+                let realm = checked.map_err(|source| Problem::Realm {
+                    realm: token::shown(realm),
+                    source,
+                })?;
+                self.tokens
+                    .get(&self.sender, &realm, service.as_deref(), scope, with_login)
+                    .await
+                    .map(Some)
+            }
+        }
+    }
+
+    /// Builds the URL of something in a repository: `tags/list`, `manifests/1.0`.
+    async fn url(&self, repository: &Repository, rest: &str) -> Url {
+        let mut url = self.base().await.clone();
+        // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
+        url.set_path(&format!("/v2/{}/{rest}", repository.path));
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What can go wrong at a registry, said so that a person knows what to do.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::manifest::DigestError;
+use super::{RealmError, Repository};
+use crate::sender::{Answer, Call, Fault, host_of};
+
+/// Says which request for which repository failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{request} for repository {repository} failed")]
+pub struct Error {
+    /// `ghcr.io/acme/web`.
+    pub repository: String,
+    /// The method, host and path: `GET ghcr.io/v2/acme/web/tags/list`. Queries are left out, they can hold secrets.
+    pub request: String,
+    #[source]
+    pub problem: Box<Problem>,
+}
+
+/// Says what went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error(transparent)]
+    Http(#[from] Fault),
+    #[error("the registry refuses the login")]
+    LoginRefused,
+    #[error("the registry answered {status}{}", said(.message))]
+    Denied {
+        status: StatusCode,
+        message: String,
+        with_login: bool,
+    },
+    #[error("the registry has no such repository, tag or manifest{}", said(.message))]
+    NotFound { message: String },
+    #[error("the registry answered {status}{}", said(.message))]
+    Status { status: StatusCode, message: String },
+    #[error("the registry sends for a token to {realm}")]
+    Realm { realm: String, source: RealmError },
+    #[error("the token service {realm} answered {status}{}", said(.message))]
+    Token {
+        realm: String,
+        status: StatusCode,
+        message: String,
+    },
+    #[error("the token service {realm} did not answer")]
+    TokenRequest { realm: String, source: Fault },
+    #[error("the token service {realm} answered without a token")]
+    NoToken { realm: String },
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    #[error("the answer is not {what}")]
+    Malformed {
+        what: &'static str,
+        source: serde_json::Error,
+    },
+    #[error("media type {media_type:?} is not that of an image")]
+    MediaType { media_type: String },
+    #[error("the index lists no image")]
+    EmptyIndex,
+    #[error("the index lists more than {bound} images")]
+    LargeIndex { bound: usize },
+    #[error("the pages of tags {0}")]
+    Pages(&'static str),
+    #[error("the list of tags was not complete after {0:?}")]
+    Slow(Duration),
+}
+
+fn said(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {message}")
+    }
+}
+
+impl Error {
+    pub(crate) fn new(repository: &Repository, call: &Call, problem: Problem) -> Self {
+        let request = format!("{} {}{}", call.method, host_of(&call.url), call.url.path());
+        Self {
+            repository: repository.to_string(),
+            request,
+            problem: Box::new(problem),
+        }
+    }
+
+    /// Says whether this is the fault of one image, and would be the same for whoever asks: the others can go on.
+    pub fn is_about_one_image(&self) -> bool {
+        match &*self.problem {
+            Problem::NotFound { .. }
+            | Problem::MediaType { .. }
+            | Problem::EmptyIndex
+            | Problem::LargeIndex { .. }
+            | Problem::Malformed { .. }
+            | Problem::Http(Fault::TooLarge { .. }) => true,
+            Problem::Http(_)
+            | Problem::LoginRefused
+            | Problem::Denied { .. }
+            | Problem::Status { .. }
+            | Problem::Realm { .. }
+            | Problem::Token { .. }
+            | Problem::TokenRequest { .. }
+            | Problem::NoToken { .. }
+            | Problem::Digest(_)
+            | Problem::Pages(_)
+            | Problem::Slow(_) => false,
+        }
+    }
+
+    /// Names the next thing to try.
+    pub fn hint(&self) -> String {
+        let repository = &self.repository;
+        match &*self.problem {
+            Problem::Http(fault) | Problem::TokenRequest { source: fault, .. } => fault.hint(),
+            Problem::Denied {
+                with_login: false, ..
+            } => format!(
+                "create a Secret with label kargo.akuity.io/cred-type=image and repoURL {repository} in the project's namespace"
+            ),
+            Problem::LoginRefused | Problem::Denied { .. } | Problem::Token { .. } => {
+                format!(
+                    "see whether the Secret for {repository} is current and may pull: skopeo list-tags docker://{repository}"
+                )
+            }
+            Problem::NotFound { .. } => {
+                format!("see whether the repository exists: skopeo list-tags docker://{repository}")
+            }
+            Problem::Realm {
+                source: RealmError::Foreign,
+                ..
+            } => "ask the operator to trust the token service, if it belongs to the registry"
+                .to_owned(),
+            Problem::MediaType { .. } | Problem::EmptyIndex | Problem::LargeIndex { .. } => {
+                "leave the tag out with ignoreTagsRegexes".to_owned()
+            }
+            Problem::Status { .. }
+            | Problem::Realm { .. }
+            | Problem::NoToken { .. }
+            | Problem::Digest(_)
+            | Problem::Malformed { .. }
+            | Problem::Pages(_)
+            | Problem::Slow(_) => format!(
+                "see what the registry itself says: skopeo --debug list-tags docker://{repository}"
+            ),
+        }
+    }
+}
+
+/// Turns an answer that is no success into a problem.
+pub(crate) fn refused(answer: &Answer, with_login: bool) -> Problem {
+    let message = message(&answer.body);
+    match answer.status {
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Problem::Denied {
+            status,
+            message,
+            with_login,
+        },
+        StatusCode::NOT_FOUND => Problem::NotFound { message },
+        status => Problem::Status { status, message },
+    }
+}
+
+/// Reads the code of a registry's error. Its text is left out: a server may echo what it was sent.
+pub(crate) fn message(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Errors {
+        errors: Vec<Code>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Code {
+        code: String,
+    }
+    let code = serde_json::from_slice::<Errors>(body)
+        .ok()
+        .and_then(|errors| errors.errors.into_iter().next())
+        .map(|it| it.code);
+    code.filter(|it| {
+        it.len() <= 40
+            && it
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    })
+    .unwrap_or_default()
+}

@@ -1,0 +1,182 @@
+//! The name of an image repository, and where its registry is.
+
+use std::fmt;
+
+use crate::egress;
+
+/// The host that serves images whose name has no host.
+const DOCKER_HUB: &str = "index.docker.io";
+
+/// Names a repository: `europe-docker.pkg.dev/acme/apps/web`, `nginx`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Repository {
+    /// With the port; `index.docker.io` where the name has none.
+    pub host: String,
+    /// The path at the registry: `acme/apps/web`, `library/nginx`.
+    pub path: String,
+}
+
+/// Says why a text names no repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} does not name an image repository: {why}")]
+pub struct RepositoryError {
+    name: String,
+    why: &'static str,
+}
+
+impl Repository {
+    /// Reads the `repoURL` of a subscription, which has no scheme, tag or digest.
+    ///
+    /// As upstream's registry client has it, the first part is a host if it has a dot or a colon.
+    pub fn parse(name: &str) -> Result<Self, RepositoryError> {
+        let error = |why| RepositoryError {
+            name: name.to_owned(),
+            why,
+        };
+        if name.len() > 512 {
+            return Err(error("it is longer than 512 bytes"));
+        }
+        let (host, path) = match name.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) => (host.to_ascii_lowercase(), path),
+            Some(_) | None => (DOCKER_HUB.to_owned(), name),
+        };
+        if !is_host(&host) {
+            return Err(error("its host has characters that a host cannot have"));
+        }
+        if !path.split('/').all(is_component) {
+            return Err(error(
+                "a part of its path is not lower-case letters, digits and single separators",
+            ));
+        }
+        let is_hub = matches!(
+            host.as_str(),
+            "docker.io" | "registry-1.docker.io" | DOCKER_HUB
+        );
+        let path = if is_hub && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        };
+        Ok(Self {
+            host: if is_hub { DOCKER_HUB.to_owned() } else { host },
+            path,
+        })
+    }
+
+    /// Gives the host that answers for the registry.
+    pub(crate) fn endpoint(&self) -> &str {
+        if self.host == DOCKER_HUB {
+            "registry-1.docker.io"
+        } else {
+            &self.host
+        }
+    }
+
+    /// Says whether the registry is on this machine, where plain http is fine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        egress::is_loopback_name(without_port(&self.host))
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.host, self.path)
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) && !name.is_empty() => {
+            name
+        }
+        Some(_) | None => host,
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let bare = without_port(host);
+    let port_fits = host.len() == bare.len() || host[bare.len() + 1..].parse::<u16>().is_ok();
+    let name_fits = bare.split('.').all(|label| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
+    });
+    let is_six = bare
+        .strip_prefix('[')
+        .and_then(|it| it.strip_suffix(']'))
+        .is_some_and(|it| it.parse::<std::net::Ipv6Addr>().is_ok());
+    port_fits && (name_fits || is_six)
+}
+
+/// Says whether a part of a path is one: `app`, `my-app`, `a__b`.
+fn is_component(part: &str) -> bool {
+    let alphanumeric =
+        |it: Option<u8>| it.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+    let bytes = part.as_bytes();
+    alphanumeric(bytes.first().copied())
+        && alphanumeric(bytes.last().copied())
+        && bytes
+            .iter()
+            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || b"._-".contains(it))
+        && !part.contains("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_host_and_a_path() {
+        for (name, expected) in [
+            ("nginx", "index.docker.io/library/nginx"),
+            ("acme/web", "index.docker.io/acme/web"),
+            ("docker.io/nginx", "index.docker.io/library/nginx"),
+            ("ghcr.io/acme/web", "ghcr.io/acme/web"),
+            ("GHCR.io/acme/web", "ghcr.io/acme/web"),
+            ("127.0.0.1:5000/acme/web", "127.0.0.1:5000/acme/web"),
+            ("[::1]:5000/web", "[::1]:5000/web"),
+            ("localhost:5000/web", "localhost:5000/web"),
+            (
+                "europe-docker.pkg.dev/acme/apps/web",
+                "europe-docker.pkg.dev/acme/apps/web",
+            ),
+        ] {
+            assert_eq!(
+                Repository::parse(name).map(|it| it.to_string()).as_deref(),
+                Ok(expected),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_crafted_name_is_refused() {
+        for name in [
+            "",
+            "/",
+            "ghcr.io/",
+            "ghcr.io//web",
+            "ghcr.io/../web",
+            "ghcr.io/a/../../v2",
+            "ghcr.io/web?x=y",
+            "ghcr.io/web#x",
+            "ghcr.io/web:tag",
+            "ghcr.io/web@sha256:00",
+            "user@ghcr.io/web",
+            "user:pass@ghcr.io/web",
+            "https://ghcr.io/web",
+            "ghcr.io:x/web",
+            "ghcr.io:99999/web",
+            "ghcr.io\\evil.test/web",
+            "ghcr.io/we b",
+            "ghcr.io/web\n",
+            "ghcr.io/Web",
+            "ghcr..io/web",
+            ".ghcr.io/web",
+            "ghcr.io%2f/web",
+        ] {
+            assert!(Repository::parse(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a request had no answer.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::egress;
+
+/// Says why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error(transparent)]
+    Refused(#[from] egress::Refused),
+    #[error("plain http is only for this machine, not for {host:?}")]
+    PlainHttp { host: String },
+    #[error("{scheme:?} is not a scheme to send requests by")]
+    Scheme { scheme: String },
+    #[error("{host:?} redirects where it should not: {why}")]
+    Redirect { host: String, why: &'static str },
+    #[error("failed to build an HTTP client")]
+    Client(#[source] reqwest::Error),
+    #[error("failed to read the CA certificates of this machine")]
+    Roots(#[source] rustls::Error),
+    #[error("failed to reach {host:?}")]
+    Unreachable {
+        host: String,
+        source: reqwest::Error,
+    },
+    #[error("{host:?} did not answer in time")]
+    Silence { host: String },
+    #[error("the answer of {host:?} broke off")]
+    Truncated {
+        host: String,
+        source: reqwest::Error,
+    },
+    #[error("the answer of {host:?} is larger than {bound} bytes")]
+    TooLarge { host: String, bound: usize },
+    #[error("{host:?} answered {status} again and again{}", pause(*.retry_after))]
+    Busy {
+        host: String,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    },
+}
+
+fn pause(retry_after: Option<Duration>) -> String {
+    retry_after
+        .map(|wait| format!(" and asks to wait {} s", wait.as_secs()))
+        .unwrap_or_default()
+}
+
+impl Fault {
+    /// Says whether the same request could succeed a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => find_refusal(source).is_none(),
+            Self::Silence { .. } | Self::Truncated { .. } | Self::Busy { .. } => true,
+            Self::Refused(_)
+            | Self::PlainHttp { .. }
+            | Self::Scheme { .. }
+            | Self::Redirect { .. }
+            | Self::Client(_)
+            | Self::Roots(_)
+            | Self::TooLarge { .. } => false,
+        }
+    }
+
+    /// Names the next thing to try.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Refused(refused) => refused.hint().to_owned(),
+            Self::PlainHttp { host } => format!("serve {host} over https"),
+            Self::Unreachable { host, source } => match find_refusal(source) {
+                Some(refused) => refused.hint().to_owned(),
+                None => format!(
+                    "curl -v https://{host}/ from where argosy runs; check DNS, certificates and firewalls"
+                ),
+            },
+            Self::Silence { host } | Self::Truncated { host, .. } => {
+                format!("see whether {host} is overloaded; argosy tries again")
+            }
+            Self::Busy { host, .. } => {
+                format!("ask for a higher quota at {host} or lengthen the Warehouse's interval")
+            }
+            Self::Redirect { host, .. } => format!("use the address that {host} redirects to"),
+            Self::TooLarge { .. } => "see whether the URL is that of the repository".to_owned(),
+            Self::Scheme { .. } => "use https://".to_owned(),
+            Self::Client(_) | Self::Roots(_) => {
+                "install the package ca-certificates, or name a file of roots in SSL_CERT_FILE"
+                    .to_owned()
+            }
+        }
+    }
+
+    pub(super) fn connecting(host: &str, error: reqwest::Error) -> Self {
+        let host = host.to_owned();
+        if let Some(refused) = find_refusal(&error) {
+            return Self::Refused(refused.clone());
+        }
+        if error.is_timeout() {
+            Self::Silence { host }
+        } else {
+            Self::Unreachable {
+                host,
+                source: error.without_url(),
+            }
+        }
+    }
+
+    pub(super) fn reading(host: &str, error: reqwest::Error) -> Self {
+        let host = host.to_owned();
+        if error.is_timeout() {
+            Self::Silence { host }
+        } else {
+            Self::Truncated {
+                host,
+                source: error.without_url(),
+            }
+        }
+    }
+}
+
+/// Finds the egress policy's refusal among the causes of an error.
+fn find_refusal(error: &reqwest::Error) -> Option<&egress::Refused> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(egress::ResolveError::Refused(refused)) = error.downcast_ref() {
+            return Some(refused);
+        }
+        cause = error.source();
+    }
+    None
+}
