@@ -316,7 +316,8 @@ impl Api {
             query,
             manager,
             media_type,
-            warnings: parking_lot::Mutex::default(),
+            unknown: Mutex::default(),
+            warnings: Mutex::default(),
         })
     }
 }

@@ -269,11 +269,6 @@ impl Failure {
         self
     }
 
-    pub(crate) fn with_code(mut self, code: u16) -> Self {
-        self.code = StatusCode::from_u16(code).unwrap_or(self.code);
-        self
-    }
-
     pub(crate) fn code(&self) -> StatusCode {
         self.code
     }

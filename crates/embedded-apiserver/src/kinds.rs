@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::schema::Structural;
 use crate::shape::Shape;
 
 /// One kind in one version.
@@ -19,6 +20,8 @@ pub struct Kind {
     pub status_subresource: bool,
     /// Whether the kind comes from a CustomResourceDefinition.
     pub custom: bool,
+    /// What its objects must look like; builtin kinds may have none.
+    pub schema: Option<Arc<Structural>>,
     /// How its values merge.
     pub shape: Arc<Shape>,
 }
@@ -55,6 +58,7 @@ impl KindTable {
                 namespaced: *namespaced,
                 status_subresource: *status,
                 custom: false,
+                schema: None,
                 shape: Arc::new(Shape::Deduced),
             });
         }
@@ -94,6 +98,10 @@ impl KindTable {
                 namespaced: text("/spec/scope") == "Namespaced",
                 status_subresource: version.pointer("/subresources/status").is_some(),
                 custom: true,
+                schema: version
+                    .pointer("/schema/openAPIV3Schema")
+                    .and_then(|it| Structural::compile(it).ok())
+                    .map(Arc::new),
                 shape: Arc::new(Shape::of_kind(
                     version
                         .pointer("/schema/openAPIV3Schema")

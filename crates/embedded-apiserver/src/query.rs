@@ -69,34 +69,34 @@ impl Query {
             "labelSelector" => value.clone_into(&mut self.label_selector),
             "fieldSelector" => value.clone_into(&mut self.field_selector),
             "limit" if !value.is_empty() => {
-                self.limit = Some(number(name, value)?).filter(|it| *it > 0)
+                self.limit = Some(number(name, value)?).filter(|it| *it > 0);
             }
             "continue" if !value.is_empty() => self.continue_token = Some(value.to_owned()),
             "resourceVersion" => self.revision = Revision::parse(value)?,
             "resourceVersionMatch" => self.revision_match = RevisionMatch::parse(value)?,
             "watch" => self.watch = flag(name, value)?,
             "timeoutSeconds" if !value.is_empty() => {
-                self.timeout_seconds = Some(number(name, value)?)
+                self.timeout_seconds = Some(number(name, value)?);
             }
             "allowWatchBookmarks" => self.bookmarks = flag(name, value)?,
             "sendInitialEvents" if !value.is_empty() => {
-                self.send_initial_events = Some(flag(name, value)?)
+                self.send_initial_events = Some(flag(name, value)?);
             }
             "dryRun" => self.dry_run |= dry_run(value)?,
             "fieldManager" => {
-                self.field_manager = Some(value.to_owned()).filter(|it| !it.is_empty())
+                self.field_manager = Some(value.to_owned()).filter(|it| !it.is_empty());
             }
             "force" if !value.is_empty() => self.force = Some(flag(name, value)?),
             "fieldValidation" => self.field_validation = FieldValidation::parse(value)?,
             "propagationPolicy" => {
-                self.propagation_policy = Some(value.to_owned()).filter(|it| !it.is_empty())
+                self.propagation_policy = Some(value.to_owned()).filter(|it| !it.is_empty());
             }
             "orphanDependents" if !value.is_empty() => {
-                self.orphan_dependents = Some(flag(name, value)?)
+                self.orphan_dependents = Some(flag(name, value)?);
             }
             "pretty" => self.pretty = flag(name, value)?,
             "includeObject" => {
-                self.include_object = Some(value.to_owned()).filter(|it| !it.is_empty())
+                self.include_object = Some(value.to_owned()).filter(|it| !it.is_empty());
             }
             _ => {}
         }

@@ -47,7 +47,7 @@ impl Route {
             .map(|it| {
                 percent_decode_str(it)
                     .decode_utf8()
-                    .map(|text| text.into_owned())
+                    .map(std::borrow::Cow::into_owned)
             })
             .collect::<Result<_, _>>()
             .map_err(|_| Failure::bad_request("the path is not UTF-8"))?;
@@ -152,6 +152,10 @@ mod tests {
         }
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it stands for Some in the table below"
+    )]
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

@@ -19,6 +19,11 @@ impl Api {
         object: &mut Value,
         old: Option<&Value>,
     ) -> Result<(), Failure> {
+        if let Some(schema) = &call.kind.schema {
+            let unknown = schema.prune(object);
+            call.note_unknown(unknown);
+            schema.default(object);
+        }
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Namespace") => complete_namespace(call, object, old),
             ("", "Secret") => complete_secret(object, old)?,
@@ -32,6 +37,14 @@ impl Api {
         let mut causes = metadata::errors(call, object);
         if let Some(old) = old {
             causes.extend(metadata::change_errors(object, old));
+        }
+        if let Some(schema) = &call.kind.schema {
+            let found = schema.validate(object, old);
+            causes.extend(
+                found
+                    .into_iter()
+                    .map(|it| FieldCause::new(it.reason, &it.field, it.message)),
+            );
         }
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Secret") => {
@@ -155,7 +168,7 @@ fn secret_errors(secret: &Value) -> Vec<FieldCause> {
         match value.as_str().map(|it| STANDARD.decode(it)) {
             Some(Ok(bytes)) => size += bytes.len(),
             Some(Err(_)) | None => {
-                causes.push(FieldCause::invalid(&field, "<omitted>", "must be base64"))
+                causes.push(FieldCause::invalid(&field, "<omitted>", "must be base64"));
             }
         }
     }

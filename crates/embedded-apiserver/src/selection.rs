@@ -1,7 +1,5 @@
 //! Which objects a list, a watch or a deletecollection is about.
 
-use serde_json::Value;
-
 use crate::failure::Failure;
 use crate::selector::{FieldSelector, LabelSelector, builtin_fields};
 use crate::store::Object;
@@ -52,10 +50,5 @@ impl Selection {
     /// Says whether objects outside the selection can be told without looking at changes of the others.
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
-    }
-
-    /// As [`Self::takes`], for an object that is not stored.
-    pub(crate) fn takes_value(&self, object: &Value) -> bool {
-        self.labels.matches(object) && self.fields.matches(object)
     }
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::api::Api;
 use crate::failure::{Failure, Subject};
 use crate::kinds::Kind;
-use crate::query::Query;
+use crate::query::{FieldValidation, Query};
 use crate::routes::Target;
 use crate::store::{Key, Object, Page, Refused, Resource};
 
@@ -32,6 +32,8 @@ pub(crate) struct Call {
     /// Who fields are attributed to.
     pub(crate) manager: String,
     pub(crate) media_type: String,
+    /// Fields that were sent but are not in the schema.
+    pub(crate) unknown: Mutex<Vec<String>>,
     /// Texts for `Warning` headers.
     pub(crate) warnings: Mutex<Vec<String>>,
 }
@@ -123,8 +125,38 @@ impl Call {
         self.warnings.lock().push(text.into());
     }
 
+    /// Notes fields that the schema does not know, as they were sent.
+    pub(crate) fn note_unknown(&self, paths: Vec<String>) {
+        let mut unknown = self.unknown.lock();
+        for path in paths {
+            if !unknown.contains(&path) {
+                unknown.push(path);
+            }
+        }
+    }
+
+    /// Refuses or reports the unknown fields noted so far, as the caller asked.
+    pub(crate) fn answer_for_unknown(&self) -> Result<(), Failure> {
+        let unknown = std::mem::take(&mut *self.unknown.lock());
+        let texts: Vec<String> = unknown
+            .iter()
+            .map(|it| format!("unknown field {it:?}"))
+            .collect();
+        match self.query.field_validation {
+            FieldValidation::Strict if !texts.is_empty() => Err(Failure::bad_request(format!(
+                "strict decoding error: {}",
+                texts.join(", ")
+            ))),
+            FieldValidation::Warn => {
+                self.warnings.lock().extend(texts);
+                Ok(())
+            }
+            FieldValidation::Strict | FieldValidation::Ignore => Ok(()),
+        }
+    }
+
     /// The refusal for a write that the store did not do, unless it can be tried again.
-    pub(crate) fn refusal(&self, name: &str, refused: Refused) -> Failure {
+    pub(crate) fn refusal(&self, name: &str, refused: &Refused) -> Failure {
         match refused {
             Refused::Changed(None) => Failure::not_found(&self.subject(name)),
             Refused::Changed(Some(_)) => Failure::modified(&self.subject(name)),

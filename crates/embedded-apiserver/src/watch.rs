@@ -20,10 +20,10 @@ use crate::store::{Change, ChangeKind, Feed, Object, PageRequest, frame};
 use crate::verbs::{Call, metadata};
 
 /// How often a watch that wants bookmarks gets one while nothing else happens.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a watch lasts whose caller does not say.
-const LASTS: Duration = Duration::from_secs(45 * 60);
+const LASTS: Duration = Duration::from_mins(45);
 
 /// How many bytes of events are put into one chunk.
 const CHUNK: usize = 64 << 10;

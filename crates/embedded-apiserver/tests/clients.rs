@@ -52,7 +52,7 @@ fn widget_crd() -> Value {
     })
 }
 
-fn widget(spec: Value) -> DynamicObject {
+fn widget(spec: &Value) -> DynamicObject {
     serde_json::from_value(json!({
         "apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": spec,
     }))
@@ -117,7 +117,7 @@ async fn status_and_specification_are_written_apart() {
     server.install_crds(&[widget_crd()]).await.unwrap();
     let api = widgets(server.client(), "default");
     let created = api
-        .create(&PostParams::default(), &widget(json!({"size": 1})))
+        .create(&PostParams::default(), &widget(&json!({"size": 1})))
         .await
         .unwrap();
     assert_eq!(created.metadata.generation, Some(1));
@@ -241,7 +241,7 @@ async fn kubes_watcher_follows_in_both_of_its_modes() {
             match events.next().await.unwrap().unwrap() {
                 watcher::Event::Init => seen.push("init".to_owned()),
                 watcher::Event::InitApply(it) | watcher::Event::Apply(it) => {
-                    seen.push(it.metadata.name.unwrap())
+                    seen.push(it.metadata.name.unwrap());
                 }
                 watcher::Event::InitDone => {
                     seen.push("done".to_owned());
@@ -319,7 +319,7 @@ async fn what_was_written_is_there_after_opening_again() {
     let server = open().await.unwrap();
     server.install_crds(&[widget_crd()]).await.unwrap();
     widgets(server.client(), "default")
-        .create(&PostParams::default(), &widget(json!({"size": 1})))
+        .create(&PostParams::default(), &widget(&json!({"size": 1})))
         .await
         .unwrap();
     let refused = open().await.unwrap_err();

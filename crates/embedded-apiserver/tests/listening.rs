@@ -1,10 +1,11 @@
 //! The server on a port, as clients on the network see it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 
 use embedded_apiserver::{EmbeddedApi, Listen, ListenError, Listening, Options, Reach};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 const TOKEN: &str = "a-token-that-is-long-enough";
@@ -58,7 +59,10 @@ async fn the_bearer_of_the_kubeconfigs_token_may_do_everything() {
     api.create(&PostParams::default(), &config_map)
         .await
         .unwrap();
-    assert_eq!(api.list(&Default::default()).await.unwrap().items.len(), 1);
+    assert_eq!(
+        api.list(&ListParams::default()).await.unwrap().items.len(),
+        1
+    );
     assert_eq!(
         ask(&client, "/metrics").await,
         (200, "things 1\n".to_owned())
@@ -76,7 +80,7 @@ async fn anybody_else_learns_only_whether_it_lives() {
         let client = client(&listening, |config| {
             config.auth_info = kube::config::AuthInfo {
                 token: token.map(Into::into),
-                ..Default::default()
+                ..kube::config::AuthInfo::default()
             };
         })
         .await;

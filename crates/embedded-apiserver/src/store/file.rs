@@ -23,7 +23,8 @@ const FORMAT: u64 = 1;
 /// Object JSON by `group/plural/namespace/name`.
 const OBJECTS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("objects");
 /// By revision: kind of change, key, labels before the change as JSON (empty: there was nothing), object JSON.
-const LOG: TableDefinition<'static, u64, (u8, &str, &[u8], &[u8])> = TableDefinition::new("log");
+type LogValue = (u8, &'static str, &'static [u8], &'static [u8]);
+const LOG: TableDefinition<'static, u64, LogValue> = TableDefinition::new("log");
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 
 /// redb's page cache: small, since everything is read from memory anyway.
@@ -262,7 +263,7 @@ struct LogRow {
 
 fn write_change(
     objects: &mut redb::Table<'_, &str, &[u8]>,
-    log: &mut redb::Table<'_, u64, (u8, &str, &[u8], &[u8])>,
+    log: &mut redb::Table<'_, u64, LogValue>,
     change: &Change,
 ) -> Result<(), redb::Error> {
     let row = change.object.key.to_row();

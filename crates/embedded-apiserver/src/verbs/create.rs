@@ -69,6 +69,7 @@ impl Api {
         let name = metadata::text(&object, "name").to_owned();
         self.check_namespace(call, &name)?;
         Self::complete(call, &mut object, None)?;
+        call.answer_for_unknown()?;
         if tracking == Tracking::Update {
             self.track(call, &mut object, None);
         }
@@ -101,7 +102,7 @@ impl Api {
         match self.store.write(write).await {
             Ok(object) => Ok(created(self, call, object)),
             Err(Refused::Changed(_)) => Err(Failure::already_exists(&call.subject(&name))),
-            Err(refused) => Err(call.refusal(&name, refused)),
+            Err(refused) => Err(call.refusal(&name, &refused)),
         }
     }
 
@@ -117,7 +118,7 @@ impl Api {
                 name: call.namespace(),
             })),
             Some(namespace) if namespace.deleting => {
-                Err(call.refusal(name, Refused::NamespaceTerminating))
+                Err(call.refusal(name, &Refused::NamespaceTerminating))
             }
             Some(_) => Ok(()),
         }

@@ -187,7 +187,7 @@ impl Api {
                     });
                 }
                 Err(Refused::Changed(_)) => {}
-                Err(refused) => return Err(call.refusal(name, refused)),
+                Err(refused) => return Err(call.refusal(name, &refused)),
             }
         }
         Err(Failure::modified(&call.subject(name)))

@@ -72,7 +72,7 @@ pub(crate) fn check_identity(call: &Call, object: &mut Value) -> Result<(), Fail
                 )));
             }
             None | Some(Value::Null | Value::String(_)) if !call.kind.custom => {
-                object[member] = expected.into()
+                object[member] = expected.into();
             }
             None | Some(Value::Null | Value::String(_)) => {
                 let name = if member == "kind" { "Kind" } else { member };

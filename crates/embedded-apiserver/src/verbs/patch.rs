@@ -1,11 +1,12 @@
 //! Patches and server-side apply, by the media type of the body.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::apply::{self, ApplyError};
-use crate::body;
 use crate::failure::{Failure, FieldCause, Subject};
+use crate::patch::{self, PatchError};
 use crate::verbs::{Answer, Call, Tracking, metadata};
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
@@ -22,28 +23,19 @@ impl Api {
                 "may not be specified for non-apply patch",
             )));
         }
+        let patched = |old: &Value| match call.media_type.as_str() {
+            "application/json-patch+json" => patch::json(old, bytes),
+            "application/merge-patch+json" => patch::merge(old, bytes),
+            _ => patch::strategic(old, bytes, &call.kind.shape),
+        };
         match call.media_type.as_str() {
-            "application/json-patch+json" => {
-                let patch: json_patch::Patch = serde_json::from_slice(bytes).map_err(|error| {
-                    Failure::bad_request(format!("error decoding patch: {error}"))
-                })?;
-                self.replace(call, Tracking::Update, |old| {
-                    let mut next = old.clone();
-                    json_patch::patch(&mut next, &patch).map_err(|error| {
-                        let cause = FieldCause::new("FieldValueInvalid", "", error.to_string());
-                        Failure::invalid(&call.kind_subject(call.name()), &[cause])
-                    })?;
-                    Ok(next)
-                })
-                .await
-            }
-            "application/merge-patch+json" => {
-                let patch = body::parse_json(bytes)?;
-                self.replace(call, Tracking::Update, |old| merge(old, &patch))
-                    .await
-            }
-            _ => Err(Failure::unsupported_media_type(ACCEPTED)),
+            "application/json-patch+json" | "application/merge-patch+json" => {}
+            // Custom resources have no merge keys, so this patch would not mean what its sender thinks.
+            "application/strategic-merge-patch+json" if !call.kind.custom => {}
+            _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
         }
+        let next = |old: &Value| patched(old).map_err(refused);
+        self.replace(call, Tracking::Update, next).await
     }
 
     /// Applies a configuration: the caller owns what it sets, and sets nothing that others own.
@@ -54,7 +46,7 @@ impl Api {
                 "is required for apply patch",
             )));
         }
-        let mut config = body::parse_yaml(bytes)?;
+        let mut config = patch::parse_configuration(bytes).map_err(refused)?;
         metadata::check_identity(call, &mut config)?;
         let outcome = self
             .replace(call, Tracking::Applied, |old| {
@@ -89,12 +81,8 @@ impl Api {
                         FieldCause::new("FieldManagerConflict", &field, message)
                     })
                     .collect();
-                Failure::new(
-                    http::StatusCode::CONFLICT,
-                    "Conflict",
-                    conflicts.to_string(),
-                )
-                .with_causes(&causes)
+                Failure::new(StatusCode::CONFLICT, "Conflict", conflicts.to_string())
+                    .with_causes(&causes)
             }
             ApplyError::BadRequest(message) => Failure::bad_request(message),
             ApplyError::Live(message) => Failure::internal(message),
@@ -111,11 +99,16 @@ fn bad_options(cause: FieldCause) -> Failure {
     Failure::invalid(&subject, &[cause])
 }
 
-fn merge(old: &Value, patch: &Value) -> Result<Value, Failure> {
-    if !patch.is_object() {
-        return Err(Failure::bad_request("a merge patch is an object"));
+fn refused(error: PatchError) -> Failure {
+    match error {
+        PatchError::BadRequest(message) => Failure::bad_request(message),
+        PatchError::Unprocessable(message) => {
+            Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message)
+        }
+        PatchError::TooLarge(message) => Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            message,
+        ),
     }
-    let mut next = old.clone();
-    json_patch::merge(&mut next, patch);
-    Ok(next)
 }

@@ -76,6 +76,7 @@ impl Api {
             old: Some(old.clone()),
         };
         let mut object = Self::shape(call, object, old)?;
+        call.answer_for_unknown()?;
         if tracking == Tracking::Update {
             self.track(call, &mut object, Some(old));
         }
@@ -107,7 +108,7 @@ impl Api {
             .store
             .write(write)
             .await
-            .map_err(|refused| call.refusal(name, refused))?;
+            .map_err(|refused| call.refusal(name, &refused))?;
         self.written(call, &object);
         Ok(Answer::found(object))
     }
