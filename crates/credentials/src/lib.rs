@@ -1,9 +1,25 @@
 //! Who may pull and push.
+//!
+//! [`Credentials::find`] takes a project, a [`Kind`] and a repository URL and answers with the [`Login`] to use, or none:
+//!
+//! 1. A credential is never sent over plain `http://`, except where [`PlainHttp`] says so.
+//! 2. [`lookup`] finds the Secret: the project's namespace first, then the shared ones; in each an exact `repoURL`
+//!    before a pattern; Secrets with the same claim in the order of their names.
+//! 3. The first of [`PROVIDERS`] that answers for the request makes a login of it.
+//!
+//! Invariant: which Secret is taken depends on nothing but the normalised URL, so a crafted URL cannot be shown a
+//! credential meant for another host.
 
+mod lookup;
+mod pattern;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use secret::Secret;
 use sha2::{Digest, Sha256};
+
+pub use lookup::Credentials;
 
 /// Answers how to log in somewhere.
 #[derive(Debug, Clone)]
@@ -61,6 +77,15 @@ impl Kind {
             Self::Helm => "helm",
         }
     }
+
+    /// Brings a repository URL into the one form in which URLs of this kind are compared.
+    pub fn normalize(self, repo_url: &str) -> String {
+        match self {
+            Self::Git => resources::url::normalize_git(repo_url),
+            Self::Image => resources::url::normalize_image(repo_url),
+            Self::Helm => resources::url::normalize_chart(repo_url),
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -68,3 +93,148 @@ impl fmt::Display for Kind {
         formatter.write_str(self.label())
     }
 }
+
+/// Says over which plain `http://` URLs a credential may travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlainHttp {
+    /// Over none.
+    #[default]
+    Never,
+    /// To this machine alone: `argosy up`.
+    Loopback,
+    /// Over all, as the operator asked with `--allow-credentials-over-http`.
+    Anywhere,
+}
+
+impl PlainHttp {
+    /// Says whether a credential may be sent to `repo_url`.
+    fn permits(self, repo_url: &str) -> bool {
+        let Some((scheme, rest)) = repo_url.trim().split_once("://") else {
+            return true;
+        };
+        if !scheme.eq_ignore_ascii_case("http") {
+            return true;
+        }
+        match self {
+            Self::Never => false,
+            Self::Anywhere => true,
+            Self::Loopback => {
+                url::Url::parse(&format!("http://{rest}")).is_ok_and(|url| match url.host() {
+                    Some(url::Host::Domain(name)) => {
+                        name == "localhost" || name.ends_with(".localhost")
+                    }
+                    Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                    Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                    None => false,
+                })
+            }
+        }
+    }
+}
+
+/// Holds what a provider may use to answer.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The Kargo project, which is also a namespace.
+    pub project: &'a str,
+    pub kind: Kind,
+    /// The normalised URL.
+    pub repo_url: &'a str,
+    /// What the Secret that was found holds; empty where none was, for providers that need none.
+    pub secret: &'a BTreeMap<String, Secret<String>>,
+}
+
+impl Request<'_> {
+    /// Finds a value of the Secret that is not empty.
+    fn value(&self, key: &str) -> Option<&Secret<String>> {
+        self.secret
+            .get(key)
+            .filter(|value| !value.expose().is_empty())
+    }
+}
+
+/// Makes a login of what a Secret holds or of an identity that the controller has.
+pub struct Provider {
+    pub name: &'static str,
+    /// Says that this provider, and none after it, answers the request.
+    pub answers: fn(&Request<'_>) -> bool,
+    pub login: fn(&Request<'_>) -> Option<Login>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Provider").field(&self.name).finish()
+    }
+}
+
+/// Lists the providers in the order they are asked. The first that answers decides, be it by giving no login.
+pub const PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "basic",
+        answers: basic_answers,
+        login: basic_login,
+    },
+    Provider {
+        name: "ssh",
+        answers: ssh_answers,
+        login: ssh_login,
+    },
+];
+
+fn basic_answers(request: &Request<'_>) -> bool {
+    let has_both = request.value("username").is_some() && request.value("password").is_some();
+    // A password is of no use over SSH: where the Secret holds a key as well, the key is meant.
+    has_both && !(request.repo_url.starts_with("ssh://") && ssh_answers(request))
+}
+
+fn basic_login(request: &Request<'_>) -> Option<Login> {
+    let username = request.value("username")?.expose().clone();
+    let password = request.value("password")?.clone();
+    Some(Login::Basic { username, password })
+}
+
+fn ssh_answers(request: &Request<'_>) -> bool {
+    request.kind == Kind::Git && request.value("sshPrivateKey").is_some()
+}
+
+fn ssh_login(request: &Request<'_>) -> Option<Login> {
+    request.value("sshPrivateKey").cloned().map(Login::SshKey)
+}
+
+/// Says why no answer could be given.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("failed to list the {kind} credentials in namespace {namespace:?}")]
+    List {
+        kind: Kind,
+        namespace: String,
+        source: kube::Error,
+    },
+    #[error("namespace {namespace:?} holds more than {bound} {kind} credentials")]
+    TooMany {
+        kind: Kind,
+        namespace: String,
+        bound: usize,
+    },
+}
+
+impl Error {
+    /// Names the next thing to try.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::List { namespace, .. } => {
+                format!("kubectl auth can-i list secrets --namespace {namespace}")
+            }
+            Self::TooMany {
+                kind, namespace, ..
+            } => {
+                format!(
+                    "kubectl get secrets --namespace {namespace} -l kargo.akuity.io/cred-type={kind}"
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
