@@ -104,7 +104,7 @@ impl Launcher {
         if self.argosy.is_none()
             && let Some(tree) = &command.follows_links_in
         {
-            links::refuse_links_out_of(tree, &command.work_dir)?;
+            links::refuse_links_out_of(tree)?;
         }
         let mut start = self.prepare(&command)?;
         let mut child = start.spawn().map_err(|source| Error::Start {
@@ -289,7 +289,7 @@ impl Command {
         self
     }
 
-    /// Says that the program follows symlinks in this tree, so none may lead out of the work directory.
+    /// Says that the program follows symlinks in this tree, so none may lead out of it.
     #[must_use]
     pub fn follows_links_in(mut self, tree: impl Into<PathBuf>) -> Self {
         self.follows_links_in = Some(tree.into());
@@ -423,7 +423,7 @@ pub enum Error {
         code: Option<i32>,
         stderr: String,
     },
-    #[error("symlink {link:?} leads out of the work directory")]
+    #[error("symlink {link:?} leads out of the tree that is read")]
     LinkLeaves { link: PathBuf },
     #[error("failed to look for symlinks in {path:?}")]
     Links { path: PathBuf, source: io::Error },

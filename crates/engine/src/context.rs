@@ -9,9 +9,10 @@ use std::{
 
 use artifacts::{
     child::Launcher,
+    egress::{Policy, ResolveError},
     work_tree::{Identity, Integration, WorkTree},
 };
-use credentials::Login;
+use credentials::{Credentials, Kind, Login};
 use futures::lock::Mutex as AsyncMutex;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -35,7 +36,10 @@ pub type Reached = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Context {
     pub client: kube::Client,
+    pub credentials: Credentials,
     pub launcher: Launcher,
+    /// Which hosts URLs in configurations may name.
+    pub egress: Arc<Policy>,
     /// The folder of the promotions' work directories.
     pub work_root: PathBuf,
     /// Tells the time.
@@ -83,7 +87,7 @@ impl Default for Settings {
 }
 
 impl Context {
-    /// A context with default settings.
+    /// A context with default settings, where logins are found only in projects themselves.
     pub fn new(
         client: kube::Client,
         launcher: Launcher,
@@ -91,8 +95,10 @@ impl Context {
         clock: Clock,
     ) -> Self {
         Self {
+            credentials: Credentials::new(client.clone(), Vec::new()),
             client,
             launcher,
+            egress: Arc::new(Policy::new()),
             work_root: work_root.into(),
             clock,
             settings: Settings::default(),
@@ -124,7 +130,10 @@ impl fmt::Debug for Context {
 
 /// One lock for each branch that promotions of this process push to, so that they do not race each other.
 #[derive(Clone, Default)]
-pub(crate) struct PushLocks(Arc<Mutex<HashMap<(String, String), Weak<PushLock>>>>);
+pub(crate) struct PushLocks(Arc<Mutex<LocksByBranch>>);
+
+/// By URL and branch.
+type LocksByBranch = HashMap<(String, String), Weak<PushLock>>;
 
 type PushLock = AsyncMutex<()>;
 
@@ -194,10 +203,30 @@ impl StepContext<'_> {
         self.cx.reached(&format!("{}: {point}", self.alias));
     }
 
-    /// Finds the login of the project for a Git repository.
+    /// Finds the login of the project for a Git repository, on a host that may be spoken to.
     pub async fn git_login(&self, url: &str) -> Result<Option<Login>, StepError> {
-        tracing::debug!(project = self.run.project, url, "no login is looked for");
-        Ok(None)
+        self.check_egress(url).await?;
+        let found = self
+            .cx
+            .credentials
+            .find(&self.run.project, Kind::Git, url)
+            .await;
+        found.map_err(|error| StepError::errored("failed to look for a login", &error))
+    }
+
+    async fn check_egress(&self, url: &str) -> Result<(), StepError> {
+        // A text that names no host is refused when git is to be started.
+        let Some((host, port)) = git_host(url) else {
+            return Ok(());
+        };
+        match self.cx.egress.resolve(&host, port).await {
+            Ok(_addresses) => Ok(()),
+            Err(ResolveError::Refused(refused)) => {
+                let hint = refused.hint();
+                Err(StepError::Failed(format!("{refused} ({hint})")))
+            }
+            Err(error) => Err(StepError::errored("failed to reach the repository", &error)),
+        }
     }
 
     /// Opens the work tree at the path of a step's configuration.
@@ -226,5 +255,42 @@ impl fmt::Debug for StepContext<'_> {
             .field("promotion", &self.run.promotion)
             .field("step", &self.alias)
             .finish_non_exhaustive()
+    }
+}
+
+/// The host and port that git connects to.
+fn git_host(url: &str) -> Option<(String, u16)> {
+    if !url.contains("://") {
+        let (host, _) = url.split_once(':')?;
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        return Some((host.to_owned(), 22));
+    }
+    let parsed = url::Url::parse(url).ok()?;
+    let usual = if parsed.scheme() == "ssh" { 22 } else { 443 };
+    let port = parsed.port_or_known_default().unwrap_or(usual);
+    Some((parsed.host_str()?.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expected: Option<(&str, u16)>) {
+        let expected = expected.map(|(host, port)| (host.to_owned(), port));
+        assert_eq!(git_host(url), expected, "{url}");
+    }
+
+    #[test]
+    fn every_spelling_of_a_repository_names_its_host() {
+        check("https://github.com/acme/app.git", Some(("github.com", 443)));
+        check("http://127.0.0.1:8080/app.git", Some(("127.0.0.1", 8080)));
+        check(
+            "ssh://git@github.com/acme/app.git",
+            Some(("github.com", 22)),
+        );
+        check("ssh://git@[::1]:2222/app", Some(("[::1]", 2222)));
+        check("git@github.com:acme/app.git", Some(("github.com", 22)));
+        check("nothing", None);
     }
 }

@@ -8,12 +8,14 @@
 pub mod context;
 mod environment;
 mod functions;
+mod ignore;
 mod progress;
 mod run;
 mod schema;
 pub mod steps;
 pub mod task;
 mod work_dir;
+mod yaml;
 
 pub use context::{Context, Settings};
 pub use progress::{CHECKPOINTS, Progress, RecordError, Recorder};

@@ -5,11 +5,18 @@
 
 mod commit_url;
 mod compose_output;
+mod copy;
+mod delete;
 mod fail;
 mod git_clear;
 mod git_clone;
 mod git_commit;
 mod git_push;
+mod kustomize_build;
+mod kustomize_set_image;
+mod manifests;
+mod set_metadata;
+mod yaml_update;
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -28,11 +35,21 @@ pub const STEPS: &[Entry] = &[
             "../../../schemas/steps/compose-output.json"
         ))
     },
+    entry::<copy::Copy>(include_str!("../../../schemas/steps/copy.json")),
+    entry::<delete::Delete>(include_str!("../../../schemas/steps/delete.json")),
     entry::<fail::Fail>(include_str!("../../../schemas/steps/fail.json")),
     entry::<git_clear::GitClear>(include_str!("../../../schemas/steps/git-clear.json")),
     entry::<git_clone::GitClone>(include_str!("../../../schemas/steps/git-clone.json")),
     entry::<git_commit::GitCommit>(include_str!("../../../schemas/steps/git-commit.json")),
     entry::<git_push::GitPush>(include_str!("../../../schemas/steps/git-push.json")),
+    entry::<kustomize_build::KustomizeBuild>(include_str!(
+        "../../../schemas/steps/kustomize-build.json"
+    )),
+    entry::<kustomize_set_image::KustomizeSetImage>(include_str!(
+        "../../../schemas/steps/kustomize-set-image.json"
+    )),
+    entry::<set_metadata::SetMetadata>(include_str!("../../../schemas/steps/set-metadata.json")),
+    entry::<yaml_update::YamlUpdate>(include_str!("../../../schemas/steps/yaml-update.json")),
 ];
 
 /// A kind of step: the struct is its configuration.
@@ -136,7 +153,15 @@ impl StepError {
 
 impl From<PathError> for StepError {
     fn from(error: PathError) -> Self {
-        Self::Failed(in_one_line(&error))
+        let message = in_one_line(&error);
+        match error {
+            PathError::Leaves { .. } | PathError::Git { .. } | PathError::Odd { .. } => {
+                Self::Failed(message)
+            }
+            PathError::Look { .. } | PathError::Read { .. } | PathError::Write { .. } => {
+                Self::Errored(message)
+            }
+        }
     }
 }
 

@@ -38,6 +38,10 @@ pub enum PathError {
     Odd { path: String },
     #[error("failed to look at {path:?}")]
     Look { path: String, source: io::Error },
+    #[error("failed to read {path:?}")]
+    Read { path: String, source: io::Error },
+    #[error("failed to write {path:?}")]
+    Write { path: String, source: io::Error },
 }
 
 impl WorkDir {
@@ -71,16 +75,93 @@ impl WorkDir {
         &self.root
     }
 
+    /// The folder that renderers may write to, apart from everything else.
+    pub fn renderer_dir(&self) -> Result<PathBuf, PathError> {
+        let path = self.root.join("renderer");
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path);
+        made.map_err(|source| PathError::Write {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(path)
+    }
+
     /// The files as a capability: paths given to it cannot leave it.
     pub fn files(&self) -> &Dir {
         &self.files
     }
 
     /// Gives the absolute path of an existing or future file for a child, symlinks resolved.
+    pub fn absolute(&self, path: &FilePath) -> Result<PathBuf, PathError> {
+        let files = self.root.join("files");
+        let real = self.resolve(path)?;
+        Ok(if real == Path::new(".") {
+            files
+        } else {
+            files.join(real)
+        })
+    }
+
+    /// Gives the path of a file that a step writes, symlinks resolved: never inside `.git`.
+    pub fn writable(&self, path: &FilePath) -> Result<PathBuf, PathError> {
+        let real = self.resolve(path)?;
+        if is_in_git_folder(&real) {
+            return Err(PathError::Git {
+                path: path.to_string(),
+            });
+        }
+        Ok(real)
+    }
+
+    /// Gives the path of a file that a step reads, symlinks resolved.
+    pub fn existing(&self, path: &FilePath) -> Result<PathBuf, PathError> {
+        self.resolve(path)
+    }
+
+    /// Reads a text file.
+    pub fn read_text(&self, path: &Path) -> Result<String, PathError> {
+        let read = self.files.read_to_string(path);
+        read.map_err(|source| PathError::Read {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    /// Writes a file as a whole: a crash leaves the old text or the new one. The mode of a file that is there stays.
+    pub fn write_text(&self, path: &Path, text: &str) -> Result<(), PathError> {
+        let write = || {
+            let parent = path
+                .parent()
+                .filter(|it| !it.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            self.files.create_dir_all(parent)?;
+            let name = path
+                .file_name()
+                .ok_or(io::ErrorKind::InvalidInput)?
+                .to_string_lossy();
+            let temporary = parent.join(format!(".{name}.argosy"));
+            self.files.write(&temporary, text)?;
+            match self.files.metadata(path) {
+                Ok(old) => self.files.set_permissions(&temporary, old.permissions())?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            self.files.rename(&temporary, &self.files, path)
+        };
+        write().map_err(|source| PathError::Write {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    /// Resolves the symlinks of an existing or future path, relative to the files.
     ///
     /// # Errors
-    /// [`PathError::Leaves`] when `path`, or a symlink on the way, leads out.
-    pub fn absolute(&self, path: &FilePath) -> Result<PathBuf, PathError> {
+    /// [`PathError::Leaves`] when a symlink on the way leads out.
+    fn resolve(&self, path: &FilePath) -> Result<PathBuf, PathError> {
         let mut missing = PathBuf::new();
         let mut existing = path.0.clone();
         loop {
@@ -183,6 +264,14 @@ impl FilePath {
         Ok(parsed)
     }
 
+    /// Parses a path that a file in `folder` names; none where its text leads out.
+    pub fn parse_beside(folder: &Path, path: &str) -> Option<Self> {
+        if path.starts_with('/') {
+            return None;
+        }
+        Self::parse(&folder.join(path).to_string_lossy()).ok()
+    }
+
     /// The path relative to the files of the work directory.
     pub fn as_path(&self) -> &Path {
         &self.0
@@ -193,6 +282,11 @@ impl std::fmt::Display for FilePath {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.0.display())
     }
+}
+
+/// Says whether a path is a `.git` folder or file, or inside one, whatever its case.
+pub(crate) fn is_in_git_folder(path: &Path) -> bool {
+    path.iter().any(|part| part.eq_ignore_ascii_case(".git"))
 }
 
 /// Deletes the work directory of a promotion; none is fine.

@@ -10,11 +10,11 @@ use super::Error;
 /// How many entries are looked at before a tree counts as too large to be checked.
 const MOST_ENTRIES: usize = 1_000_000;
 
-/// Finds a symlink in `tree` that leads out of `root`, or nowhere.
+/// Finds a symlink in `tree` that leads out of it, or nowhere.
 ///
 /// Costs a look at every entry of the tree; the folders named `.git` are left out.
-pub fn link_out_of(tree: &Path, root: &Path) -> io::Result<Option<PathBuf>> {
-    let root = root.canonicalize()?;
+pub fn link_out_of(tree: &Path) -> io::Result<Option<PathBuf>> {
+    let root = tree.canonicalize()?;
     let mut folders = vec![tree.to_owned()];
     let mut seen = 0_usize;
     while let Some(folder) = folders.pop() {
@@ -41,8 +41,8 @@ pub fn link_out_of(tree: &Path, root: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-pub(super) fn refuse_links_out_of(tree: &Path, root: &Path) -> Result<(), Error> {
-    match link_out_of(tree, root) {
+pub(super) fn refuse_links_out_of(tree: &Path) -> Result<(), Error> {
+    match link_out_of(tree) {
         Ok(None) => Ok(()),
         Ok(Some(link)) => Err(Error::LinkLeaves { link }),
         Err(source) => Err(Error::Links {
