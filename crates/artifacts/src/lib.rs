@@ -2,7 +2,7 @@
 //!
 //! | concept | finds | changes |
 //! | --- | --- | --- |
-//! | image | [`registry`] | |
+//! | image | [`image`], over [`registry`] | |
 //! | commit | | [`work_tree`] |
 //!
 //! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
@@ -10,6 +10,7 @@
 
 pub mod child;
 pub mod egress;
+pub mod image;
 pub mod registry;
 mod sender;
 pub mod work_tree;

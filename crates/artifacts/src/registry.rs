@@ -26,12 +26,14 @@ use url::Url;
 use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
+use manifest::Memory;
 use token::Tokens;
 
 pub use error::{Error, Problem};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
+pub(crate) use tags::is_tag;
 
 /// Most clients that are kept, each idle for no longer than half an hour.
 const CLIENTS_BOUND: u64 = 2_000;
@@ -110,7 +112,7 @@ impl Registries {
                 login: login.cloned(),
                 trusted_realms: Arc::clone(&self.trusted_realms),
                 tokens: Tokens::default(),
-                manifests: manifest::memory(),
+                memory: Memory::default(),
             })
         };
         self.clients.get_with(scope, build).await
@@ -127,7 +129,7 @@ pub struct Client {
     login: Option<Login>,
     trusted_realms: Arc<[String]>,
     tokens: Tokens,
-    manifests: manifest::Memory,
+    memory: Memory,
 }
 
 impl Client {
@@ -233,6 +235,3 @@ impl Client {
         url
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,8 +7,10 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
+type Values = &'static [(&'static str, &'static str)];
+
 /// Name, namespace, type and values of the Secrets.
-const SECRETS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+const SECRETS: &[(&str, &str, &str, Values)] = &[
     (
         "a-pattern",
         "acme",

@@ -26,18 +26,32 @@ const CONFIG_BOUND: usize = 8 << 20;
 pub(crate) const ERROR_BOUND: usize = 64 << 10;
 /// Most bytes of manifests and configs that one client remembers.
 const MEMORY_BOUND: u64 = 4 << 20;
+/// Most tags whose digest one client remembers.
+const TAGS_BOUND: u64 = 10_000;
 
-/// Remembers by digest what can never change: only for the credential that was shown it.
-pub(crate) type Memory = Cache<(Repository, String), Bytes>;
+/// Remembers what was shown to one credential.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// Manifests and configs by their digests: they can never change.
+    bodies: Cache<(Repository, String), Bytes>,
+    /// The digest each tag had when it was last seen: worth asking whether it still has.
+    tags: Cache<(Repository, String), String>,
+}
 
-pub(crate) fn memory() -> Memory {
-    let weight = |(repository, digest): &(Repository, String), body: &Bytes| {
-        u32::try_from(repository.path.len() + digest.len() + body.len() + 200).unwrap_or(u32::MAX)
-    };
-    Cache::builder()
-        .max_capacity(MEMORY_BOUND)
-        .weigher(weight)
-        .build()
+impl Default for Memory {
+    fn default() -> Self {
+        let weight = |(repository, digest): &(Repository, String), body: &Bytes| {
+            let bytes = repository.path.len() + digest.len() + body.len() + 200;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self {
+            bodies: Cache::builder()
+                .max_capacity(MEMORY_BOUND)
+                .weigher(weight)
+                .build(),
+            tags: Cache::new(TAGS_BOUND),
+        }
+    }
 }
 
 /// Holds what a manifest's digest stands for.
@@ -154,18 +168,22 @@ impl Client {
         repository: &Repository,
         tag: &str,
     ) -> Result<(String, Manifest), Error> {
-        // A digest that is remembered was shown to this very credential, which the HEAD proves it still may see.
-        if self.manifests.entry_count() > 0
+        // What was shown to this very credential may be remembered; the HEAD proves that it still may see the tag.
+        let key = (repository.clone(), tag.to_owned());
+        if self.memory.tags.contains_key(&key)
             && let Some(digest) = self.digest(repository, tag).await?
             && let Some(body) = self
-                .manifests
+                .memory
+                .bodies
                 .get(&(repository.clone(), digest.clone()))
                 .await
             && let Ok(manifest) = parse(&body, "")
         {
             return Ok((digest, manifest));
         }
-        self.fetch_manifest(repository, tag).await
+        let (digest, manifest) = self.fetch_manifest(repository, tag).await?;
+        self.memory.tags.insert(key, digest.clone()).await;
+        Ok((digest, manifest))
     }
 
     /// Fetches the manifest of a digest, or remembers it.
@@ -175,7 +193,8 @@ impl Client {
         digest: &str,
     ) -> Result<Manifest, Error> {
         let remembered = self
-            .manifests
+            .memory
+            .bodies
             .get(&(repository.clone(), digest.to_owned()))
             .await;
         if let Some(manifest) = remembered.and_then(|body| parse(&body, "").ok()) {
@@ -210,7 +229,8 @@ impl Client {
         };
         let digest = verify(&answer.body, expected).map_err(|error| fail(error.into()))?;
         let manifest = parse(&answer.body, content_type(&answer)).map_err(fail)?;
-        self.manifests
+        self.memory
+            .bodies
             .insert((repository.clone(), digest.clone()), answer.body)
             .await;
         Ok((digest, manifest))
@@ -230,7 +250,8 @@ impl Client {
             })
         };
         if let Some(config) = self
-            .manifests
+            .memory
+            .bodies
             .get(&key)
             .await
             .and_then(|body| read(&body).ok())
@@ -243,7 +264,7 @@ impl Client {
         }
         verify(&answer.body, Some(digest)).map_err(|error| fail(error.into()))?;
         let config = read(&answer.body).map_err(fail)?;
-        self.manifests.insert(key, answer.body).await;
+        self.memory.bodies.insert(key, answer.body).await;
         Ok(config)
     }
 }

@@ -1,1 +1,0 @@
-//! The protocol against a scripted server.

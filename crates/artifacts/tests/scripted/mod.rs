@@ -1,0 +1,135 @@
+//! A server that answers as a test says, for what no real registry can be made to do.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use futures::StreamExt as _;
+use sha2::{Digest, Sha256};
+
+/// What a client sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) method: String,
+    /// The path and the query.
+    pub(crate) target: String,
+    pub(crate) authorization: Option<String>,
+    /// The server's own host and port, as the client sees them.
+    pub(crate) host: String,
+}
+
+/// A server on a free loopback port.
+pub(crate) struct Server {
+    pub(crate) host: String,
+    sent: Arc<Mutex<Vec<Sent>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Starts to answer by `answer`, which is told how many requests for the same target came before.
+    pub(crate) async fn start(
+        answer: impl Fn(&Sent, usize) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let host = listener.local_addr().expect("an address").to_string();
+        let sent: Arc<Mutex<Vec<Sent>>> = Arc::default();
+        let (record, answer) = (Arc::clone(&sent), Arc::new(answer));
+        let app = Router::new().fallback(move |request: Request| {
+            let header = |name: &str| {
+                let value = request.headers().get(name)?;
+                value.to_str().ok().map(str::to_owned)
+            };
+            let one = Sent {
+                method: request.method().to_string(),
+                target: request.uri().to_string(),
+                authorization: header("authorization"),
+                host: header("host").unwrap_or_default(),
+            };
+            let mut all = record.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = all
+                .iter()
+                .filter(|it| it.target == one.target && it.method == one.method)
+                .count();
+            all.push(one.clone());
+            if one.target == "/v2/" {
+                return std::future::ready(ok("{}"));
+            }
+            let response = answer(&one, before);
+            std::future::ready(response)
+        });
+        let serve = async move {
+            axum::serve(listener, app)
+                .await
+                .expect("the server runs until it is dropped");
+        };
+        Self {
+            host,
+            sent,
+            task: tokio::spawn(serve),
+        }
+    }
+
+    /// Gives what was sent so far, without the probe for TLS.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        let all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .filter(|it| it.target != "/v2/")
+            .cloned()
+            .collect()
+    }
+
+    /// Counts the requests whose target begins so.
+    pub(crate) fn count(&self, target: &str) -> usize {
+        self.sent()
+            .iter()
+            .filter(|it| it.target.starts_with(target))
+            .count()
+    }
+}
+
+/// Makes an answer.
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
+    let builder = headers.iter().fold(
+        Response::builder().status(status),
+        |builder, (name, value)| builder.header(*name, *value),
+    );
+    builder.body(body.into()).expect("an answer")
+}
+
+pub(crate) fn ok(body: impl Into<Body>) -> Response {
+    answer(200, &[], body)
+}
+
+pub(crate) fn not_found() -> Response {
+    answer(
+        404,
+        &[],
+        r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"nothing here"}]}"#,
+    )
+}
+
+/// Breaks off in the middle of a body.
+pub(crate) fn broken() -> Response {
+    // The pause lets the head and the first half go out before the connection is torn down.
+    let end = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        Err(std::io::Error::other("gone"))
+    };
+    let start = std::future::ready(Ok(Bytes::from_static(b"{\"tags\":")));
+    let chunks = futures::stream::once(start).chain(futures::stream::once(end));
+    ok(Body::from_stream(chunks))
+}
+
+pub(crate) fn digest(body: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(body)))
+}
