@@ -1,1 +1,3 @@
 //! The body of `argosy up` and `argosy controller`.
+
+pub mod child;
