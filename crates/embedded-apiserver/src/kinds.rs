@@ -21,7 +21,7 @@ pub struct Kind {
     /// Whether the kind comes from a CustomResourceDefinition.
     pub custom: bool,
     /// What its objects must look like; builtin kinds may have none.
-    pub schema: Option<Arc<Structural>>,
+    pub(crate) schema: Option<Arc<Structural>>,
     /// How its values merge.
     pub shape: Arc<Shape>,
 }
@@ -100,7 +100,7 @@ impl KindTable {
                 custom: true,
                 schema: version
                     .pointer("/schema/openAPIV3Schema")
-                    .and_then(|it| Structural::compile(it).ok())
+                    .and_then(|it| Structural::compile("spec", it).ok())
                     .map(Arc::new),
                 shape: Arc::new(Shape::of_kind(
                     version

@@ -22,7 +22,7 @@ impl Api {
         if let Some(schema) = &call.kind.schema {
             let unknown = schema.prune(object);
             call.note_unknown(unknown);
-            schema.default(object);
+            schema.fill_in(object);
         }
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Namespace") => complete_namespace(call, object, old),
@@ -39,12 +39,7 @@ impl Api {
             causes.extend(metadata::change_errors(object, old));
         }
         if let Some(schema) = &call.kind.schema {
-            let found = schema.validate(object, old);
-            causes.extend(
-                found
-                    .into_iter()
-                    .map(|it| FieldCause::new(it.reason, &it.field, it.message)),
-            );
+            causes.extend(schema.validate(object, old));
         }
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Secret") => {

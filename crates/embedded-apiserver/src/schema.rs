@@ -1,18 +1,20 @@
-//! Structural schemas: what a CustomResourceDefinition says about its objects.
+//! Structural schemas: what the objects of a kind may hold, compiled once from `openAPIV3Schema`.
 //!
-//! ```text
-//! openAPIV3Schema ─compile→ Structural ─┬ default   fields that are absent
-//!                                       ├ prune     fields it does not know
-//!                                       └ validate  types, bounds, patterns, list keys, then CEL rules
-//! ```
-//!
-//! Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>
+//! [`Structural::prune`] drops what the schema does not know, [`Structural::fill_in`] fills in what it says,
+//! [`Structural::validate`] lists all that is wrong at once, in the words of the Kubernetes API server.
 
+mod bounds;
+mod causes;
+mod cel;
 mod compile;
 mod default;
-mod format;
+mod formats;
+mod junctors;
+mod lists;
 mod prune;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -20,134 +22,157 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
-pub use compile::SchemaError;
+use self::formats::Format;
+use self::rules::Rule;
 
-/// One thing wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// The path of the field, such as `spec.subscriptions[0].image`.
-    pub field: String,
-    /// Kubernetes' word for the kind of fault, such as `FieldValueInvalid`.
-    pub reason: &'static str,
-    /// What was found and what was expected.
-    pub message: String,
+/// One node of a schema and all below it.
+#[derive(Debug, Default)]
+pub(crate) struct Structural {
+    /// `None` where any type goes.
+    pub(crate) kind: Option<Type>,
+    pub(crate) nullable: bool,
+    pub(crate) int_or_string: bool,
+    /// Members that are not declared are kept.
+    pub(crate) preserve_unknown: bool,
+    /// The value is an object with `apiVersion`, `kind` and `metadata` of its own.
+    pub(crate) embedded_resource: bool,
+    pub(crate) properties: BTreeMap<String, Structural>,
+    pub(crate) additional: Additional,
+    pub(crate) items: Option<Box<Structural>>,
+    pub(crate) required: Vec<String>,
+    pub(crate) default: Option<Value>,
+    pub(crate) list: ListType,
+    pub(crate) bounds: Bounds,
+    pub(crate) all_of: Vec<Structural>,
+    pub(crate) any_of: Vec<Structural>,
+    pub(crate) one_of: Vec<Structural>,
+    pub(crate) not: Option<Box<Structural>>,
+    pub(crate) rules: Vec<Rule>,
+    /// Whether this node or one below it has rules; spares walking where there are none.
+    pub(crate) has_rules: bool,
 }
 
-/// A compiled schema.
-#[derive(Debug)]
-pub struct Structural {
-    root: Node,
-    rules: rules::Rules,
-}
-
-/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+pub(crate) enum Type {
+    Object,
     Array,
-    Boolean,
+    String,
     Integer,
     Number,
-    Object,
-    String,
+    Boolean,
+}
+
+/// What members may be there besides the declared ones.
+#[derive(Debug, Default)]
+pub(crate) enum Additional {
+    #[default]
+    Undeclared,
+    /// `additionalProperties: true`
+    Any,
+    Schema(Box<Structural>),
 }
 
 /// How the items of a list are told apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-enum ListType {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum ListType {
     #[default]
     Atomic,
     Set,
     Map(Vec<String>),
 }
 
-/// What is said about one value.
+/// What a value must satisfy besides its type.
 #[derive(Debug, Default)]
-struct Node {
-    kind: Option<Type>,
-    nullable: bool,
-    int_or_string: bool,
-    preserve_unknown: bool,
-    embedded_resource: bool,
-    properties: BTreeMap<String, Node>,
-    additional: Option<Box<Node>>,
-    items: Option<Box<Node>>,
-    required: Vec<String>,
-    default: Option<Value>,
-    list_type: ListType,
-    bounds: Bounds,
-    all_of: Vec<Node>,
-    any_of: Vec<Node>,
-    one_of: Vec<Node>,
-    not: Option<Box<Node>>,
+pub(crate) struct Bounds {
+    pub(crate) allowed: Vec<Value>,
+    pub(crate) pattern: Option<Pattern>,
+    pub(crate) format: Option<Format>,
+    pub(crate) minimum: Option<Limit>,
+    pub(crate) maximum: Option<Limit>,
+    pub(crate) multiple_of: Option<f64>,
+    pub(crate) min_length: Option<u64>,
+    pub(crate) max_length: Option<u64>,
+    pub(crate) min_items: Option<u64>,
+    pub(crate) max_items: Option<u64>,
+    pub(crate) unique_items: bool,
+    pub(crate) min_properties: Option<u64>,
+    pub(crate) max_properties: Option<u64>,
 }
 
-/// The limits of a value, whatever its type.
-#[derive(Debug, Default)]
-struct Bounds {
-    allowed: Option<Vec<Value>>,
-    pattern: Option<(String, Regex)>,
-    format: Option<String>,
-    minimum: Option<(f64, Edge)>,
-    maximum: Option<(f64, Edge)>,
-    multiple_of: Option<f64>,
-    min_length: Option<u64>,
-    max_length: Option<u64>,
-    min_items: Option<u64>,
-    max_items: Option<u64>,
-    min_properties: Option<u64>,
-    max_properties: Option<u64>,
-    unique_items: bool,
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// As the schema has it.
+    pub(crate) text: String,
+    pub(crate) regex: Regex,
 }
 
-/// Whether a limit itself is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    Inclusive,
-    Exclusive,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) value: f64,
+    pub(crate) exclusive: bool,
 }
 
-impl Structural {
-    /// Compiles `openAPIV3Schema` with its CEL rules.
-    ///
-    /// # Errors
-    /// The first thing in the schema that cannot be understood, with its path in the schema.
-    pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
-        let root = compile::node(schema, "openAPIV3Schema", 0)?;
-        let rules = rules::Rules::compile(schema)?;
-        Ok(Self { root, rules })
+impl Type {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "object" => Self::Object,
+            "array" => Self::Array,
+            "string" => Self::String,
+            "integer" => Self::Integer,
+            "number" => Self::Number,
+            "boolean" => Self::Boolean,
+            _ => return None,
+        })
     }
 
-    /// Fills in the defaults of absent fields, and removes nulls that may not be.
-    pub fn default(&self, object: &mut Value) {
-        default::apply(&self.root, object);
-    }
-
-    /// Removes the fields that the schema does not know; gives their paths.
-    pub fn prune(&self, object: &mut Value) -> Vec<String> {
-        let mut removed = Vec::new();
-        prune::object(&self.root, object, &mut removed);
-        removed
-    }
-
-    /// Says all that is wrong with `object`; transition rules compare with `old`. Empty when it is fine.
-    ///
-    /// Rules run only when the structure is sound: they would stumble over wrong types.
-    pub fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-        let mut causes = Vec::new();
-        validate::node(&self.root, object, "", &mut causes);
-        if causes.is_empty() {
-            self.rules.check(object, old, &mut causes);
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Array => "array",
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
         }
-        causes.truncate(CAUSES_BOUND);
-        causes
+    }
+
+    fn takes(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Object, Value::Object(_))
+            | (Self::Array, Value::Array(_))
+            | (Self::String, Value::String(_))
+            | (Self::Number, Value::Number(_))
+            | (Self::Boolean, Value::Bool(_)) => true,
+            (Self::Integer, Value::Number(number)) => is_integer(number),
+            _ => false,
+        }
     }
 }
 
-/// How many causes one answer holds.
-const CAUSES_BOUND: usize = 100;
+/// `1.0` is an integer too, as in JSON.
+fn is_integer(number: &serde_json::Number) -> bool {
+    number.is_i64()
+        || number.is_u64()
+        || number
+            .as_f64()
+            .is_some_and(|it| it.fract() == 0.0 && it.abs() < 9.007_199_254_740_992e15)
+}
 
-/// `spec` + `name` → `spec.name`
-fn child(path: &str, name: &str) -> String {
+/// What a value is, as messages call it.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if is_integer(number) => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// `a.b`, or `b` at the root.
+fn member_path(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
     } else {
@@ -155,5 +180,17 @@ fn child(path: &str, name: &str) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn item_path(path: &str, index: usize) -> String {
+    format!("{path}[{index}]")
+}
+
+impl Structural {
+    /// The schema of a member, declared or additional.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        match (self.properties.get(name), &self.additional) {
+            (Some(schema), _) => Some(schema),
+            (None, Additional::Schema(schema)) => Some(schema),
+            (None, Additional::Any | Additional::Undeclared) => None,
+        }
+    }
+}

@@ -1,196 +1,426 @@
-//! From the JSON of a schema to nodes.
+//! From `openAPIV3Schema` to a structural schema; what keeps it from being one is listed.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Bounds, Edge, ListType, Node, Type};
+use super::formats::Format;
+use super::rules::Rule;
+use super::{
+    Additional, Bounds, Limit, ListType, Pattern, Structural, Type, item_path, member_path,
+};
+use crate::failure::FieldCause;
 use crate::pattern;
 
-/// The deepest nesting of a schema.
-const DEPTH_BOUND: usize = 60;
+/// The deepest nesting of schemas.
+const DEPTH: usize = 64;
 
-/// Why a schema cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {problem}")]
-pub struct SchemaError {
-    /// Where in the schema.
-    pub path: String,
-    /// What is wrong there.
-    pub problem: String,
-}
+/// The most nodes of one schema.
+const NODES: usize = 50_000;
 
-impl SchemaError {
-    pub(super) fn new(path: &str, problem: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            problem: problem.into(),
-        }
-    }
-}
+/// Members of schemas that structural schemas may not have.
+const FORBIDDEN: [&str; 6] = [
+    "$ref",
+    "definitions",
+    "dependencies",
+    "additionalItems",
+    "patternProperties",
+    "id",
+];
 
-pub(super) fn node(schema: &Value, path: &str, depth: usize) -> Result<Node, SchemaError> {
-    if depth > DEPTH_BOUND {
-        return Err(SchemaError::new(
-            path,
-            format!("nests deeper than {DEPTH_BOUND} levels"),
-        ));
-    }
-    let map = schema
-        .as_object()
-        .ok_or_else(|| SchemaError::new(path, "must be an object"))?;
-    if map.contains_key("$ref") {
-        return Err(SchemaError::new(
-            path,
-            "$ref is not supported in a structural schema",
-        ));
-    }
-    let below = |name: &str| format!("{path}.{name}");
-    let mut properties = std::collections::BTreeMap::new();
-    for (name, property) in object_of(map, "properties") {
-        properties.insert(name.clone(), node(property, &below(name), depth + 1)?);
-    }
-    Ok(Node {
-        kind: kind(map, path)?,
-        nullable: truth(map, "nullable"),
-        int_or_string: truth(map, "x-kubernetes-int-or-string"),
-        preserve_unknown: truth(map, "x-kubernetes-preserve-unknown-fields"),
-        embedded_resource: truth(map, "x-kubernetes-embedded-resource"),
-        properties,
-        additional: additional(map, path, depth)?,
-        items: boxed(map, "items", path, depth)?,
-        required: strings(map, "required"),
-        default: map.get("default").cloned(),
-        list_type: list_type(map, path)?,
-        bounds: bounds(map, path)?,
-        all_of: branches(map, "allOf", path, depth)?,
-        any_of: branches(map, "anyOf", path, depth)?,
-        one_of: branches(map, "oneOf", path, depth)?,
-        not: boxed(map, "not", path, depth)?,
-    })
-}
-
-fn kind(map: &Map<String, Value>, path: &str) -> Result<Option<Type>, SchemaError> {
-    match map.get("type").and_then(Value::as_str) {
-        None | Some("") => Ok(None),
-        Some("array") => Ok(Some(Type::Array)),
-        Some("boolean") => Ok(Some(Type::Boolean)),
-        Some("integer") => Ok(Some(Type::Integer)),
-        Some("number") => Ok(Some(Type::Number)),
-        Some("object") => Ok(Some(Type::Object)),
-        Some("string") => Ok(Some(Type::String)),
-        Some(other) => Err(SchemaError::new(path, format!("unknown type {other:?}"))),
-    }
-}
-
-/// `additionalProperties: true` allows anything, `false` and absence allow nothing more.
-fn additional(
-    map: &Map<String, Value>,
-    path: &str,
-    depth: usize,
-) -> Result<Option<Box<Node>>, SchemaError> {
-    match map.get("additionalProperties") {
-        None | Some(Value::Bool(false)) => Ok(None),
-        Some(Value::Bool(true)) => Ok(Some(Box::new(Node {
-            preserve_unknown: true,
-            ..Node::default()
-        }))),
-        Some(schema) => Ok(Some(Box::new(node(
+impl Structural {
+    /// Compiles a schema; all that is wrong with it is listed, with paths below `path`.
+    pub(crate) fn compile(path: &str, schema: &Value) -> Result<Self, Vec<FieldCause>> {
+        let mut compiler = Compiler {
+            found: Vec::new(),
+            nodes: 0,
+        };
+        let root = compiler.node(
             schema,
-            &format!("{path}.additionalProperties"),
-            depth + 1,
-        )?))),
-    }
-}
-
-fn boxed(
-    map: &Map<String, Value>,
-    name: &str,
-    path: &str,
-    depth: usize,
-) -> Result<Option<Box<Node>>, SchemaError> {
-    map.get(name)
-        .map(|schema| node(schema, &format!("{path}.{name}"), depth + 1).map(Box::new))
-        .transpose()
-}
-
-fn branches(
-    map: &Map<String, Value>,
-    name: &str,
-    path: &str,
-    depth: usize,
-) -> Result<Vec<Node>, SchemaError> {
-    let list = map.get(name).and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .map(|schema| node(schema, &format!("{path}.{name}"), depth + 1))
-        .collect()
-}
-
-fn list_type(map: &Map<String, Value>, path: &str) -> Result<ListType, SchemaError> {
-    match map.get("x-kubernetes-list-type").and_then(Value::as_str) {
-        None | Some("atomic") => Ok(ListType::Atomic),
-        Some("set") => Ok(ListType::Set),
-        Some("map") => Ok(ListType::Map(strings(map, "x-kubernetes-list-map-keys"))),
-        Some(other) => Err(SchemaError::new(
             path,
-            format!("unknown x-kubernetes-list-type {other:?}"),
-        )),
+            Place {
+                depth: 0,
+                junctor: false,
+                has_old: true,
+            },
+        );
+        if root.kind != Some(Type::Object) {
+            compiler.refuse(&member_path(path, "type"), "must be object at the root");
+        }
+        if root.nullable {
+            compiler.refuse(
+                &member_path(path, "nullable"),
+                "nullable cannot be true at the root",
+            );
+        }
+        if compiler.found.is_empty() {
+            compiler.check_defaults(&root, path);
+        }
+        if compiler.found.is_empty() {
+            Ok(root)
+        } else {
+            Err(compiler.found)
+        }
     }
 }
 
-fn bounds(map: &Map<String, Value>, path: &str) -> Result<Bounds, SchemaError> {
-    let pattern = match map.get("pattern").and_then(Value::as_str) {
-        None => None,
-        Some(text) => {
-            let regex = pattern::compile(text)
-                .map_err(|error| SchemaError::new(path, format!("pattern {text:?}: {error}")))?;
-            Some((text.to_owned(), regex))
-        }
-    };
-    let count = |name: &str| map.get(name).and_then(Value::as_u64);
-    let number = |name: &str| map.get(name).and_then(Value::as_f64);
-    let edge = |name: &str| {
-        if truth(map, name) {
-            Edge::Exclusive
-        } else {
-            Edge::Inclusive
-        }
-    };
-    Ok(Bounds {
-        allowed: map.get("enum").and_then(Value::as_array).cloned(),
-        pattern,
-        format: map.get("format").and_then(Value::as_str).map(str::to_owned),
-        minimum: number("minimum").map(|limit| (limit, edge("exclusiveMinimum"))),
-        maximum: number("maximum").map(|limit| (limit, edge("exclusiveMaximum"))),
-        multiple_of: number("multipleOf"),
-        min_length: count("minLength"),
-        max_length: count("maxLength"),
-        min_items: count("minItems"),
-        max_items: count("maxItems"),
-        min_properties: count("minProperties"),
-        max_properties: count("maxProperties"),
-        unique_items: truth(map, "uniqueItems"),
-    })
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    depth: usize,
+    /// Inside `allOf`, `anyOf`, `oneOf` or `not`.
+    junctor: bool,
+    /// Whether the value of before can be told from the path.
+    has_old: bool,
 }
 
-fn truth(map: &Map<String, Value>, name: &str) -> bool {
-    map.get(name).and_then(Value::as_bool).unwrap_or(false)
+impl Place {
+    fn below(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
 }
 
-fn strings(map: &Map<String, Value>, name: &str) -> Vec<String> {
-    let list = map.get(name).and_then(Value::as_array);
+struct Compiler {
+    found: Vec<FieldCause>,
+    nodes: usize,
+}
+
+impl Compiler {
+    fn refuse(&mut self, path: &str, why: &str) {
+        self.found.push(FieldCause::new(
+            "FieldValueInvalid",
+            path,
+            format!("Invalid value: {why}"),
+        ));
+    }
+
+    fn forbid(&mut self, path: &str, why: &str) {
+        self.found.push(FieldCause::forbidden(path, why));
+    }
+
+    fn node(&mut self, schema: &Value, path: &str, place: Place) -> Structural {
+        self.nodes += 1;
+        if place.depth > DEPTH || self.nodes > NODES {
+            if self.nodes <= NODES + 1 {
+                self.forbid(path, "the schema is too deep or too large");
+            }
+            return Structural::default();
+        }
+        let flag = |name: &str| schema.get(name).and_then(Value::as_bool) == Some(true);
+        let mut node = Structural {
+            kind: self.kind(schema, path, place),
+            nullable: flag("nullable"),
+            int_or_string: flag("x-kubernetes-int-or-string"),
+            preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
+            embedded_resource: flag("x-kubernetes-embedded-resource"),
+            required: texts(schema.get("required")),
+            default: schema.get("default").cloned(),
+            bounds: self.bounds(schema, path),
+            list: self.list(schema, path),
+            ..Structural::default()
+        };
+        self.check_flags(schema, &node, path, place);
+        self.children(schema, &mut node, path, place);
+        self.junctors(schema, &mut node, path, place);
+        self.rules(schema, &mut node, path, place);
+        self.check_list_keys(&node, path);
+        node.note_rules();
+        node
+    }
+
+    fn kind(&mut self, schema: &Value, path: &str, place: Place) -> Option<Type> {
+        let text = schema
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let field = member_path(path, "type");
+        let open = [
+            "x-kubernetes-int-or-string",
+            "x-kubernetes-preserve-unknown-fields",
+        ]
+        .iter()
+        .any(|it| schema.get(it).and_then(Value::as_bool) == Some(true));
+        match Type::parse(text) {
+            Some(kind) => Some(kind),
+            None if !text.is_empty() => {
+                let known =
+                    ["array", "boolean", "integer", "number", "object", "string"].map(Value::from);
+                let cause = super::causes::not_supported(&field, &text.into(), &known);
+                self.found.push(cause);
+                None
+            }
+            None => {
+                if !open && !place.junctor {
+                    let what = if place.depth == 0 {
+                        "at the root"
+                    } else {
+                        "for specified object fields"
+                    };
+                    self.found.push(FieldCause::required(
+                        &field,
+                        &format!("must not be empty {what}"),
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    fn check_flags(&mut self, schema: &Value, node: &Structural, path: &str, place: Place) {
+        for name in FORBIDDEN
+            .iter()
+            .filter(|it| schema.get(it).is_some_and(|it| !it.is_null()))
+        {
+            self.forbid(
+                &member_path(path, name),
+                &format!("{name} is not supported"),
+            );
+        }
+        if node.int_or_string && node.kind.is_some() {
+            self.forbid(
+                &member_path(path, "type"),
+                "type must be empty if x-kubernetes-int-or-string is true",
+            );
+        }
+        if node.embedded_resource && node.kind != Some(Type::Object) {
+            self.refuse(
+                &member_path(path, "type"),
+                "must be object if x-kubernetes-embedded-resource is true",
+            );
+        }
+        if node.bounds.unique_items {
+            self.forbid(
+                &member_path(path, "uniqueItems"),
+                "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+            );
+        }
+        if place.junctor {
+            for name in ["default", "nullable", "additionalProperties"] {
+                if schema
+                    .get(name)
+                    .is_some_and(|it| !it.is_null() && *it != Value::Bool(false))
+                {
+                    self.forbid(
+                        &member_path(path, name),
+                        "must be undefined to be structural",
+                    );
+                }
+            }
+        }
+    }
+
+    fn children(&mut self, schema: &Value, node: &mut Structural, path: &str, place: Place) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, schema) in properties.into_iter().flatten() {
+            let path = format!("{path}.properties[{name}]");
+            node.properties
+                .insert(name.clone(), self.node(schema, &path, place.below()));
+        }
+        let path_of = |name: &str| member_path(path, name);
+        match schema.get("additionalProperties") {
+            None | Some(Value::Null) => {}
+            Some(Value::Bool(true)) => node.additional = Additional::Any,
+            Some(schema @ Value::Object(_)) => {
+                if !node.properties.is_empty() && !place.junctor {
+                    self.forbid(
+                        &path_of("additionalProperties"),
+                        "additionalProperties and properties are mutual exclusive",
+                    );
+                }
+                let below = self.node(schema, &path_of("additionalProperties"), place.below());
+                node.additional = Additional::Schema(Box::new(below));
+            }
+            Some(Value::Bool(false)) => {
+                self.forbid(
+                    &path_of("additionalProperties"),
+                    "additionalProperties cannot be set to false",
+                );
+            }
+            Some(_) => self.refuse(&path_of("additionalProperties"), "must be true or a schema"),
+        }
+        match schema.get("items") {
+            None | Some(Value::Null) if node.kind == Some(Type::Array) && !place.junctor => {
+                self.found
+                    .push(FieldCause::required(&path_of("items"), "must be specified"));
+            }
+            None | Some(Value::Null) => {}
+            Some(items @ Value::Object(_)) => {
+                let has_old = place.has_old && matches!(node.list, ListType::Map(_));
+                let below = Place {
+                    has_old,
+                    ..place.below()
+                };
+                node.items = Some(Box::new(self.node(items, &path_of("items"), below)));
+            }
+            Some(_) => self.forbid(
+                &path_of("items"),
+                "items must be a schema object and not an array",
+            ),
+        }
+    }
+
+    fn junctors(&mut self, schema: &Value, node: &mut Structural, path: &str, place: Place) {
+        let inside = Place {
+            junctor: true,
+            ..place.below()
+        };
+        let mut branches = |name: &str| -> Vec<Structural> {
+            let list = schema.get(name).and_then(Value::as_array);
+            list.into_iter()
+                .flatten()
+                .enumerate()
+                .map(|(index, it)| {
+                    self.node(it, &item_path(&member_path(path, name), index), inside)
+                })
+                .collect()
+        };
+        node.all_of = branches("allOf");
+        node.any_of = branches("anyOf");
+        node.one_of = branches("oneOf");
+        if let Some(not) = schema.get("not").filter(|it| it.is_object()) {
+            node.not = Some(Box::new(self.node(not, &member_path(path, "not"), inside)));
+        }
+    }
+
+    fn rules(&mut self, schema: &Value, node: &mut Structural, path: &str, place: Place) {
+        let list = schema
+            .get("x-kubernetes-validations")
+            .and_then(Value::as_array);
+        for (index, rule) in list.into_iter().flatten().enumerate() {
+            let path = format!("{path}.x-kubernetes-validations[{index}]");
+            if place.junctor {
+                self.forbid(&path, "must be empty to be structural");
+                continue;
+            }
+            match Rule::compile(rule) {
+                Ok(rule) if rule.transition && !place.has_old => {
+                    let why = "oldSelf cannot be used on the uncorrelatable portion of the schema";
+                    self.refuse(&member_path(&path, "rule"), why);
+                }
+                Ok(rule) => node.rules.push(rule),
+                Err(why) => self.refuse(&member_path(&path, "rule"), &why),
+            }
+        }
+    }
+
+    fn bounds(&mut self, schema: &Value, path: &str) -> Bounds {
+        let count = |name: &str| schema.get(name).and_then(Value::as_u64);
+        let number = |name: &str| schema.get(name).and_then(Value::as_f64);
+        let limit = |name: &str, exclusive: &str| {
+            let exclusive = schema.get(exclusive).and_then(Value::as_bool) == Some(true);
+            number(name).map(|value| Limit { value, exclusive })
+        };
+        let text = |name: &str| schema.get(name).and_then(Value::as_str);
+        let mut compiled = None;
+        if let Some(source) = text("pattern").filter(|it| !it.is_empty()) {
+            match pattern::compile(source) {
+                Ok(regex) => {
+                    compiled = Some(Pattern {
+                        text: source.to_owned(),
+                        regex,
+                    });
+                }
+                Err(error) => {
+                    let why = format!("must be a valid regular expression, but isn't: {error}");
+                    self.refuse(&member_path(path, "pattern"), &why);
+                }
+            }
+        }
+        Bounds {
+            allowed: schema
+                .get("enum")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+            pattern: compiled,
+            format: text("format").and_then(Format::parse),
+            minimum: limit("minimum", "exclusiveMinimum"),
+            maximum: limit("maximum", "exclusiveMaximum"),
+            multiple_of: number("multipleOf").filter(|it| *it > 0.0),
+            min_length: count("minLength"),
+            max_length: count("maxLength"),
+            min_items: count("minItems"),
+            max_items: count("maxItems"),
+            unique_items: schema.get("uniqueItems").and_then(Value::as_bool) == Some(true),
+            min_properties: count("minProperties"),
+            max_properties: count("maxProperties"),
+        }
+    }
+
+    fn list(&mut self, schema: &Value, path: &str) -> ListType {
+        let keys = texts(schema.get("x-kubernetes-list-map-keys"));
+        match schema.get("x-kubernetes-list-type").and_then(Value::as_str) {
+            None | Some("atomic") => ListType::Atomic,
+            Some("set") => ListType::Set,
+            Some("map") => {
+                if keys.is_empty() {
+                    let field = member_path(path, "x-kubernetes-list-map-keys");
+                    self.found.push(FieldCause::required(
+                        &field,
+                        "must not be empty if x-kubernetes-list-type is map",
+                    ));
+                }
+                ListType::Map(keys)
+            }
+            Some(other) => {
+                let known = ["atomic", "map", "set"].map(Value::from);
+                let field = member_path(path, "x-kubernetes-list-type");
+                self.found
+                    .push(super::causes::not_supported(&field, &other.into(), &known));
+                ListType::Atomic
+            }
+        }
+    }
+
+    /// The keys of a map-like list are fields of its items that are always there.
+    fn check_list_keys(&mut self, node: &Structural, path: &str) {
+        let (ListType::Map(keys), Some(items)) = (&node.list, &node.items) else {
+            return;
+        };
+        for key in keys {
+            let known = items.properties.get(key);
+            let always =
+                items.required.contains(key) || known.is_some_and(|it| it.default.is_some());
+            if known.is_none() {
+                let field = member_path(path, "x-kubernetes-list-map-keys");
+                self.refuse(
+                    &field,
+                    &format!("{key:?}: entries must all be names of item properties"),
+                );
+            } else if !always {
+                let field = format!("{path}.items.properties[{key}].default");
+                let why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
+                self.found.push(FieldCause::required(&field, why));
+            }
+        }
+    }
+
+    /// A default must itself be what the schema allows.
+    fn check_defaults(&mut self, node: &Structural, path: &str) {
+        if let Some(default) = &node.default {
+            let mut completed = default.clone();
+            node.fill_in(&mut completed);
+            let mut causes = Vec::new();
+            node.check_shape(&completed, None, &member_path(path, "default"), &mut causes);
+            self.found.extend(causes);
+        }
+        for (name, node) in &node.properties {
+            self.check_defaults(node, &format!("{path}.properties[{name}]"));
+        }
+        if let Additional::Schema(node) = &node.additional {
+            self.check_defaults(node, &member_path(path, "additionalProperties"));
+        }
+        if let Some(node) = &node.items {
+            self.check_defaults(node, &member_path(path, "items"));
+        }
+    }
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let list = value.and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect()
-}
-
-fn object_of<'a>(
-    map: &'a Map<String, Value>,
-    name: &str,
-) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    map.get(name)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
 }

@@ -1,44 +1,56 @@
-//! Fills in what is absent.
+//! Defaulting: what the schema says where the object says nothing.
 
 use serde_json::Value;
 
-use super::Node;
+use super::{Additional, Structural};
 
-/// Fills `value` and everything below it; a default is itself filled in turn.
-pub(super) fn apply(node: &Node, value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (name, property) in &node.properties {
-                let replace = match map.get(name) {
-                    None => true,
-                    Some(Value::Null) => !property.nullable,
-                    Some(_) => false,
-                };
-                if let (true, Some(default)) = (replace, &property.default) {
-                    map.insert(name.clone(), default.clone());
-                } else if replace && map.contains_key(name) {
-                    // A null that the schema does not allow is the same as nothing.
-                    map.remove(name);
-                }
-            }
-            for (name, field) in map.iter_mut() {
-                if let Some(property) = node.properties.get(name).or(node.additional.as_deref()) {
-                    if let (true, Some(default)) =
-                        (field.is_null() && !property.nullable, &property.default)
+impl Structural {
+    /// Fills in defaults; a null that may not be null counts as nothing said.
+    pub(crate) fn fill_in(&self, value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|name, member| {
+                    !member.is_null() || self.member(name).is_none_or(Self::keeps_null)
+                });
+                for (name, schema) in &self.properties {
+                    if let Some(default) = &schema.default
+                        && !members.contains_key(name)
                     {
-                        *field = default.clone();
+                        members.insert(name.clone(), default.clone());
                     }
-                    apply(property, field);
+                    if let Some(member) = members.get_mut(name) {
+                        schema.fill_in(member);
+                    }
+                }
+                if let Additional::Schema(schema) = &self.additional {
+                    for (name, member) in members.iter_mut() {
+                        if self.properties.contains_key(name) {
+                            continue;
+                        }
+                        if let (true, Some(default)) = (member.is_null(), &schema.default) {
+                            *member = default.clone();
+                        }
+                        schema.fill_in(member);
+                    }
                 }
             }
-        }
-        Value::Array(list) => {
-            if let Some(items) = &node.items {
-                for item in list {
-                    apply(items, item);
+            Value::Array(items) => {
+                if let Some(schema) = &self.items {
+                    for item in items {
+                        if let (true, false, Some(default)) =
+                            (item.is_null(), schema.nullable, &schema.default)
+                        {
+                            *item = default.clone();
+                        }
+                        schema.fill_in(item);
+                    }
                 }
             }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+
+    fn keeps_null(&self) -> bool {
+        self.nullable || (self.kind.is_none() && !self.int_or_string)
     }
 }

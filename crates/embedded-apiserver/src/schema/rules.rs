@@ -1,123 +1,197 @@
-//! CEL rules (`x-kubernetes-validations`), by the `kube-cel` crate.
+//! Validation rules (`x-kubernetes-validations`): compiled with the schema, evaluated on whole objects.
 
 use std::fmt;
 
-use kube_cel::{CompiledSchema, ErrorKind, ValidationError, Validator, compile_schema};
+use kube_cel::cel::Program;
 use serde_json::Value;
 
-use super::{Cause, SchemaError};
+use super::{Additional, Structural, Type, causes, cel, item_path, lists, member_path, type_name};
+use crate::failure::FieldCause;
 
-/// The longest rule, in bytes, and how many a schema may have.
-const RULE_BOUND: usize = 4096;
-const RULES_BOUND: usize = 500;
+/// The longest rule or message expression that is compiled.
+const LONGEST: usize = 8 << 10;
 
-/// The compiled rules of a schema.
-pub(super) struct Rules {
-    /// `None` when the schema has no rule, which saves walking the object.
-    compiled: Option<CompiledSchema>,
+/// The longest message a message expression may make.
+const LONGEST_MESSAGE: usize = 5 << 10;
+
+/// The most causes that are listed.
+const LISTED: usize = 100;
+
+/// One rule of one node.
+pub(crate) struct Rule {
+    text: String,
+    program: Program,
+    message: Option<String>,
+    message_program: Option<Program>,
+    reason: Reason,
+    /// Where the failure is reported, below the node.
+    field_path: String,
+    /// Whether the rule compares with the value of before.
+    pub(super) transition: bool,
+    optional_old: bool,
 }
 
-impl fmt::Debug for Rules {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Rules")
-            .field("any", &self.compiled.is_some())
-            .finish()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Invalid,
+    Forbidden,
+    Required,
+    Duplicate,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rule").field(&self.text).finish()
     }
 }
 
-impl Rules {
-    pub(super) fn compile(schema: &Value) -> Result<Self, SchemaError> {
-        let mut count = 0;
-        inspect(schema, "openAPIV3Schema", &mut count)?;
-        if count == 0 {
-            return Ok(Self { compiled: None });
+impl Rule {
+    /// Compiles one entry of `x-kubernetes-validations`.
+    pub(super) fn compile(rule: &Value) -> Result<Self, String> {
+        let text = |member: &str| rule.get(member).and_then(Value::as_str);
+        let source = text("rule")
+            .filter(|it| !it.trim().is_empty())
+            .ok_or("rule is not specified")?;
+        let program = compile(source)?;
+        let message_program = text("messageExpression").map(compile).transpose()?;
+        let reason = match text("reason") {
+            None | Some("FieldValueInvalid") => Reason::Invalid,
+            Some("FieldValueForbidden") => Reason::Forbidden,
+            Some("FieldValueRequired") => Reason::Required,
+            Some("FieldValueDuplicate") => Reason::Duplicate,
+            Some(other) => return Err(format!("unsupported reason {other:?}")),
+        };
+        let optional_old = rule.get("optionalOldSelf").and_then(Value::as_bool) == Some(true);
+        let transition = program.references().has_variable("oldSelf")
+            || message_program
+                .as_ref()
+                .is_some_and(|it| it.references().has_variable("oldSelf"));
+        if optional_old && !transition {
+            return Err("optionalOldSelf is set, but the rule does not use oldSelf".to_owned());
         }
-        let compiled = compile_schema(schema);
-        if let Some(error) = first_error(&compiled) {
-            return Err(SchemaError::new("x-kubernetes-validations", error));
+        let message = text("message").map(str::trim).filter(|it| !it.is_empty());
+        if message.is_none() && message_program.is_none() && source.contains('\n') {
+            return Err("a rule of several lines needs a message".to_owned());
         }
         Ok(Self {
-            compiled: Some(compiled),
+            text: source.trim().to_owned(),
+            program,
+            message: message.map(str::to_owned),
+            message_program,
+            reason,
+            field_path: text("fieldPath").unwrap_or_default().to_owned(),
+            transition,
+            optional_old,
         })
     }
 
-    pub(super) fn check(&self, object: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
-        let Some(compiled) = &self.compiled else {
-            return;
+    /// Evaluates the rule; `kind` is the node's type as messages call it.
+    fn check(&self, scope: &cel::Scope, kind: &str, path: &str) -> Option<FieldCause> {
+        if self.transition && !scope.has_old() && !self.optional_old {
+            return None;
+        }
+        let why = match scope.evaluate(&self.program, self.optional_old) {
+            Ok(Some(true)) => return None,
+            Ok(Some(false)) => self.message(scope),
+            Ok(None) => format!("rule did not evaluate to a boolean: {}", self.text),
+            Err(error) => format!("{error} evaluating rule: {}", self.stated()),
         };
-        let Err(errors) = Validator::new().validate_compiled(compiled, object, old) else {
-            return;
+        let path = match self.field_path.as_str() {
+            "" => path.to_owned(),
+            below => member_path(path, below.trim_start_matches('.')).replace(".[", "["),
         };
-        causes.extend(errors.into_vec().into_iter().map(cause));
+        let cause = match self.reason {
+            Reason::Invalid => causes::invalid(&path, &Value::String(kind.to_owned()), &why),
+            Reason::Forbidden => FieldCause::forbidden(&path, &why),
+            Reason::Required => FieldCause::required(&path, &why),
+            Reason::Duplicate => causes::duplicate(&path, &Value::String(kind.to_owned())),
+        };
+        Some(cause)
+    }
+
+    fn message(&self, scope: &cel::Scope) -> String {
+        let made = self
+            .message_program
+            .as_ref()
+            .and_then(|it| scope.text(it, self.optional_old));
+        let fits = |it: &String| {
+            !it.trim().is_empty() && !it.contains('\n') && it.len() <= LONGEST_MESSAGE
+        };
+        made.filter(fits).unwrap_or_else(|| self.stated())
+    }
+
+    fn stated(&self) -> String {
+        self.message
+            .clone()
+            .unwrap_or_else(|| format!("failed rule: {}", self.text))
     }
 }
 
-/// Counts the rules and refuses those that are too long.
-fn inspect(schema: &Value, path: &str, count: &mut usize) -> Result<(), SchemaError> {
-    match schema {
-        Value::Object(map) => {
-            for rule in map
-                .get("x-kubernetes-validations")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                *count += 1;
-                let text = rule.get("rule").and_then(Value::as_str).unwrap_or_default();
-                if text.is_empty() || text.len() > RULE_BOUND || *count > RULES_BOUND {
-                    return Err(SchemaError::new(
-                        path,
-                        format!(
-                            "a rule has 1 to {RULE_BOUND} bytes, and a schema at most {RULES_BOUND} rules"
-                        ),
-                    ));
+fn compile(source: &str) -> Result<Program, String> {
+    if source.len() > LONGEST {
+        return Err(format!("expressions may have at most {LONGEST} bytes"));
+    }
+    Program::compile(source).map_err(|error| format!("compilation failed: {error}"))
+}
+
+impl Structural {
+    /// Evaluates every rule on a whole object.
+    pub(super) fn check_rules(
+        &self,
+        object: &Value,
+        old: Option<&Value>,
+        found: &mut Vec<FieldCause>,
+    ) {
+        self.check_rules_at(object, old, "", found);
+    }
+
+    fn check_rules_at(
+        &self,
+        value: &Value,
+        old: Option<&Value>,
+        path: &str,
+        found: &mut Vec<FieldCause>,
+    ) {
+        // What has not changed passed before; a rule that compares finds nothing to compare.
+        if !self.has_rules || found.len() >= LISTED || value.is_null() || old == Some(value) {
+            return;
+        }
+        if !self.rules.is_empty() {
+            let kind = self.kind.map_or_else(|| type_name(value), Type::name);
+            let scope = cel::Scope::new(self, value, old, path.is_empty());
+            found.extend(
+                self.rules
+                    .iter()
+                    .filter_map(|it| it.check(&scope, kind, path)),
+            );
+        }
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if let Some(schema) = self.member(name).filter(|it| it.has_rules) {
+                        let old = old.and_then(|it| it.get(name));
+                        schema.check_rules_at(member, old, &member_path(path, name), found);
+                    }
                 }
             }
-            map.iter()
-                .try_for_each(|(name, value)| inspect(value, &format!("{path}.{name}"), count))
+            Value::Array(items) => {
+                if let Some(schema) = self.items.as_ref().filter(|it| it.has_rules) {
+                    let earlier = lists::Earlier::new(&self.list, old);
+                    for (index, item) in items.iter().enumerate() {
+                        let path = item_path(path, index);
+                        schema.check_rules_at(item, earlier.find(item), &path, found);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        Value::Array(list) => list
-            .iter()
-            .try_for_each(|value| inspect(value, path, count)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
     }
-}
 
-fn first_error(schema: &CompiledSchema) -> Option<String> {
-    let own = schema.compilation_errors().first().map(ToString::to_string);
-    own.or_else(|| schema.properties.values().find_map(first_error))
-        .or_else(|| schema.items.as_deref().and_then(first_error))
-        .or_else(|| {
-            schema
-                .additional_properties
-                .as_deref()
-                .and_then(first_error)
-        })
-}
-
-fn cause(error: ValidationError) -> Cause {
-    let reason = match error.reason.as_deref() {
-        Some("FieldValueForbidden") => "FieldValueForbidden",
-        Some("FieldValueRequired") => "FieldValueRequired",
-        Some("FieldValueDuplicate") => "FieldValueDuplicate",
-        _ => "FieldValueInvalid",
-    };
-    let text = match error.kind {
-        ErrorKind::ValidationFailure => error.message,
-        _ => format!(
-            "rule {:?} could not be evaluated: {}",
-            error.rule, error.message
-        ),
-    };
-    let message = match reason {
-        "FieldValueForbidden" => format!("Forbidden: {text}"),
-        "FieldValueRequired" => format!("Required value: {text}"),
-        _ => format!("Invalid value: \"object\": {text}"),
-    };
-    Cause {
-        field: error.field_path,
-        reason,
-        message,
+    /// Notes where rules are, from the leaves up.
+    pub(super) fn note_rules(&mut self) {
+        let below = self.properties.values().any(|it| it.has_rules)
+            || self.items.as_ref().is_some_and(|it| it.has_rules)
+            || matches!(&self.additional, Additional::Schema(it) if it.has_rules);
+        self.has_rules = below || !self.rules.is_empty();
     }
 }
