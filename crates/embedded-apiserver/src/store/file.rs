@@ -56,7 +56,10 @@ impl File {
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         let lock = lock(directory)?;
         let path = directory.join("objects.redb");
-        let database = Builder::new().set_cache_size(PAGE_CACHE).create(&path);
+        if !path.try_exists().map_err(failed)? {
+            create_file(directory, &path)?;
+        }
+        let database = Builder::new().set_cache_size(PAGE_CACHE).open(&path);
         Self::prepare(database, path, Some(lock))
     }
 
@@ -295,6 +298,35 @@ fn read_meta(database: &Database, name: &str) -> Result<Option<u64>, redb::Error
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Puts an empty database in place, complete: a crash on the way leaves nothing that looks like one.
+fn create_file(directory: &Path, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Directory {
+        path: directory.to_owned(),
+        source,
+    };
+    let broken = |source| OpenError::Database {
+        path: path.to_owned(),
+        source: Box::new(source),
+    };
+    let unfinished = directory.join("objects.redb.new");
+    if unfinished.try_exists().map_err(failed)? {
+        fs::remove_file(&unfinished).map_err(failed)?;
+    }
+    let database = Builder::new()
+        .create(&unfinished)
+        .map_err(|source| broken(source.into()))?;
+    create_tables(&database).map_err(broken)?;
+    database.close().map_err(|source| broken(source.into()))?;
+    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    fs::File::open(&unfinished)
+        .and_then(|it| it.sync_all())
+        .map_err(failed)?;
+    fs::rename(&unfinished, path).map_err(failed)?;
+    fs::File::open(directory)
+        .and_then(|it| it.sync_all())
+        .map_err(failed)
 }
 
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
