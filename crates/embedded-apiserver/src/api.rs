@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 
 use crate::admission::AdmissionHook;
+use crate::collector;
 use crate::failure::Failure;
 use crate::http::ApiService;
 use crate::kinds::KindTable;
@@ -133,6 +134,7 @@ impl EmbeddedApi {
             .map_err(|refused| OpenError::Bootstrap {
                 what: format!("{refused:?}"),
             })?;
+        collector::start(&api);
         Ok(Self {
             api,
             listeners: Arc::default(),

@@ -4,6 +4,7 @@ mod admission;
 mod api;
 pub mod apply;
 mod body;
+mod collector;
 mod failure;
 mod http;
 mod kinds;

@@ -7,6 +7,8 @@ mod patch;
 mod read;
 mod update;
 
+pub(crate) use delete::Propagation;
+
 use std::sync::Arc;
 
 use http::{Method, StatusCode};

@@ -25,6 +25,7 @@ struct State {
     /// Revision, resource and size of every change held, oldest first.
     order: VecDeque<(u64, Resource, usize)>,
     history_bytes: usize,
+    changed: Option<watch::Sender<u64>>,
     ended: bool,
 }
 
@@ -91,6 +92,7 @@ impl Memory {
         let mut state = State {
             revision,
             compacted,
+            changed: Some(watch::Sender::new(revision)),
             ..State::default()
         };
         for object in objects {
@@ -233,6 +235,9 @@ impl Memory {
             touched.insert(object.key.resource.clone(), object.revision);
             state.remember(change);
         }
+        if let Some(changed) = &state.changed {
+            changed.send_replace(state.revision);
+        }
         for (resource, revision) in touched {
             if let Some(changed) = state
                 .tables
@@ -314,10 +319,52 @@ impl Memory {
         Ok((changes, complete))
     }
 
+    /// The resources that there are tables for.
+    pub(crate) fn resources(&self) -> Vec<Resource> {
+        self.state.read().tables.keys().cloned().collect()
+    }
+
+    /// Tells of every change, whatever its resource; ends with the store.
+    pub(crate) fn follow_all(&self) -> Option<watch::Receiver<u64>> {
+        self.state
+            .read()
+            .changed
+            .as_ref()
+            .map(watch::Sender::subscribe)
+    }
+
+    /// The changes of all resources behind `position`, at most `limit`, and up to which revision they are complete.
+    pub(crate) fn all_changes_after(
+        &self,
+        position: u64,
+        limit: usize,
+    ) -> Result<(Vec<Arc<Change>>, u64), Expired> {
+        let state = self.state.read();
+        if position < state.compacted {
+            return Err(Expired {
+                asked: position,
+                oldest: state.compacted,
+            });
+        }
+        let start = state.order.partition_point(|it| it.0 <= position);
+        let found = state.order.range(start..).take(limit).filter_map(|it| {
+            let changes = &state.tables.get(&it.1)?.changes;
+            let at = changes.partition_point(|change| change.revision() < it.0);
+            changes.get(at).cloned()
+        });
+        let changes: Vec<Arc<Change>> = found.collect();
+        let complete = match changes.last() {
+            Some(last) if changes.len() == limit => last.revision(),
+            Some(_) | None => state.revision.max(position),
+        };
+        Ok((changes, complete))
+    }
+
     /// Ends every feed, and lets no new one start.
     pub(crate) fn end_feeds(&self) {
         let mut state = self.state.write();
         state.ended = true;
+        state.changed = None;
         for table in state.tables.values_mut() {
             table.changed = None;
         }

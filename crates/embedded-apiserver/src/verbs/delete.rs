@@ -38,7 +38,9 @@ struct Preconditions {
 
 /// What becomes of the objects that name this one as their owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Propagation {
+pub(crate) enum Propagation {
+    /// What its finalizers say already; else they go after it.
+    Unsaid,
     /// They go after it.
     Background,
     /// They go before it.
@@ -68,7 +70,8 @@ impl Options {
             (Some(_), Some(_)) => Err(Failure::bad_request(
                 "orphanDependents and propagationPolicy cannot be both set",
             )),
-            (Some("Background") | None, None | Some(false)) => Ok(Propagation::Background),
+            (None, None | Some(false)) => Ok(Propagation::Unsaid),
+            (Some("Background"), None) => Ok(Propagation::Background),
             (Some("Foreground"), None) => Ok(Propagation::Foreground),
             (Some("Orphan"), None) | (None, Some(true)) => Ok(Propagation::Orphan),
             (Some(other), None) => Err(Failure::bad_request(format!(
@@ -130,6 +133,32 @@ impl Api {
             continue_token: None,
             remaining: None,
         })
+    }
+
+    /// Deletes an object that the collector looked at, if it is still as it was.
+    pub(crate) async fn delete_found(
+        &self,
+        call: &Call,
+        object: &Object,
+        propagation: Propagation,
+    ) -> Result<(), Failure> {
+        let policy = match propagation {
+            Propagation::Unsaid => None,
+            Propagation::Background => Some("Background".to_owned()),
+            Propagation::Foreground => Some("Foreground".to_owned()),
+            Propagation::Orphan => Some("Orphan".to_owned()),
+        };
+        let options = Options {
+            propagation_policy: policy,
+            preconditions: Some(Preconditions {
+                uid: Some(object.uid.to_string()),
+                resource_version: Some(object.revision.to_string()),
+            }),
+            ..Options::default()
+        };
+        self.delete_named(call, object.key.name(), &options)
+            .await
+            .map(drop)
     }
 
     async fn delete_named(
@@ -198,9 +227,11 @@ impl Api {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        finalizers.retain(|it| !matches!(it.as_str(), "orphan" | "foregroundDeletion"));
+        if propagation != Propagation::Unsaid {
+            finalizers.retain(|it| !matches!(it.as_str(), "orphan" | "foregroundDeletion"));
+        }
         match propagation {
-            Propagation::Background => {}
+            Propagation::Unsaid | Propagation::Background => {}
             Propagation::Foreground => finalizers.push("foregroundDeletion".to_owned()),
             Propagation::Orphan => finalizers.push("orphan".to_owned()),
         }
