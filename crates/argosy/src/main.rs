@@ -1,3 +1,37 @@
 //! The binary: parses the command line and hands over.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Moves images, commits and charts through the stages of a delivery pipeline on Kubernetes.
+///
+/// Speaks Kargo's API (kargo.akuity.io/v1alpha1): Warehouses watch registries and Git, bundle what they
+/// find as Freight, and Freight is promoted through Stages.
+///
+/// Start here:  argosy up -f my-pipeline.yaml
+/// then look around with the kubectl command that it prints.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    verbatim_doc_comment,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(server::args::Up),
+    Crds(cli::crds::Crds),
+}
+
+fn main() -> ExitCode {
+    cli::exit::code(match Arguments::parse().command {
+        Command::Up(arguments) => server::up(arguments),
+        Command::Crds(arguments) => cli::crds::run(&arguments),
+    })
+}

@@ -1,0 +1,166 @@
+//! Every setting: its default, its environment variable, its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.
+///
+/// The API keeps its objects in a file and answers kubectl and every other Kubernetes client on a loopback port. The
+/// kubeconfig that it writes bears a token; one token has full rights.
+///
+/// Examples:
+///   argosy up                                   an empty API, kept in ~/.local/state/argosy
+///   argosy up -f ./pipeline                     the same, with the manifests of a folder applied
+///   kubectl --kubeconfig ~/.local/state/argosy/kubeconfig get stages --all-namespaces
+#[derive(Debug, Clone, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Up {
+    /// Folder of the objects, the work directories and the kubeconfig [default: $XDG_STATE_HOME/argosy]
+    #[arg(long, env = "ARGOSY_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of the Kubernetes API
+    #[arg(
+        long,
+        env = "ARGOSY_LISTEN",
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:7443"
+    )]
+    pub listen: SocketAddr,
+    /// Allows --listen to be an address that other machines can reach
+    #[arg(long, env = "ARGOSY_ALLOW_REMOTE_CLIENTS")]
+    pub allow_remote_clients: bool,
+    /// Where to write the kubeconfig [default: <data-dir>/kubeconfig]
+    #[arg(long, env = "ARGOSY_KUBECONFIG_OUT", value_name = "FILE")]
+    pub kubeconfig_out: Option<PathBuf>,
+    /// Manifests to apply once the API is up: files, or folders of .yaml, .yml and .json files; repeatable
+    #[arg(
+        short = 'f',
+        long = "filename",
+        env = "ARGOSY_FILENAME",
+        value_name = "PATH",
+        value_delimiter = ','
+    )]
+    pub filenames: Vec<PathBuf>,
+    #[command(flatten)]
+    pub work: Work,
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// Runs the loops against a Kubernetes API: the cluster's when in a pod, or the one of a kubeconfig.
+///
+/// The API must know Argosy's kinds: argosy crds | kubectl apply --server-side -f -
+///
+/// Example:
+///   argosy controller --kubeconfig ~/.kube/config
+#[derive(Debug, Clone, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Controller {
+    /// The API to work against [default: the pod's own cluster, else $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, env = "ARGOSY_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Folder of the work directories [default: $XDG_STATE_HOME/argosy/controller]
+    #[arg(long, env = "ARGOSY_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(
+        long,
+        env = "ARGOSY_HEALTH_LISTEN",
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:7480"
+    )]
+    pub health_listen: SocketAddr,
+    /// Works only on objects with the label kargo.akuity.io/shard of this value
+    #[arg(long, env = "ARGOSY_SHARD", value_name = "NAME")]
+    pub shard: Option<String>,
+    #[command(flatten)]
+    pub work: Work,
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// How the loops work.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Work")]
+pub struct Work {
+    /// Objects of a kind that are worked on at the same time
+    #[arg(long, env = "ARGOSY_CONCURRENCY", value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// Namespace whose credentials every project may use; repeatable
+    #[arg(
+        long = "shared-namespace",
+        env = "ARGOSY_SHARED_NAMESPACE",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "kargo-shared-resources"
+    )]
+    pub shared_namespaces: Vec<String>,
+    /// Network that no repository URL may lead to, such as 10.0.0.0/8; repeatable
+    #[arg(
+        long = "deny-network",
+        env = "ARGOSY_DENY_NETWORK",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub deny_networks: Vec<String>,
+    /// The git program
+    #[arg(long, env = "ARGOSY_GIT", value_name = "PATH", default_value = "git")]
+    pub git: PathBuf,
+    /// The kustomize program
+    #[arg(
+        long,
+        env = "ARGOSY_KUSTOMIZE",
+        value_name = "PATH",
+        default_value = "kustomize"
+    )]
+    pub kustomize: PathBuf,
+    /// Shortest time between two looks of a Warehouse at its repositories, such as 30s or 5m
+    #[arg(long, env = "ARGOSY_MIN_WAREHOUSE_INTERVAL", value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub min_warehouse_interval: Duration,
+    /// Base of links into the user interface, given to expressions as ctx.uiBaseUrl
+    #[arg(
+        long,
+        env = "ARGOSY_UI_BASE_URL",
+        value_name = "URL",
+        default_value = ""
+    )]
+    pub ui_base_url: String,
+    /// Time that running work has to stop after SIGTERM, such as 20s
+    #[arg(long, env = "ARGOSY_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    pub shutdown_grace: Duration,
+}
+
+/// How the log reads.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Log")]
+pub struct Logging {
+    /// Form of the log lines
+    #[arg(long, env = "ARGOSY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What to log: error, warn, info, debug, trace, or by part such as info,controllers=debug
+    #[arg(
+        long,
+        env = "ARGOSY_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log_level: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    resources::duration::parse(text)
+        .map(resources::Duration::to_std)
+        .map_err(|error| error.to_string())
+}

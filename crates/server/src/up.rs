@@ -1,0 +1,145 @@
+//! `argosy up`: a Kubernetes API and all of Argosy in one process.
+//!
+//! ```text
+//! data folder ─ EmbeddedApi ─┬─ admission hooks ─ loops        (in process, each as its own service account)
+//!                            └─ https://127.0.0.1:7443 ─ kubectl (bears the kubeconfig's token)
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use axum::Router;
+use embedded_apiserver::{
+    EmbeddedApi, Listen, ListenError, Listening, Options, Reach, read_or_create_token,
+    write_private,
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Up;
+use crate::{data_dir, manifests, process};
+
+/// The namespaces that every installation has.
+const NAMESPACES: &[&str] = &["argosy", "kargo-shared-resources"];
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the data folder is in use, the port is taken, or a manifest is refused.
+pub fn up(arguments: Up) -> Result<()> {
+    process::run(&arguments.logging.clone(), |stop| run(arguments, stop))
+}
+
+async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
+    let data = data_dir::prepare(arguments.data_dir.as_deref(), "argosy")?;
+    let api = EmbeddedApi::open(&data, Options::default())
+        .await
+        .with_context(|| format!("failed to open the objects in {}", data.display()))?;
+    api.install_crds(&crds()?).await?;
+    ensure_namespaces(&api).await?;
+    let listening = listen(&api, &arguments, &data).await?;
+    let kubeconfig = write_kubeconfig(&arguments, &data, &listening)?;
+    tracing::info!(
+        address = %listening.address,
+        "ready; look around with: kubectl --kubeconfig {} get projects",
+        kubeconfig.display()
+    );
+    let client = api.client();
+    let applied = manifests::apply(&client, &arguments.filenames);
+    tokio::select! {
+        applied = applied => {
+            applied?;
+            stop.cancelled().await;
+        }
+        () = stop.cancelled() => {}
+    }
+    api.shutdown().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn crds() -> Result<Vec<Value>> {
+    resources::crds()
+        .iter()
+        .map(|(name, yaml)| {
+            serde_saphyr::from_str(yaml)
+                .with_context(|| format!("failed to parse the definition of {name}"))
+        })
+        .collect()
+}
+
+async fn ensure_namespaces(api: &EmbeddedApi) -> Result<()> {
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::api::{Api, ObjectMeta, PostParams};
+    let namespaces: Api<Namespace> = Api::all(api.client());
+    for name in NAMESPACES {
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some((*name).to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        match namespaces.create(&PostParams::default(), &namespace).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            created => {
+                drop(created.with_context(|| format!("failed to create the namespace {name}"))?)
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn listen(api: &EmbeddedApi, arguments: &Up, data: &Path) -> Result<Listening> {
+    let token = read_or_create_token(&data.join("token"))
+        .with_context(|| format!("failed to keep the token in {}", data.display()))?;
+    let reach = if arguments.allow_remote_clients {
+        Reach::Anywhere
+    } else {
+        Reach::Loopback
+    };
+    let listen = Listen {
+        address: arguments.listen,
+        reach,
+        token,
+        directory: Some(data.to_owned()),
+        name: "argosy".to_owned(),
+        routes: Router::new(),
+    };
+    if reach == Reach::Anywhere && !arguments.listen.ip().is_loopback() {
+        tracing::warn!(address = %arguments.listen, "other machines can reach the API; its one token has full rights");
+    }
+    api.listen(listen).await.map_err(|error| match &error {
+        ListenError::Bind { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            anyhow!(
+                "port {} of {} is taken; choose another: argosy up --listen {}:{}",
+                address.port(),
+                address.ip(),
+                address.ip(),
+                address.port().saturating_add(1)
+            )
+        }
+        ListenError::NotLoopback { address } => anyhow!(
+            "{address} can be reached by other machines, and the API's one token has full rights; \
+             if that is meant: argosy up --listen {address} --allow-remote-clients"
+        ),
+        _ => {
+            let hint = error.hint();
+            anyhow::Error::new(error).context(format!("failed to listen; {hint}"))
+        }
+    })
+}
+
+fn write_kubeconfig(arguments: &Up, data: &Path, listening: &Listening) -> Result<PathBuf> {
+    let path = arguments
+        .kubeconfig_out
+        .clone()
+        .unwrap_or_else(|| data.join("kubeconfig"));
+    write_private(&path, listening.kubeconfig().as_bytes()).with_context(|| {
+        format!(
+            "failed to write {}; choose another: --kubeconfig-out FILE",
+            path.display()
+        )
+    })?;
+    Ok(path)
+}
