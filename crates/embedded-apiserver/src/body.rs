@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::protobuf;
 
 /// The most that is read of a body, as upstream has it.
 pub(crate) const LIMIT: usize = 3 << 20;
@@ -43,8 +44,11 @@ pub(crate) fn parse(media_type: &str, bytes: &[u8]) -> Result<Value, Failure> {
     match media_type {
         "" | "application/json" | "*/*" => parse_json(bytes),
         "application/yaml" => parse_yaml(bytes),
+        "application/vnd.kubernetes.protobuf" => {
+            protobuf::decode(bytes).map_err(|error| Failure::bad_request(error.to_string()))
+        }
         _ => Err(Failure::unsupported_media_type(
-            "application/json, application/yaml",
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
 }

@@ -12,6 +12,7 @@ pub mod label;
 mod listen;
 pub mod patch;
 mod pattern;
+mod protobuf;
 mod query;
 mod routes;
 mod rules;
