@@ -51,10 +51,10 @@ pub(crate) fn decode(body: &[u8]) -> Result<Value, ProtobufError> {
                 for field in Reader::new(types) {
                     match field? {
                         (1, Payload::Bytes(text)) => {
-                            api_version = String::from_utf8_lossy(text).into_owned()
+                            api_version = String::from_utf8_lossy(text).into_owned();
                         }
                         (2, Payload::Bytes(text)) => {
-                            kind = String::from_utf8_lossy(text).into_owned()
+                            kind = String::from_utf8_lossy(text).into_owned();
                         }
                         _ => {}
                     }
@@ -175,7 +175,7 @@ fn entry(
         match field? {
             (1, Payload::Bytes(bytes)) => key = text(name, bytes)?,
             (2, Payload::Bytes(bytes)) if as_base64 => {
-                value = base64::engine::general_purpose::STANDARD.encode(bytes)
+                value = base64::engine::general_purpose::STANDARD.encode(bytes);
             }
             (2, Payload::Bytes(bytes)) => value = text(name, bytes)?,
             _ => {}
