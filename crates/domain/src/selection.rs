@@ -9,8 +9,9 @@
 //!                                                                      → Selected { taken, ruled_out }
 //! ```
 //!
-//! For commits, [`PathRules`] says which changes count.
+//! For the commits of a branch, [`CommitRules`] says which count.
 
+mod commits;
 mod paths;
 mod platform;
 mod tags;
@@ -24,6 +25,7 @@ use resources::subscription::{ImageSelectionStrategy, MAX_DISCOVERY_LIMIT};
 
 use crate::version::{Constraint, ConstraintError, Version};
 
+pub use commits::{Commit, CommitRules};
 pub use paths::PathRules;
 pub use platform::{Platform, PlatformError};
 pub use tags::TagRules;
@@ -41,6 +43,13 @@ pub enum RulesError {
         field: &'static str,
         pattern: String,
         why: String,
+    },
+    #[error("{field} cannot be evaluated: {why}")]
+    Expression { field: &'static str, why: String },
+    #[error("failed to read {field}")]
+    Time {
+        field: &'static str,
+        source: jiff::Error,
     },
     #[error("failed to read platform")]
     Platform { source: PlatformError },

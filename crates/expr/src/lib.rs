@@ -80,7 +80,7 @@ mod json;
 mod lexer;
 mod operators;
 mod parser;
-mod pattern;
+pub mod pattern;
 mod power;
 pub mod template;
 mod text;

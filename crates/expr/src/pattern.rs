@@ -14,7 +14,7 @@ use crate::text::append;
 const MAX_SIZE: usize = 2 << 20;
 
 /// Compiles a pattern of Go's `regexp`.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate(pattern).ok_or_else(|| format!("invalid pattern {pattern:?}"))?;
     RegexBuilder::new(&translated)
         .size_limit(MAX_SIZE)

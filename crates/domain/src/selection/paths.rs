@@ -1,7 +1,7 @@
 //! Which changes of a commit count by the files they touch.
 
 use globset::{GlobBuilder, GlobMatcher};
-use regex::Regex;
+use regex::bytes::Regex;
 
 use super::RulesError;
 use super::tags::compile_one;
@@ -60,7 +60,7 @@ impl PathPattern {
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
             Self::Glob(glob) => glob.is_match(path),
-            Self::Regex(regex) => regex.is_match(path),
+            Self::Regex(regex) => regex.is_match(path.as_bytes()),
         }
     }
 }

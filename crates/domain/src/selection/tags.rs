@@ -1,6 +1,6 @@
 //! Which tags count by their names.
 
-use regex::Regex;
+use regex::bytes::Regex;
 
 use super::{Rule, RulesError};
 
@@ -26,10 +26,19 @@ impl TagRules {
 
     /// Passes a tag that no pattern ignores and, where any is allowed, one allows.
     pub fn judge(&self, tag: &str) -> Result<(), Rule> {
-        if let Some(pattern) = self.ignore.iter().find(|pattern| pattern.is_match(tag)) {
+        if let Some(pattern) = self
+            .ignore
+            .iter()
+            .find(|pattern| pattern.is_match(tag.as_bytes()))
+        {
             return Err(Rule::Ignored(pattern.as_str().to_owned()));
         }
-        if self.allow.is_empty() || self.allow.iter().any(|pattern| pattern.is_match(tag)) {
+        if self.allow.is_empty()
+            || self
+                .allow
+                .iter()
+                .any(|pattern| pattern.is_match(tag.as_bytes()))
+        {
             Ok(())
         } else {
             Err(Rule::NotAllowed)
@@ -62,5 +71,5 @@ pub(super) fn compile_one(field: &'static str, pattern: &str) -> Result<Regex, R
     if pattern.len() > PATTERN_BOUND {
         return Err(error(format!("it is longer than {PATTERN_BOUND} bytes")));
     }
-    Regex::new(pattern).map_err(|it| error(it.to_string()))
+    expr::pattern::compile(pattern).map_err(error)
 }
