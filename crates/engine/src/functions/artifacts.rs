@@ -252,7 +252,7 @@ mod tests {
         let (wanted, origin) = Wanted::parse(function, &values).unwrap();
         let found = wanted.find(&collection(), &origin.unwrap());
         assert_eq!(
-            found.to_json().unwrap(),
+            &found.to_json().unwrap(),
             expected,
             "{function} {arguments:?}"
         );
