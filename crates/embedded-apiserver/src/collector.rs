@@ -10,6 +10,8 @@ mod contents;
 mod dependents;
 mod plan;
 
+pub(crate) use contents::hold_definition;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -203,7 +205,7 @@ impl Work {
 }
 
 fn may_need_work(object: &Object) -> bool {
-    object.deleting || !object.owners.is_empty() || contents::is_definition(&object.key)
+    object.deleting || !object.owners.is_empty()
 }
 
 impl Api {
@@ -213,9 +215,6 @@ impl Api {
             return Ok(());
         };
         let value = object.to_value();
-        if contents::is_definition(key) {
-            self.look_at_definition(&object, &value).await?;
-        }
         if !object.deleting {
             return self.look_at_dependent(&object, &value).await;
         }
@@ -224,6 +223,8 @@ impl Api {
             self.release_dependents(&object).await
         } else if finalizers.contains(&"foregroundDeletion") {
             self.wait_for_dependents(&object).await
+        } else if contents::is_definition(key) {
+            self.empty_definition(&object, &value).await
         } else if contents::is_namespace(key) {
             self.empty_namespace(&object, &value).await
         } else {

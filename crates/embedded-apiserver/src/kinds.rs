@@ -59,7 +59,7 @@ impl KindTable {
                 status_subresource: *status,
                 custom: false,
                 schema: None,
-                shape: Arc::new(Shape::Deduced),
+                shape: Arc::new(Shape::of_builtin(group, kind)),
             });
         }
         table

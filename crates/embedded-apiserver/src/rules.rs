@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::apply::{self, Author};
+use crate::collector;
 use crate::failure::{Failure, FieldCause};
 use crate::verbs::{Call, metadata};
 
@@ -27,6 +28,9 @@ impl Api {
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Namespace") => complete_namespace(call, object, old),
             ("", "Secret") => complete_secret(object, old)?,
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                collector::hold_definition(object, old)
+            }
             _ => {}
         }
         Ok(())

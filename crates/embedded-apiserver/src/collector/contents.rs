@@ -28,6 +28,20 @@ pub(super) fn is_definition(key: &Key) -> bool {
     (key.resource.group(), key.resource.plural()) == DEFINITIONS
 }
 
+/// Makes the definition of a kind outlive its objects.
+pub(crate) fn hold_definition(definition: &mut Value, old: Option<&Value>) {
+    let deleting = old.is_some_and(|old| !metadata::text(old, "deletionTimestamp").is_empty());
+    if deleting || metadata::finalizers(definition).contains(&CLEANUP) {
+        return;
+    }
+    let finalizers = metadata::of(definition)
+        .entry("finalizers")
+        .or_insert_with(|| json!([]));
+    if let Value::Array(finalizers) = finalizers {
+        finalizers.push(CLEANUP.into());
+    }
+}
+
 /// What an object is in: its namespace, and the definition of its kind.
 pub(super) fn containers(key: &Key) -> Vec<Key> {
     let mut containers = Vec::new();
@@ -102,33 +116,16 @@ impl Api {
         }
     }
 
-    /// Sees to it that the definition of a kind outlives its objects, and takes them along when it is deleted.
-    pub(super) async fn look_at_definition(
+    /// Takes the objects of a kind along when its definition is deleted.
+    pub(super) async fn empty_definition(
         &self,
         definition: &Object,
         value: &Value,
     ) -> Result<(), Failure> {
-        let held = metadata::finalizers(value).contains(&CLEANUP);
-        let call = self.own_call(&definition.key, USER, None)?;
-        if !definition.deleting {
-            if held {
-                return Ok(());
-            }
-            let with = |old: &Value| {
-                let mut definition = old.clone();
-                let finalizers = metadata::of(&mut definition)
-                    .entry("finalizers")
-                    .or_insert_with(|| json!([]));
-                if let Value::Array(finalizers) = finalizers {
-                    finalizers.push(CLEANUP.into());
-                }
-                Ok(definition)
-            };
-            return self.replace(&call, Tracking::Update, with).await.map(drop);
-        }
-        if !held {
+        if !metadata::finalizers(value).contains(&CLEANUP) {
             return Ok(());
         }
+        let call = self.own_call(&definition.key, USER, None)?;
         let text = |path| {
             value
                 .pointer(path)
