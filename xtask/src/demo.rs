@@ -9,38 +9,65 @@
 //! Everything runs on loopback and nothing of it is ours but `argosy`. Each thing that should happen has a time limit;
 //! when it does not happen the demo fails and shows why.
 
-mod world;
-
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use loopback_servers::{Argosy, Kubectl, PROJECT, Quickstart};
 
-use self::world::{Prepared, World};
-
-const PROJECT: &str = "quickstart";
+use crate::{generate, tools, workspace};
 
 /// How long any one thing may take to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The example, and the `argosy` that works on it.
+struct World {
+    example: Quickstart,
+    argosy: Argosy,
+}
+
 /// Runs the story; with `keep` leaves everything running until Enter or Ctrl-C.
 pub(crate) fn demo(keep: bool) -> Result<()> {
-    let parts = Prepared::new()?;
+    tools::ensure_tools()?;
+    let binary = generate::build_argosy(&[])?;
     let start = Instant::now();
+    title("A Git host and an image registry, as a company has them");
+    let example = Quickstart::start(&workspace::root()?.join("examples/quickstart"))?;
+    say(&format!("git repository {}", example.repository_url()));
+    push(&example, "1.0.0")?;
     title("One command: a Kubernetes API and all of Argosy");
-    let world = parts.start()?;
-    title("Ordinary Kargo manifests");
-    for line in world
-        .kubectl()
-        .run(&["apply", "-f", &world.manifests().display().to_string()])?
+    say("argosy up");
+    let argosy = example.argosy(&binary, &[])?;
+    say(&format!("ready on https://127.0.0.1:{}", argosy.port()));
+    let world = World { example, argosy };
+    tell(&world)?;
+    title("Done");
+    say(&format!(
+        "{:.1} s from nothing to the last commit",
+        start.elapsed().as_secs_f64()
+    ));
+    if keep {
+        wait_for_enter(&world)?;
+    }
+    Ok(())
+}
+
+fn tell(world: &World) -> Result<()> {
+    let kubectl = world.kubectl();
+    title("Ordinary Kargo manifests, by kubectl apply");
+    for line in kubectl
+        .run(&[
+            "apply",
+            "-f",
+            &world.example.manifests().display().to_string(),
+        ])?
         .lines()
     {
         say(line);
     }
-    let first = follow(&world, "1.0.0")?;
+    follow(world, "1.0.0")?;
     title("A newer image is pushed");
-    world.push_image("1.1.0")?;
-    world.kubectl().run(&[
+    push(&world.example, "1.1.0")?;
+    kubectl.run(&[
         "-n",
         PROJECT,
         "annotate",
@@ -49,98 +76,111 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
         "--overwrite",
         "kargo.akuity.io/refresh=newer-image",
     ])?;
-    let second = follow(&world, "1.1.0")?;
-    title("What the Git host holds now");
-    for stage in ["test", "uat", "prod"] {
-        println!("{}", world.git_log(stage)?);
-    }
-    println!("{}", world.last_diff("prod")?);
+    follow(world, "1.1.0")?;
+    title("What the API holds now");
     println!(
         "{}",
-        world.kubectl().run(&[
+        kubectl.run(&[
             "-n",
             PROJECT,
             "get",
             "warehouses,freights,stages,promotions"
         ])?
     );
-    title("Done");
+    title("What the Git host holds now");
+    for stage in ["test", "uat", "prod"] {
+        let branch = format!("stage/{stage}");
+        print!(
+            "{}",
+            indented(&format!(
+                "{branch}\n{}",
+                world.example.git(&["log", "--format=  %h %s", &branch])?
+            ))
+        );
+    }
+    title("The last change of prod");
+    print!(
+        "{}",
+        indented(
+            &world
+                .example
+                .git(&["show", "--format=%h %s", "stage/prod"])?
+        )
+    );
+    Ok(())
+}
+
+impl World {
+    fn kubectl(&self) -> &Kubectl {
+        self.argosy.kubectl()
+    }
+}
+
+fn push(example: &Quickstart, version: &str) -> Result<()> {
+    let digest = example.push_image(version)?;
     say(&format!(
-        "1.0.0 (Freight {first:.7}) and 1.1.0 (Freight {second:.7}) went through test, uat and prod"
+        "skopeo copy: {}:{version} is {digest:.19}…",
+        example.image()
     ));
-    say(&format!(
-        "{:.1} s from the first command to the last commit",
-        start.elapsed().as_secs_f64()
-    ));
-    if keep {
-        world.keep()?;
+    Ok(())
+}
+
+/// Follows one version from the registry into prod.
+fn follow(world: &World, version: &str) -> Result<()> {
+    let World { example, argosy } = world;
+    let kubectl = argosy.kubectl();
+    title(&format!("{version} on its way"));
+    let freight = wait(world, "became Freight", || {
+        example.find_freight(kubectl, version)
+    })?;
+    say(&format!("  Freight {freight}"));
+    wait_in_stage(world, "test", &freight, "promoted to test by itself")?;
+    for stage in ["uat", "prod"] {
+        let promotion = wait(world, &format!("available to {stage}"), || {
+            example.create_promotion(kubectl, stage, &freight)
+        })?;
+        say(&format!("  kubectl create: Promotion {promotion}"));
+        wait_in_stage(world, stage, &freight, &format!("promoted to {stage}"))?;
     }
     Ok(())
 }
 
-/// Follows one version from the registry into prod; gives the name of its Freight.
-fn follow(world: &World, version: &str) -> Result<String> {
-    let freight = wait(&format!("{version} becomes Freight"), || {
-        let list = world.kubectl().json(&["-n", PROJECT, "get", "freights"])?;
-        Ok(items(&list)
-            .iter()
-            .find(|freight| {
-                freight.pointer("/images/0/tag").and_then(Value::as_str) == Some(version)
-            })
-            .and_then(name))
-    })
-    .with_context(|| world.why())?;
-    wait_in_stage(world, "test", &freight, "promoted to test by itself")?;
-    for stage in ["uat", "prod"] {
-        let promotion = wait(&format!("{stage} may take it"), || {
-            world.create_promotion(stage, &freight)
-        })?;
-        say(&format!("kubectl create: Promotion {promotion}"));
-        wait_in_stage(world, stage, &freight, &format!("promoted to {stage}"))?;
-    }
-    Ok(freight)
-}
-
 fn wait_in_stage(world: &World, stage: &str, freight: &str, what: &str) -> Result<()> {
-    wait(what, || {
-        let found = world
-            .kubectl()
-            .json(&["-n", PROJECT, "get", "stage", stage])?;
-        let current = found
-            .pointer("/status/freightHistory/0/items/Warehouse~1web/name")
-            .and_then(Value::as_str);
-        Ok((current == Some(freight)).then_some(()))
+    wait(world, what, || {
+        let found = world.example.freight_in(world.kubectl(), stage)?;
+        Ok((found.as_deref() == Some(freight)).then_some(()))
     })
-    .with_context(|| world.why())
 }
 
-/// Asks until there is an answer, at most [`PATIENCE`]; prints the time it took.
-fn wait<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+/// Asks until there is an answer, and prints the time it took.
+fn wait<T>(world: &World, what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
-    loop {
-        if let Some(answer) = ask()? {
-            println!("  ✓ {what} ({:.1} s)", start.elapsed().as_secs_f64());
-            return Ok(answer);
-        }
-        anyhow::ensure!(
-            start.elapsed() < PATIENCE,
-            "{what}: did not happen within {PATIENCE:?}"
-        );
-        world::pause(Duration::from_millis(100));
-    }
+    let answer = loopback_servers::wait(what, PATIENCE, ask)
+        .with_context(|| world.example.state(&world.argosy))?;
+    say(&format!(
+        "✓ {what} ({:.1} s)",
+        start.elapsed().as_secs_f64()
+    ));
+    Ok(answer)
 }
 
-fn items(list: &Value) -> &[Value] {
-    list.get("items")
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
-}
-
-fn name(object: &Value) -> Option<String> {
-    object
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
+fn wait_for_enter(world: &World) -> Result<()> {
+    title("Still running; look around, then press Enter to end");
+    say(&format!(
+        "export KUBECONFIG={}",
+        world.kubectl().kubeconfig().display()
+    ));
+    say(&format!(
+        "kubectl -n {PROJECT} get warehouses,freights,stages,promotions"
+    ));
+    say(&format!("kubectl -n {PROJECT} describe stage prod"));
+    say(&format!(
+        "git -C {} log --all --oneline --graph",
+        world.example.repository_path().display()
+    ));
+    say(&format!("less {}", world.argosy.log().display()));
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 fn title(text: &str) {
@@ -149,4 +189,10 @@ fn title(text: &str) {
 
 fn say(text: &str) {
     println!("  {text}");
+}
+
+fn indented(text: &str) -> String {
+    text.split_inclusive('\n')
+        .flat_map(|line| ["  ", line])
+        .collect()
 }

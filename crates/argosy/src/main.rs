@@ -27,11 +27,17 @@ struct Arguments {
 enum Command {
     Up(server::args::Up),
     Crds(cli::crds::Crds),
+    #[command(hide = true)]
+    Child(server::args::Child),
 }
 
 fn main() -> ExitCode {
     cli::exit::code(match Arguments::parse().command {
         Command::Up(arguments) => server::up(arguments),
         Command::Crds(arguments) => cli::crds::run(&arguments),
+        // On success the process has become another program, and nothing returns.
+        Command::Child(arguments) => {
+            server::child::run(&arguments.into()).map(|never| match never {})
+        }
     })
 }

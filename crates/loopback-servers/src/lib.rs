@@ -7,7 +7,9 @@ mod argosy;
 mod git_server;
 mod image;
 mod kubectl;
+mod patience;
 mod process;
+mod quickstart;
 mod registry;
 pub mod tools;
 
@@ -15,7 +17,9 @@ pub use argosy::Argosy;
 pub use git_server::GitServer;
 pub use image::Image;
 pub use kubectl::Kubectl;
+pub use patience::wait;
 pub use process::Process;
+pub use quickstart::{PROJECT, Quickstart};
 pub use registry::Registry;
 
 /// The user that password-protected servers of this crate know.

@@ -1,10 +1,17 @@
 //! Every setting: its default, its environment variable, its help.
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+
+use crate::child;
 
 /// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.
 ///
@@ -80,6 +87,42 @@ pub struct Controller {
     pub work: Work,
     #[command(flatten)]
     pub logging: Logging,
+}
+
+/// Fences itself in, then becomes a program. For argosy itself.
+#[derive(Debug, Clone, Args)]
+pub struct Child {
+    /// The one folder that the program may write to
+    #[arg(long, value_name = "FOLDER")]
+    work_dir: PathBuf,
+    /// What it may read besides the system; repeatable
+    #[arg(long, value_name = "PATH")]
+    read_only: Vec<PathBuf>,
+    /// A tree in which the program follows symlinks
+    #[arg(long, value_name = "FOLDER")]
+    follows_links_in: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    command: Vec<OsString>,
+}
+
+impl From<Child> for child::Arguments {
+    fn from(child: Child) -> Self {
+        let Child {
+            work_dir,
+            read_only,
+            follows_links_in,
+            command,
+        } = child;
+        let search_path = std::env::var_os("PATH").unwrap_or_default();
+        Self {
+            work_dir,
+            read_only,
+            follows_links_in,
+            command,
+            search_path,
+        }
+    }
 }
 
 /// How the loops work.

@@ -7,5 +7,8 @@ pub use world::World;
 
 /// Real servers on loopback.
 pub mod servers {
-    pub use loopback_servers::{Access, GitServer, Image, PASSWORD, Process, Registry, USER};
+    pub use loopback_servers::{
+        Access, Argosy, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart, Registry, USER,
+        wait,
+    };
 }
