@@ -89,6 +89,7 @@ pub fn build(warehouse: &Warehouse, found: &DiscoveredArtifacts) -> Result<Freig
                 .clone(),
         );
     }
+    freight.metadata.name = Some(freight.generate_name());
     Ok(freight)
 }
 

@@ -1,0 +1,216 @@
+//! Discovers artifacts for Warehouses, and makes Freight of them.
+
+mod discovery;
+
+use std::sync::Arc;
+
+use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
+use kube::{Api, api::PostParams};
+use resources::{Freight, Warehouse, names::annotation};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Metrics, World,
+    error::Error,
+    queue::{Key, Next},
+    recorder::Recorder,
+    tasks::{Task, Tasks},
+    writes,
+};
+
+/// The loop over Warehouses.
+pub(crate) struct Loop {
+    world: Arc<World>,
+    tasks: Tasks<Discovery>,
+    recorder: Recorder,
+}
+
+impl Loop {
+    pub(crate) fn new(world: Arc<World>, cancel: &CancellationToken) -> Self {
+        let cx = &world.cx;
+        let tasks = Tasks::new(
+            cx.settings.discoveries,
+            Arc::clone(&world.queues.warehouses),
+            cancel.clone(),
+        );
+        let recorder = Recorder::new(
+            cx.controller.clone(),
+            cx.settings.shard.component("warehouse-controller"),
+        );
+        Self {
+            world,
+            tasks,
+            recorder,
+        }
+    }
+
+    pub(crate) async fn look(&self, key: Key) -> Result<Next, Error> {
+        let warehouse = self.world.stores.warehouses.get(&key);
+        let shard = &self.world.cx.settings.shard;
+        let Some(warehouse) = warehouse.filter(|it| !it.is_terminating() && shard.includes(&**it))
+        else {
+            self.tasks.stop(&key);
+            return Ok(Next::OnChange);
+        };
+        let seen = self.gather(&key, &warehouse);
+        let plan = domain::warehouse::decide(&seen);
+        self.apply(&key, &seen, plan).await
+    }
+
+    /// Waits until no discovery is under way any more.
+    pub(crate) async fn ended(&self) {
+        self.tasks.ended(self.world.cx.settings.patience).await;
+    }
+
+    fn gather<'a>(&self, key: &Key, warehouse: &'a Warehouse) -> Seen<'a> {
+        let work = match self.tasks.take(key) {
+            Task::None => Work::None,
+            Task::Running => Work::Running,
+            Task::Ended(discovery) => Work::Ended(discovery),
+        };
+        let cx = &self.world.cx;
+        Seen {
+            now: cx.now(),
+            warehouse,
+            shortest_interval: cx.settings.shortest_interval,
+            work,
+        }
+    }
+
+    async fn apply(&self, key: &Key, seen: &Seen<'_>, plan: Plan) -> Result<Next, Error> {
+        let Plan { status, act, again } = plan;
+        if let Work::Ended(discovery) = &seen.work {
+            let failed = discovery.answers.iter().any(Result::is_err);
+            Metrics::ended(
+                &self.world.cx.metrics.discoveries,
+                if failed { "failed" } else { "succeeded" },
+            );
+        }
+        match act {
+            Act::Rest => {
+                self.write(key, seen, &status).await?;
+                Ok(again.into())
+            }
+            Act::Discover => {
+                self.write(key, seen, &status).await?;
+                self.start(key);
+                Ok(again.into())
+            }
+            Act::Create(freight) => {
+                let creation = self.create(key, *freight).await;
+                let (status, again) = domain::warehouse::created(seen, status, &creation);
+                self.write(key, seen, &status).await?;
+                Ok(again.into())
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        seen: &Seen<'_>,
+        status: &resources::WarehouseStatus,
+    ) -> Result<(), Error> {
+        let api: Api<Warehouse> = Api::namespaced(self.world.cx.controller.clone(), &key.namespace);
+        writes::status(
+            &api,
+            &self.world.stores.warehouses,
+            &key.name,
+            seen.warehouse.status.as_ref(),
+            status,
+        )
+        .await
+    }
+
+    fn start(&self, key: &Key) {
+        let (world, subject) = (Arc::clone(&self.world), key.clone());
+        let crashed = || Discovery {
+            generation: i64::MIN,
+            refresh: None,
+            answers: Vec::new(),
+        };
+        self.tasks.start(
+            key,
+            |cancel| async move { discover(&world, &subject, &cancel).await },
+            crashed,
+        );
+    }
+
+    async fn create(&self, key: &Key, freight: Freight) -> Creation {
+        let cx = &self.world.cx;
+        let api: Api<Freight> = Api::namespaced(cx.controller.clone(), &key.namespace);
+        let name = freight.name().to_owned();
+        // What is known to exist is not sent; it would be made anew only to be refused.
+        if !name.is_empty()
+            && self
+                .world
+                .stores
+                .freight
+                .get(&Key::new(&key.namespace, &name))
+                .is_some()
+        {
+            return Creation::AlreadyExists { name };
+        }
+        match api.create(&PostParams::default(), &freight).await {
+            Ok(created) => {
+                let name = created.name().to_owned();
+                cx.metrics.freight_created.inc();
+                tracing::info!(project = %key.namespace, warehouse = %key.name, freight = name, alias = created.alias, "made Freight");
+                let event = domain::event::freight_created(&created, &self.recorder.actor());
+                self.world.stores.freight.observe(created);
+                self.recorder.tell(event, cx.now()).await;
+                Creation::Created { name }
+            }
+            Err(kube::Error::Api(status))
+                if status.code == 409 && status.reason == "AlreadyExists" =>
+            {
+                Creation::AlreadyExists { name }
+            }
+            Err(error) => Creation::Failed {
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Reads the Warehouse as it is now, and asks every subscription.
+async fn discover(world: &World, key: &Key, cancel: &CancellationToken) -> Discovery {
+    let api: Api<Warehouse> = Api::namespaced(world.cx.controller.clone(), &key.namespace);
+    let warehouse = match api.get(&key.name).await {
+        Ok(warehouse) => warehouse,
+        Err(error) => {
+            let generation = world
+                .stores
+                .warehouses
+                .get(key)
+                .and_then(|it| it.metadata.generation)
+                .unwrap_or_default();
+            let failure = Failure {
+                subscription: "Warehouse".to_owned(),
+                message: format!("it cannot be read: {error}"),
+            };
+            return Discovery {
+                generation,
+                refresh: None,
+                answers: vec![Err(failure)],
+            };
+        }
+    };
+    let mut answers = Vec::new();
+    for subscription in &warehouse.spec.subscriptions {
+        let asking = discovery::ask(&world.cx, &warehouse, subscription);
+        answers.push(tokio::select! {
+            answer = asking => answer,
+            () = cancel.cancelled() => break,
+        });
+    }
+    Discovery {
+        generation: if cancel.is_cancelled() {
+            i64::MIN
+        } else {
+            warehouse.metadata.generation.unwrap_or_default()
+        },
+        refresh: warehouse.annotation(annotation::REFRESH).map(str::to_owned),
+        answers,
+    }
+}
