@@ -248,9 +248,11 @@ async fn look_at_index(
     }
     let mut created_at = built::by_annotations(&index.annotations);
     if created_at.is_none() {
-        let builds = children
+        // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
+        let builds: Vec<_> = children
             .iter()
-            .map(|(_, child)| built(client, repository, child));
+            .map(|(_, child)| built(client, repository, child))
+            .collect();
         let builds = stream::iter(builds).buffer_unordered(CONCURRENCY);
         created_at = builds
             .try_collect::<Vec<_>>()

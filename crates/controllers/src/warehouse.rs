@@ -131,7 +131,7 @@ impl Loop {
         };
         self.tasks.start(
             key,
-            |cancel| async move { discover(&world, &subject, &cancel).await },
+            |cancel| discover(world, subject, cancel),
             crashed,
         );
     }
@@ -174,7 +174,7 @@ impl Loop {
 }
 
 /// Reads the Warehouse as it is now, and asks every subscription.
-async fn discover(world: &World, key: &Key, cancel: &CancellationToken) -> Discovery {
+async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Discovery {
     let api: Api<Warehouse> = Api::namespaced(world.cx.controller.clone(), &key.namespace);
     let warehouse = match api.get(&key.name).await {
         Ok(warehouse) => warehouse,
@@ -182,7 +182,7 @@ async fn discover(world: &World, key: &Key, cancel: &CancellationToken) -> Disco
             let generation = world
                 .stores
                 .warehouses
-                .get(key)
+                .get(&key)
                 .and_then(|it| it.metadata.generation)
                 .unwrap_or_default();
             let failure = Failure {

@@ -1,19 +1,80 @@
 //! Asks one subscription what there is.
 
+use credentials::{Kind, Login};
 use domain::warehouse::{Failure, Found};
-use resources::{RawSubscription, Warehouse};
+use futures::future::BoxFuture;
+use resources::{
+    DiscoveredImage, ImageSubscription, RawSubscription, Warehouse,
+    subscription::{Source, Subscription},
+};
 
 use crate::Context;
 
 /// Asks what a subscription finds; a failure names the repository.
 pub(super) async fn ask(
-    _cx: &Context,
-    _warehouse: &Warehouse,
+    cx: &Context,
+    warehouse: &Warehouse,
     subscription: &RawSubscription,
 ) -> Result<Found, Failure> {
-    let message = "not discovered yet".to_owned();
-    Err(Failure {
-        subscription: subscription.0.to_string(),
+    let Subscription { name, source } = subscription
+        .parse()
+        .map_err(|error| failed("a subscription", &error))?;
+    let project = warehouse.namespace();
+    match source {
+        Source::Image(image) => images(cx, project, name, &image).await,
+        Source::Git(git) => Err(unsupported(&git.repo_url, "Git repositories")),
+        Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")),
+        Source::Other {
+            kind,
+            subscription: _,
+        } => Err(unsupported(&kind, "subscriptions of this kind")),
+    }
+}
+
+async fn images(
+    cx: &Context,
+    project: &str,
+    subscription_name: String,
+    image: &ImageSubscription,
+) -> Result<Found, Failure> {
+    let login = login(cx, project, Kind::Image, &image.repo_url).await?;
+    let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(&cx.registries, project, image, login.as_ref()));
+    let references = found.await.map_err(|error| failed(&image.repo_url, &error))?;
+    Ok(Found::Images(DiscoveredImage {
+        repo_url: image.repo_url.clone(),
+        platform: image.platform.clone(),
+        references,
+        subscription_name,
+    }))
+}
+
+async fn login(
+    cx: &Context,
+    project: &str,
+    kind: Kind,
+    repo_url: &str,
+) -> Result<Option<Login>, Failure> {
+    cx.credentials
+        .find(project, kind, repo_url)
+        .await
+        .map_err(|error| failed(repo_url, &error))
+}
+
+fn unsupported(subscription: &str, what: &str) -> Failure {
+    Failure {
+        subscription: subscription.to_owned(),
+        message: format!("{what} are not discovered yet"),
+    }
+}
+
+/// Says what failed with all its causes, since a condition shows one line.
+fn failed(subscription: &str, error: &dyn std::error::Error) -> Failure {
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    let message = causes.fold(error.to_string(), |message, cause| {
+        format!("{message}: {cause}")
+    });
+    Failure {
+        subscription: subscription.to_owned(),
         message,
-    })
+    }
 }
