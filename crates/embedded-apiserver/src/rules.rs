@@ -29,7 +29,7 @@ impl Api {
             ("", "Namespace") => complete_namespace(call, object, old),
             ("", "Secret") => complete_secret(object, old)?,
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-                collector::hold_definition(object, old)
+                collector::hold_definition(object, old);
             }
             _ => {}
         }
