@@ -39,6 +39,10 @@ impl std::fmt::Debug for Builtin {
 }
 
 impl Builtin {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn takes(&self, arguments: usize) -> bool {
         (self.least..=self.most).contains(&arguments)
     }

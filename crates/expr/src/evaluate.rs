@@ -52,7 +52,8 @@ pub(crate) struct Evaluator<'a> {
 
 /// What `#`, `#index` and `#acc` are.
 struct Scope {
-    item: Value,
+    /// `None` where the loop runs over something without elements.
+    item: Option<Value>,
     index: usize,
     accumulator: Value,
 }
@@ -131,6 +132,7 @@ impl Evaluator<'_> {
             } => self.method(*base, name, *optional, arguments),
             Node::Builtin(builtin, arguments) => {
                 let arguments = self.all(arguments)?;
+                self.charge_texts(&arguments)?;
                 let environment = self.environment;
                 let now = || environment.now();
                 let value = builtin.call(
@@ -190,6 +192,15 @@ impl Evaluator<'_> {
         } else {
             Ok(values)
         }
+    }
+
+    /// Counts the work of looking through the strings among arguments.
+    fn charge_texts(&mut self, arguments: &[Value]) -> Evaluated<()> {
+        let texts = arguments
+            .iter()
+            .filter(|it| matches!(it, Value::String(_) | Value::Bytes(_)));
+        self.budget.steps(texts.map(Value::cost).sum::<u64>() / 4)?;
+        Ok(())
     }
 
     fn truth(&mut self, node: NodeId) -> Evaluated<bool> {
@@ -262,12 +273,11 @@ impl Evaluator<'_> {
                     Binary::Range => self.range(&left, &right),
                     Binary::Matches => self.matches_any(&left, &right),
                     _ => {
-                        if matches!(
-                            operator,
-                            Binary::Equal | Binary::NotEqual | Binary::In | Binary::Contains
-                        ) {
-                            self.budget.steps(left.cost().max(right.cost()) / 8)?;
-                        }
+                        let cost = match operator {
+                            Binary::In | Binary::Contains => left.cost().max(right.cost()),
+                            _ => left.cost().min(right.cost()),
+                        };
+                        self.budget.steps(cost / 4)?;
                         let value = operators::apply(operator, &left, &right).map_err(failed)?;
                         if let Value::String(text) = &value {
                             self.budget.bytes(text.len())?;
@@ -317,7 +327,7 @@ impl Evaluator<'_> {
                 )));
             }
         };
-        self.budget.steps(bytes.len() as u64 / 16)?;
+        self.budget.steps(bytes.len() as u64)?;
         Ok(Value::Bool(pattern.is_match(bytes)))
     }
 
@@ -396,6 +406,7 @@ impl Evaluator<'_> {
             return Err(Stop::Absent);
         }
         let arguments = self.all(arguments)?;
+        self.charge_texts(&arguments)?;
         let outcome: Outcome = match &base {
             Value::Record(record) => match record.method(name) {
                 Some(method) => method(&arguments),
@@ -417,7 +428,10 @@ impl Evaluator<'_> {
             .last()
             .ok_or_else(|| failed("there is no element here"))?;
         Ok(match pointer {
-            Pointer::Item => scope.item.clone(),
+            Pointer::Item => scope
+                .item
+                .clone()
+                .ok_or_else(|| failed("expected an array, not map"))?,
             Pointer::Index => Value::Int(i64::try_from(scope.index).unwrap_or(i64::MAX)),
             Pointer::Accumulator => scope.accumulator.clone(),
         })

@@ -71,6 +71,7 @@
 mod ast;
 mod budget;
 mod builtins;
+mod check;
 mod environment;
 mod error;
 mod evaluate;

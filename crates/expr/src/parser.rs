@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::ast::{Binary, LoopKind, Node, NodeId, Tree, Unary};
 use crate::budget::{MAX_DEPTH, MAX_NODES};
 use crate::builtins;
+use crate::check;
 use crate::error::{Error, Span};
 use crate::fold;
 use crate::lexer::{self, Kind, Token};
@@ -36,6 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Tree, Error> {
         root,
         variables: parser.variables,
     };
+    check::check(&tree)?;
     fold::fold(&mut tree)?;
     Ok(tree)
 }

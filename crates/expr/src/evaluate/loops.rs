@@ -18,22 +18,25 @@ impl Evaluator<'_> {
                 Value::Bool(self.first(it, &items, it.kind == LoopKind::None)?.is_none())
             }
             LoopKind::Any => Value::Bool(self.first(it, &items, true)?.is_some()),
-            LoopKind::Find => self
-                .first(it, &items, true)?
-                .map(|index| items[index].clone())
-                .unwrap_or_default(),
+            LoopKind::Find => match self.first(it, &items, true)? {
+                Some(index) => items.at(index)?,
+                None => Value::Nil,
+            },
             LoopKind::FindIndex => index(self.first(it, &items, true)?),
-            LoopKind::FindLast => self
-                .last(it, &items)?
-                .map(|index| items[index].clone())
-                .unwrap_or_default(),
+            LoopKind::FindLast => match self.last(it, &items)? {
+                Some(index) => items.at(index)?,
+                None => Value::Nil,
+            },
             LoopKind::FindLastIndex => index(self.last(it, &items)?),
             LoopKind::Count => length(self.kept(it, &items)?.len()),
             LoopKind::One => Value::Bool(self.kept(it, &items)?.len() == 1),
             LoopKind::Filter => {
                 let kept = self.kept(it, &items)?;
                 self.budget.elements(kept.len())?;
-                kept.into_iter().map(|index| items[index].clone()).collect()
+                kept.into_iter()
+                    .map(|index| items.at(index))
+                    .collect::<Evaluated<Vec<_>>>()?
+                    .into()
             }
             LoopKind::Map => {
                 let values = self.each(it, &items)?;
@@ -49,12 +52,12 @@ impl Evaluator<'_> {
     }
 
     /// The elements a loop runs over: those of an array, or the bytes of a string.
-    fn items(&mut self, collection: &Value) -> Evaluated<Array> {
+    fn items(&mut self, collection: &Value) -> Evaluated<Items> {
         let bytes = match collection {
-            Value::Array(items) => return Ok(items.clone()),
+            Value::Array(items) => return Ok(Items::Known(items.clone())),
             Value::String(text) => text.as_bytes(),
             Value::Bytes(bytes) => bytes,
-            Value::Map(map) if map.is_empty() => &[],
+            Value::Map(map) => return Ok(Items::Unknown(map.len())),
             other => {
                 return Err(failed(format!(
                     "expected an array, not {}",
@@ -63,20 +66,18 @@ impl Evaluator<'_> {
             }
         };
         self.budget.elements(bytes.len())?;
-        Ok(Array::new(
-            bytes.iter().map(|byte| Value::Byte(*byte)).collect(),
-        ))
+        let items = bytes.iter().map(|byte| Value::Byte(*byte)).collect();
+        Ok(Items::Known(Array::new(items)))
     }
 
     /// Computes the predicate for one element.
-    fn at(&mut self, it: &Loop, items: &[Value], index: usize, accumulator: Value) -> Evaluated {
-        let item = items[index].clone();
+    fn at(&mut self, it: &Loop, items: &Items, index: usize, accumulator: Value) -> Evaluated {
         let Some(predicate) = it.predicate else {
             self.budget.step()?;
-            return Ok(item);
+            return items.at(index);
         };
         self.scopes.push(Scope {
-            item,
+            item: items.at(index).ok(),
             index,
             accumulator,
         });
@@ -85,7 +86,7 @@ impl Evaluator<'_> {
         value
     }
 
-    fn holds(&mut self, it: &Loop, items: &[Value], index: usize) -> Evaluated<bool> {
+    fn holds(&mut self, it: &Loop, items: &Items, index: usize) -> Evaluated<bool> {
         let value = self.at(it, items, index, Value::Nil)?;
         value.as_bool().ok_or_else(|| {
             failed(format!(
@@ -96,7 +97,7 @@ impl Evaluator<'_> {
     }
 
     /// The first element for which the predicate gives `wanted`. Those after it are not looked at.
-    fn first(&mut self, it: &Loop, items: &[Value], wanted: bool) -> Evaluated<Option<usize>> {
+    fn first(&mut self, it: &Loop, items: &Items, wanted: bool) -> Evaluated<Option<usize>> {
         for index in 0..items.len() {
             if self.holds(it, items, index)? == wanted {
                 return Ok(Some(index));
@@ -105,7 +106,7 @@ impl Evaluator<'_> {
         Ok(None)
     }
 
-    fn last(&mut self, it: &Loop, items: &[Value]) -> Evaluated<Option<usize>> {
+    fn last(&mut self, it: &Loop, items: &Items) -> Evaluated<Option<usize>> {
         for index in (0..items.len()).rev() {
             if self.holds(it, items, index)? {
                 return Ok(Some(index));
@@ -115,7 +116,7 @@ impl Evaluator<'_> {
     }
 
     /// Computes the predicate for every element, collecting all pending calls.
-    fn each(&mut self, it: &Loop, items: &[Value]) -> Evaluated<Vec<Value>> {
+    fn each(&mut self, it: &Loop, items: &Items) -> Evaluated<Vec<Value>> {
         let mut values = Vec::new();
         let mut pending = false;
         for index in 0..items.len() {
@@ -132,8 +133,16 @@ impl Evaluator<'_> {
         }
     }
 
+    /// What each element is sorted or grouped by. Together they must not be too large, since they are compared.
+    fn keys(&mut self, it: &Loop, items: &Items) -> Evaluated<Array> {
+        let keys = Array::new(self.each(it, items)?);
+        Budget::checked(Value::Array(keys.clone()))?;
+        self.budget.steps(Value::Array(keys.clone()).cost())?;
+        Ok(keys)
+    }
+
     /// The elements for which the predicate holds.
-    fn kept(&mut self, it: &Loop, items: &[Value]) -> Evaluated<Vec<usize>> {
+    fn kept(&mut self, it: &Loop, items: &Items) -> Evaluated<Vec<usize>> {
         let mut kept = Vec::new();
         let mut pending = false;
         for index in 0..items.len() {
@@ -151,7 +160,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn sum(&mut self, it: &Loop, items: &[Value]) -> Evaluated {
+    fn sum(&mut self, it: &Loop, items: &Items) -> Evaluated {
         let mut sum = Value::Int(0);
         for value in self.each(it, items)? {
             sum = operators::apply(crate::ast::Binary::Add, &value, &sum).map_err(failed)?;
@@ -159,13 +168,13 @@ impl Evaluator<'_> {
         Ok(sum)
     }
 
-    fn reduce(&mut self, it: &Loop, items: &[Value]) -> Evaluated {
-        let (mut accumulator, start) = match (it.extra, items.first()) {
-            (Some(extra), _) => (self.value(extra)?, 0),
-            (None, Some(first)) => (first.clone(), 1),
-            (None, None) => {
+    fn reduce(&mut self, it: &Loop, items: &Items) -> Evaluated {
+        let (mut accumulator, start) = match it.extra {
+            Some(extra) => (self.value(extra)?, 0),
+            None if items.len() == 0 => {
                 return Err(failed("cannot reduce an empty array without a first value"));
             }
+            None => (items.at(0)?, 1),
         };
         for index in start..items.len() {
             accumulator = self.at(it, items, index, accumulator)?;
@@ -173,14 +182,14 @@ impl Evaluator<'_> {
         Ok(accumulator)
     }
 
-    fn group_by(&mut self, it: &Loop, items: &[Value]) -> Evaluated {
+    fn group_by(&mut self, it: &Loop, items: &Items) -> Evaluated {
         let mut groups: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
         self.budget.elements(items.len())?;
-        for (key, item) in self.each(it, items)?.iter().zip(items) {
+        for (index, key) in self.keys(it, items)?.iter().enumerate() {
             groups
                 .entry(Key::of(key).map_err(failed)?)
                 .or_default()
-                .push(item.clone());
+                .push(items.at(index)?);
         }
         let groups = groups
             .into_iter()
@@ -189,20 +198,46 @@ impl Evaluator<'_> {
         Ok(Value::Map(Map::of(MapKind::Groups, groups)))
     }
 
-    fn sort_by(&mut self, it: &Loop, items: &[Value]) -> Evaluated {
+    fn sort_by(&mut self, it: &Loop, items: &Items) -> Evaluated {
         let descending = match it.extra.map(|extra| self.value(extra)).transpose()? {
             None => false,
             Some(order) => sort::is_descending(&order).map_err(failed)?,
         };
-        let keys = self.each(it, items)?;
-        self.budget.elements(items.len())?;
-        let mut pairs: Vec<(Value, Value)> = keys.into_iter().zip(items.iter().cloned()).collect();
+        let mut pairs = Vec::new();
+        for (index, key) in self.keys(it, items)?.iter().enumerate() {
+            pairs.push((key.clone(), items.at(index)?));
+        }
+        self.budget.elements(pairs.len())?;
         self.budget.steps(pairs.len() as u64 * 4)?;
         sort::sort(&mut pairs, |left, right| {
             sort::goes_before(&left.0, &right.0, descending)
         })
         .map_err(failed)?;
         Ok(pairs.into_iter().map(|(_, item)| item).collect())
+    }
+}
+
+/// What a loop runs over.
+enum Items {
+    Known(Array),
+    /// A map has a size but no elements: a predicate that asks for none may run.
+    Unknown(usize),
+}
+
+impl Items {
+    fn len(&self) -> usize {
+        match self {
+            Self::Known(items) => items.len(),
+            Self::Unknown(length) => *length,
+        }
+    }
+
+    /// The element at an index below the length.
+    fn at(&self, index: usize) -> Evaluated {
+        match self {
+            Self::Known(items) => Ok(items[index].clone()),
+            Self::Unknown(_) => Err(failed("expected an array, not map")),
+        }
     }
 }
 
