@@ -110,9 +110,8 @@ async fn ask(
     review: &Review,
 ) -> Result<AdmissionResponse, Failure> {
     let request = request(call, review)?;
-    let answer = std::panic::AssertUnwindSafe((hook.review)(request))
-        .catch_unwind()
-        .await;
+    let answer = std::panic::AssertUnwindSafe(async { (hook.review)(request).await });
+    let answer = answer.catch_unwind().await;
     let Ok(response) = answer else {
         return Err(Failure::internal(format!(
             "admission hook {:?} failed",

@@ -10,10 +10,13 @@ use serde_json::Value;
 
 use crate::admission::AdmissionHook;
 use crate::collector;
+use crate::crds;
+use crate::expiry;
 use crate::failure::Failure;
 use crate::http::ApiService;
 use crate::kinds::KindTable;
 use crate::listen::Connections;
+use crate::negotiate::Form;
 use crate::query::Query;
 use crate::routes::Target;
 use crate::store::{
@@ -67,6 +70,8 @@ pub(crate) struct Api {
     pub(crate) kinds: RwLock<Arc<KindTable>>,
     pub(crate) admission: RwLock<Vec<AdmissionHook>>,
     pub(crate) clock: Clock,
+    /// Why `/readyz` says no.
+    pub(crate) unready: RwLock<Option<String>>,
 }
 
 impl std::fmt::Debug for Api {
@@ -127,6 +132,7 @@ impl EmbeddedApi {
             kinds: RwLock::new(Arc::new(KindTable::builtin())),
             admission: RwLock::new(admission),
             clock,
+            unready: RwLock::new(None),
         });
         api.refresh_kinds();
         api.bootstrap()
@@ -135,6 +141,7 @@ impl EmbeddedApi {
                 what: format!("{refused:?}"),
             })?;
         collector::start(&api);
+        expiry::start(&api);
         Ok(Self {
             api,
             listeners: Arc::default(),
@@ -174,6 +181,16 @@ impl EmbeddedApi {
     /// Adds a hook, which from now on is asked like those the server was opened with.
     pub fn add_admission(&self, hook: AdmissionHook) {
         self.api.admission.write().push(hook);
+    }
+
+    /// Makes `/readyz` say no, for the reason given, until [`Self::ready`] is called.
+    pub fn hold_ready(&self, why: &str) {
+        *self.api.unready.write() = Some(why.to_owned());
+    }
+
+    /// Makes `/readyz` say yes.
+    pub fn ready(&self) {
+        *self.api.unready.write() = None;
     }
 
     /// Ends all watches, finishes what was asked before, and lets the next process open the data.
@@ -256,7 +273,10 @@ impl Api {
             .map(|it| it.objects)
             .unwrap_or_default()
         {
-            table.add_crd(&object.to_value());
+            let definition = object.to_value();
+            if crds::is_established(&definition) {
+                table.add_crd(&definition);
+            }
         }
         *kinds = Arc::new(table);
     }
@@ -318,6 +338,7 @@ impl Api {
             query,
             manager,
             media_type,
+            form: Form::Whole,
             unknown: Mutex::default(),
             warnings: Mutex::default(),
         })

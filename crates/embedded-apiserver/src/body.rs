@@ -1,10 +1,13 @@
 //! Reading a request's body: bounded in size and in depth, JSON or YAML.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::protobuf;
@@ -12,12 +15,19 @@ use crate::protobuf;
 /// The most that is read of a body, as upstream has it.
 pub(crate) const LIMIT: usize = 3 << 20;
 
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The deepest nesting of a YAML body; for JSON the parser has a bound of 128.
 const DEPTH: usize = 128;
 
 /// Reads a body, up to the bound.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
-    match Limited::new(body, LIMIT).collect().await {
+    let collected = timeout(PATIENCE, Limited::new(body, LIMIT).collect()).await;
+    let Ok(collected) = collected else {
+        return Err(Failure::timed_out("the body did not arrive in time"));
+    };
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(LIMIT)),
         Err(error) => Err(Failure::bad_request(format!(

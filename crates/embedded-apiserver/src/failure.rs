@@ -241,6 +241,10 @@ impl Failure {
         failure
     }
 
+    pub(crate) fn timed_out(message: &str) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "Timeout", message)
+    }
+
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -16,6 +16,7 @@ use tower::{BoxError, Service};
 use crate::api::Api;
 use crate::body;
 use crate::failure::Failure;
+use crate::negotiate::{Form, ListHead};
 use crate::query::Query;
 use crate::routes::{Route, Target};
 use crate::verbs::{Answer, Call};
@@ -71,7 +72,7 @@ impl Api {
         match Route::parse(parts.uri.path())? {
             Route::Objects(target) => self.respond_objects(user, target, parts, body).await,
             _ if parts.method != Method::GET => Err(Failure::method_not_allowed()),
-            Route::Health => Ok(text("ok")),
+            Route::Health => Ok(self.health(parts.uri.path())),
             Route::Version => Ok(json(StatusCode::OK, &version())),
             Route::CoreVersions
             | Route::Groups
@@ -79,6 +80,18 @@ impl Api {
             | Route::GroupVersion { .. }
             | Route::OpenApiV2
             | Route::OpenApiV3(_) => Err(Failure::no_such_resource()),
+        }
+    }
+
+    /// Lives as long as it answers; is ready unless somebody holds it.
+    fn health(&self, path: &str) -> Response<Body> {
+        match &*self.unready.read() {
+            Some(why) if path.starts_with("/readyz") => {
+                let mut response = text(format!("not ready: {why}"));
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                response
+            }
+            Some(_) | None => text("ok"),
         }
     }
 
@@ -92,7 +105,8 @@ impl Api {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let manager = manager(&query, &parts);
         let media_type = body::media_type(&parts.headers);
-        let call = self.call(user, target, query, manager, media_type)?;
+        let mut call = self.call(user, target, query, manager, media_type)?;
+        call.form = Form::read(&parts.headers)?;
         if parts.method == Method::GET && call.query.watch && call.subresource().is_none() {
             return self.watch(call);
         }
@@ -127,33 +141,19 @@ fn manager(query: &Query, parts: &Parts) -> String {
 
 fn render(call: &Call, answer: Answer) -> Response<Body> {
     match answer {
-        Answer::Object { code, object } => json_bytes(code, object.bytes().clone()),
-        Answer::Value { code, value } => json(code, &value),
+        Answer::Object { code, object } => json_bytes(code, call.encode(&object)),
+        Answer::Value { code, value } => json_bytes(code, call.encode_value(&value)),
         Answer::List {
             page,
             continue_token,
             remaining,
         } => {
-            let mut metadata = json!({"resourceVersion": page.revision.to_string()});
-            if let Some(token) = continue_token {
-                metadata["continue"] = token.into();
-            }
-            if let Some(remaining) = remaining {
-                metadata["remainingItemCount"] = remaining.into();
-            }
-            let size: usize = page.objects.iter().map(|it| it.bytes().len() + 1).sum();
-            let mut list = BytesMut::with_capacity(size + 256);
-            let head = json!({"apiVersion": call.kind.api_version(), "kind": format!("{}List", call.kind.kind), "metadata": metadata});
-            list.put_slice(head.to_string().trim_end_matches('}').as_bytes());
-            list.put_slice(b"},\"items\":[");
-            for (index, object) in page.objects.iter().enumerate() {
-                if index > 0 {
-                    list.put_u8(b',');
-                }
-                list.put_slice(object.bytes());
-            }
-            list.put_slice(b"]}");
-            json_bytes(StatusCode::OK, list.freeze())
+            let head = ListHead {
+                revision: page.revision,
+                continue_token,
+                remaining,
+            };
+            json_bytes(StatusCode::OK, call.encode_list(&page, &head))
         }
     }
 }
@@ -192,8 +192,8 @@ pub(crate) fn json_bytes(code: StatusCode, bytes: Bytes) -> Response<Body> {
     response
 }
 
-fn text(text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn text(text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; charset=utf-8"),

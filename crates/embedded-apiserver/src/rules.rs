@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::api::Api;
 use crate::apply::{self, Author};
 use crate::collector;
+use crate::crds;
 use crate::failure::{Failure, FieldCause};
 use crate::verbs::{Call, metadata};
 
@@ -16,6 +17,7 @@ const DATA_LIMIT: usize = 1 << 20;
 impl Api {
     /// Completes an object: what its kind's schema and rules say where it says nothing.
     pub(crate) fn complete(
+        &self,
         call: &Call,
         object: &mut Value,
         old: Option<&Value>,
@@ -28,8 +30,9 @@ impl Api {
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {
             ("", "Namespace") => complete_namespace(call, object, old),
             ("", "Secret") => complete_secret(object, old)?,
-            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            (crds::GROUP, crds::KIND) => {
                 collector::hold_definition(object, old);
+                crds::complete(object, old, &self.kinds.read(), &self.now());
             }
             _ => {}
         }
@@ -61,6 +64,7 @@ impl Api {
                         .flat_map(|old| frozen_errors(object, old, &["data", "binaryData"])),
                 );
             }
+            (crds::GROUP, crds::KIND) => causes.extend(crds::name_error(object)),
             ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
                 causes.extend(old.and_then(|old| changed(object, old, "roleRef", "roleRef")));
             }

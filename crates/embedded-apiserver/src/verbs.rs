@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::api::Api;
 use crate::failure::{Failure, Subject};
 use crate::kinds::Kind;
+use crate::negotiate::Form;
 use crate::query::{FieldValidation, Query};
 use crate::routes::Target;
 use crate::store::{Key, Object, Page, Refused, Resource};
@@ -34,6 +35,8 @@ pub(crate) struct Call {
     /// Who fields are attributed to.
     pub(crate) manager: String,
     pub(crate) media_type: String,
+    /// How the answer is wanted.
+    pub(crate) form: Form,
     /// Fields that were sent but are not in the schema.
     pub(crate) unknown: Mutex<Vec<String>>,
     /// Texts for `Warning` headers.

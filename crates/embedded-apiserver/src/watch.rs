@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::api::Api;
 use crate::failure::{Failure, FieldCause};
+use crate::negotiate::Form;
 use crate::query::{Revision, RevisionMatch};
 use crate::selection::Selection;
 use crate::store::{Change, ChangeKind, Feed, Object, PageRequest, frame};
@@ -98,7 +99,8 @@ impl Api {
 impl Watch {
     fn begin(&mut self, initial: &[Arc<Object>]) {
         for object in initial.iter().filter(|it| self.selection.takes(it)) {
-            self.ready.push_back(frame("ADDED", object.bytes()));
+            self.ready
+                .push_back(frame("ADDED", &self.call.encode(object)));
         }
         if self.call.query.send_initial_events == Some(true) && self.call.query.bookmarks {
             let bookmark = self.bookmark_frame(true);
@@ -171,27 +173,32 @@ impl Watch {
         {
             return None;
         }
-        if self.selection.is_everything() {
+        if self.selection.is_everything() && self.is_plain(&change.object) {
             return Some(change.frame());
         }
         let before = change.before.as_ref().filter(|it| self.selection.takes(it));
         let after = change.kind != ChangeKind::Deleted && self.selection.takes(&change.object);
         match (before, after) {
             (None, false) => None,
-            (None, true) => Some(frame("ADDED", change.object.bytes())),
-            (Some(_), true) => Some(frame("MODIFIED", change.object.bytes())),
+            (None, true) => Some(frame("ADDED", &self.call.encode(&change.object))),
+            (Some(_), true) => Some(frame("MODIFIED", &self.call.encode(&change.object))),
             (Some(_), false) if change.kind == ChangeKind::Deleted => {
-                Some(frame("DELETED", change.object.bytes()))
+                Some(frame("DELETED", &self.call.encode(&change.object)))
             }
             (Some(before), false) => {
-                let mut left = before.to_value();
+                let mut left = self.call.read(before);
                 metadata::of(&mut left).insert(
                     "resourceVersion".to_owned(),
                     change.revision().to_string().into(),
                 );
-                Some(frame("DELETED", left.to_string().as_bytes()))
+                Some(frame("DELETED", &self.call.encode_value(&left)))
             }
         }
+    }
+
+    /// Says whether an object goes out as it is stored.
+    fn is_plain(&self, object: &Object) -> bool {
+        self.call.form == Form::Whole && *object.api_version == *self.call.kind.api_version()
     }
 
     fn bookmark_frame(&self, initial_events_end: bool) -> Bytes {

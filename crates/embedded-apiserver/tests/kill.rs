@@ -102,22 +102,18 @@ async fn write(directory: &Path) {
 }
 
 async fn write_one(api: &Api<ConfigMap>, name: &str) {
-    let round = match api.get_opt(name).await.expect("reads work") {
-        Some(found) => {
-            let next = round(&found) + 1;
-            let patch = Patch::Merge(config_map(name, next));
-            api.patch(name, &PatchParams::default(), &patch)
-                .await
-                .expect("patches work");
-            next
-        }
-        None => {
-            api.create(&PostParams::default(), &config_map(name, 0))
-                .await
-                .expect("creates work");
-            0
-        }
-    };
+    let found = api.get_opt(name).await.expect("reads work");
+    let round = found.as_ref().map_or(0, |it| round(it) + 1);
+    if found.is_some() {
+        let patch = Patch::Merge(config_map(name, round));
+        api.patch(name, &PatchParams::default(), &patch)
+            .await
+            .expect("patches work");
+    } else {
+        api.create(&PostParams::default(), &config_map(name, round))
+            .await
+            .expect("creates work");
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{name} {round}")
         .and_then(|()| out.flush())

@@ -93,12 +93,16 @@ pub(crate) struct Object {
     pub(crate) labels: Map<String, Value>,
     pub(crate) owners: Box<[Box<str>]>,
     pub(crate) deleting: bool,
+    pub(crate) api_version: Box<str>,
     bytes: Bytes,
 }
 
 /// The members of an object that the store itself looks at.
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Head {
+    #[serde(default)]
+    api_version: Box<str>,
     #[serde(default)]
     metadata: HeadMetadata,
 }
@@ -165,6 +169,7 @@ impl Object {
                 .map(|it| it.uid)
                 .collect(),
             deleting: deletion_timestamp.is_some(),
+            api_version: head.api_version,
             bytes,
         }
     }
@@ -178,6 +183,7 @@ impl Object {
             labels,
             owners: self.owners.clone(),
             deleting: self.deleting,
+            api_version: self.api_version.clone(),
             bytes: self.bytes.clone(),
         }
     }

@@ -68,7 +68,7 @@ impl Api {
         }
         let name = metadata::text(&object, "name").to_owned();
         self.check_namespace(call, &name)?;
-        Self::complete(call, &mut object, None)?;
+        self.complete(call, &mut object, None)?;
         call.answer_for_unknown()?;
         if tracking == Tracking::Update {
             self.track(call, &mut object, None);
@@ -80,7 +80,7 @@ impl Api {
         };
         let mut object = self.mutate(call, review(object)).await?;
         metadata::check_identity(call, &mut object)?;
-        Self::complete(call, &mut object, None)?;
+        self.complete(call, &mut object, None)?;
         Self::check(call, &object, None)?;
         self.validate(call, review(object.clone())).await?;
         let key = call.key(&name);

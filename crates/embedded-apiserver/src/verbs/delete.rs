@@ -174,7 +174,7 @@ impl Api {
             let current = self.store.memory().get(&call.key(name));
             let current = current.ok_or_else(|| Failure::not_found(&call.subject(name)))?;
             check_preconditions(call, name, options, &current)?;
-            let old = current.to_value();
+            let old = call.read(&current);
             if admitted.as_deref() != Some(&*current.uid) {
                 let review = || Review {
                     operation: Operation::Delete,

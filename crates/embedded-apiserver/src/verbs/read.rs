@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::api::Api;
-use crate::failure::Failure;
+use crate::failure::{Failure, FieldCause, Subject};
 use crate::query::{Query, Revision, RevisionMatch};
 use crate::selection::Selection;
 use crate::store::PageRequest;
@@ -22,6 +22,7 @@ impl Api {
     pub(super) fn list(&self, call: &Call) -> Result<Answer, Failure> {
         let selection = Selection::parse(call)?;
         self.check_revision(&call.query)?;
+        check_match(&call.query)?;
         let token = call
             .query
             .continue_token
@@ -78,6 +79,32 @@ impl Api {
             Revision::At(_) | Revision::Any | Revision::Unset => Ok(()),
         }
     }
+}
+
+/// `resourceVersionMatch` goes with a revision, and `Exact` with a real one.
+fn check_match(query: &Query) -> Result<(), Failure> {
+    let why = match (query.revision_match, query.revision) {
+        (RevisionMatch::Unset, _) => return Ok(()),
+        _ if query.continue_token.is_some() => {
+            "resourceVersionMatch is forbidden when continue is provided"
+        }
+        (_, Revision::Unset) => {
+            "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        }
+        (RevisionMatch::Exact, Revision::Any) => {
+            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""
+        }
+        _ => return Ok(()),
+    };
+    let subject = Subject {
+        group: "meta.k8s.io",
+        resource: "ListOptions",
+        name: "",
+    };
+    Err(Failure::invalid(
+        &subject,
+        &[FieldCause::forbidden("resourceVersionMatch", why)],
+    ))
 }
 
 /// Where a list goes on: as of which revision, and behind which place.

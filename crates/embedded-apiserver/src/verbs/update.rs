@@ -42,7 +42,7 @@ impl Api {
         for _ in 0..TRIES {
             let current = self.store.memory().get(&call.key(name));
             let current = current.ok_or_else(|| Failure::not_found(&call.subject(name)))?;
-            let old = current.to_value();
+            let old = call.read(&current);
             let mut object = next(&old)?;
             metadata::check_identity(call, &mut object)?;
             check_uid(call, &object, &current)?;
@@ -75,13 +75,13 @@ impl Api {
             object: Some(object),
             old: Some(old.clone()),
         };
-        let mut object = Self::shape(call, object, old)?;
+        let mut object = self.shape(call, object, old)?;
         call.answer_for_unknown()?;
         if tracking == Tracking::Update {
             self.track(call, &mut object, Some(old));
         }
         let object = self.mutate(call, review(object)).await?;
-        let object = Self::shape(call, object, old)?;
+        let object = self.shape(call, object, old)?;
         Self::check(call, &object, Some(old))?;
         self.validate(call, review(object.clone())).await?;
         if same(&object, old) {
@@ -114,7 +114,7 @@ impl Api {
     }
 
     /// Leaves of a new state what this path may change, and completes it.
-    fn shape(call: &Call, mut object: Value, old: &Value) -> Result<Value, Failure> {
+    fn shape(&self, call: &Call, mut object: Value, old: &Value) -> Result<Value, Failure> {
         metadata::check_identity(call, &mut object)?;
         object = match call.subresource() {
             Some("status") => only_status(object, old),
@@ -125,7 +125,7 @@ impl Api {
         if call.subresource().is_none() && call.kind.status_subresource {
             take(&mut object, old, "status");
         }
-        Self::complete(call, &mut object, Some(old))?;
+        self.complete(call, &mut object, Some(old))?;
         if call.kind.custom
             && call.subresource().is_none()
             && specification_changed(call, &object, old)

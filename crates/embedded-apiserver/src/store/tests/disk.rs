@@ -56,7 +56,7 @@ impl Disk {
         for operation in &state.unsynced {
             match operation {
                 Operation::Resize { length } if random.random_bool(0.5) => {
-                    content.resize(*length, 0)
+                    content.resize(*length, 0);
                 }
                 Operation::Resize { .. } => {}
                 Operation::Write { offset, data } => match random.random_range(0..3) {
