@@ -14,6 +14,7 @@
 //! | What does a Promotion need next? | [`promotion::decide`] | `promotion.rs` |
 //! | What does a Project need next? | [`project::decide`] | `project.rs` |
 //! | What does a `ProjectConfig` need next? | [`project_config::decide`] | `project_config.rs` |
+//! | What may be created or changed? | [`validation::stage`] and its siblings | `validation.rs` |
 //! | What is said in an Event? | [`event::Event`] | `event.rs` |
 //!
 //! A decision about an object takes a `Seen`, which holds all it may rest on, `now` included, and gives a `Plan`: the new
@@ -31,6 +32,7 @@ pub mod project_config;
 pub mod promotion;
 pub mod selection;
 pub mod stage;
+pub mod validation;
 pub mod version;
 pub mod warehouse;
 

@@ -1,7 +1,7 @@
 //! Subscriptions: one repository of a Warehouse, with what to take from it.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::wire::is_empty;
@@ -84,6 +84,7 @@ pub struct GitSubscription {
     pub include_paths: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     pub exclude_paths: Vec<String>,
+    #[serde(deserialize_with = "limit")]
     pub discovery_limit: i64,
     /// RFC 3339; older commits do not count.
     #[serde(skip_serializing_if = "is_empty")]
@@ -94,6 +95,7 @@ pub struct GitSubscription {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommitSelectionStrategy {
     #[default]
+    #[serde(alias = "")]
     NewestFromBranch,
     SemVer,
     Lexical,
@@ -126,6 +128,7 @@ pub struct ImageSubscription {
     pub platform: String,
     #[serde(rename = "insecureSkipTLSVerify", skip_serializing_if = "is_empty")]
     pub insecure_skip_tls_verify: bool,
+    #[serde(deserialize_with = "limit")]
     pub discovery_limit: i64,
     #[serde(skip_serializing_if = "is_empty")]
     pub cache_by_tag: bool,
@@ -135,6 +138,7 @@ pub struct ImageSubscription {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageSelectionStrategy {
     #[default]
+    #[serde(alias = "")]
     SemVer,
     Digest,
     Lexical,
@@ -154,6 +158,7 @@ pub struct ChartSubscription {
     pub semver_constraint: String,
     #[serde(rename = "insecureSkipTLSVerify", skip_serializing_if = "is_empty")]
     pub insecure_skip_tls_verify: bool,
+    #[serde(deserialize_with = "limit")]
     pub discovery_limit: i64,
 }
 
@@ -163,6 +168,7 @@ pub struct ChartSubscription {
 pub struct OtherSubscription {
     #[serde(skip_serializing_if = "is_empty")]
     pub config: Option<Value>,
+    #[serde(deserialize_with = "limit")]
     pub discovery_limit: i64,
 }
 
@@ -203,13 +209,28 @@ impl RawSubscription {
     }
 }
 
+/// Reads one member; what is `null` in it is absent.
 fn member<T: DeserializeOwned>(
     members: &Map<String, Value>,
     field: &str,
 ) -> Result<T, SubscriptionError> {
-    T::deserialize(&members[field]).map_err(|source| SubscriptionError::Field {
+    let mut value = members[field].clone();
+    if let Value::Object(fields) = &mut value {
+        fields.retain(|_, it| !it.is_null());
+    }
+    T::deserialize(value).map_err(|source| SubscriptionError::Field {
         field: field.to_owned(),
         source,
+    })
+}
+
+/// Reads a limit; zero is none given.
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let limit = i64::deserialize(deserializer)?;
+    Ok(if limit == 0 {
+        DEFAULT_DISCOVERY_LIMIT
+    } else {
+        limit
     })
 }
 
