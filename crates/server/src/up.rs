@@ -34,7 +34,12 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     let data = data_dir::prepare(arguments.data_dir.as_deref(), "argosy")?;
     let api = EmbeddedApi::open(&data, Options::default())
         .await
-        .with_context(|| format!("failed to open the objects in {}", data.display()))?;
+        .map_err(|error| {
+            let hint = error.hint();
+            anyhow::Error::new(error).context(format!(
+                "failed to open the objects; {hint}: --data-dir FOLDER"
+            ))
+        })?;
     api.install_crds(&crds()?).await?;
     ensure_namespaces(&api).await?;
     let listening = listen(&api, &arguments, &data).await?;

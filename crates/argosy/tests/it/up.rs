@@ -85,7 +85,7 @@ fn a_taken_port_and_a_folder_in_use_are_told_with_the_next_command() {
         &folder.path().join("data").display().to_string(),
     ]);
     assert!(!in_use.status.success());
-    assert!(said(&in_use).contains("another"), "{}", said(&in_use));
+    assert!(said(&in_use).contains("--data-dir"), "{}", said(&in_use));
 }
 
 #[test]
