@@ -15,6 +15,7 @@ use tower::{BoxError, Service};
 
 use crate::api::Api;
 use crate::body;
+use crate::discovery;
 use crate::failure::Failure;
 use crate::negotiate::{Form, ListHead};
 use crate::query::Query;
@@ -74,12 +75,8 @@ impl Api {
             _ if parts.method != Method::GET => Err(Failure::method_not_allowed()),
             Route::Health => Ok(self.health(parts.uri.path())),
             Route::Version => Ok(json(StatusCode::OK, &version())),
-            Route::CoreVersions
-            | Route::Groups
-            | Route::Group(_)
-            | Route::GroupVersion { .. }
-            | Route::OpenApiV2
-            | Route::OpenApiV3(_) => Err(Failure::no_such_resource()),
+            Route::OpenApiV2 | Route::OpenApiV3(_) => Err(Failure::no_such_resource()),
+            route => self.discover(&route, &parts),
         }
     }
 
@@ -93,6 +90,45 @@ impl Api {
             }
             Some(_) | None => text("ok"),
         }
+    }
+
+    fn discover(&self, route: &Route, parts: &Parts) -> Result<Response<Body>, Failure> {
+        let kinds = Arc::clone(&self.kinds.read());
+        let accept = parts
+            .headers
+            .get(header::ACCEPT)
+            .and_then(|it| it.to_str().ok());
+        let aggregated = accept.and_then(discovery::aggregated_version);
+        let core = *route == Route::CoreVersions;
+        if let (Route::CoreVersions | Route::Groups, Some(version)) = (route, aggregated) {
+            let mut response = json(
+                StatusCode::OK,
+                &discovery::aggregated(&kinds, version, core),
+            );
+            if let Ok(media_type) =
+                HeaderValue::from_str(&discovery::aggregated_media_type(version))
+            {
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, media_type);
+            }
+            return Ok(response);
+        }
+        let document = match route {
+            Route::CoreVersions => Some(discovery::core_versions()),
+            Route::Groups => Some(discovery::group_list(&kinds)),
+            Route::Group(name) => discovery::group(&kinds, name),
+            Route::GroupVersion { group, version } => {
+                discovery::resource_list(&kinds, group, version)
+            }
+            Route::Health
+            | Route::Version
+            | Route::OpenApiV2
+            | Route::OpenApiV3(_)
+            | Route::Objects(_) => None,
+        };
+        let document = document.ok_or_else(Failure::no_such_resource)?;
+        Ok(json(StatusCode::OK, &document))
     }
 
     async fn respond_objects(

@@ -6,6 +6,7 @@ pub mod apply;
 mod body;
 mod collector;
 mod crds;
+mod discovery;
 mod expiry;
 mod failure;
 mod http;
