@@ -1,5 +1,6 @@
 //! Walks a tree and computes its value.
 
+mod access;
 mod loops;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,10 @@ use crate::Evaluation;
 use crate::ast::{Binary, Node, NodeId, Pointer, Tree, Unary};
 use crate::budget::Budget;
 use crate::builtins;
-use crate::environment::{Call, CallError, Environment};
+use crate::environment::{Call, Environment};
 use crate::error::{Error, ErrorKind};
-use crate::operators::{self, Outcome};
+use crate::operators;
 use crate::pattern;
-use crate::time;
 use crate::value::{Key, Map, MapKind, Value};
 
 /// Computes the value of a tree, or finds the calls that must be answered first.
@@ -343,83 +343,6 @@ impl Evaluator<'_> {
             }
         };
         Ok(Value::Bool(strings.contains(&wanted)))
-    }
-
-    fn member(&mut self, base: NodeId, property: NodeId, optional: bool) -> Evaluated {
-        if let (Node::Environment, Node::Constant(Value::String(name))) =
-            (&self.tree.nodes[base.0], &self.tree.nodes[property.0])
-        {
-            return Ok(self.environment.variable(name).unwrap_or_default());
-        }
-        let base = self.value(base)?;
-        if optional && base.is_nil() {
-            return Err(Stop::Absent);
-        }
-        let property = self.value(property)?;
-        operators::fetch(&base, &property).map_err(failed)
-    }
-
-    fn slice(&mut self, base: NodeId, from: Option<NodeId>, to: Option<NodeId>) -> Evaluated {
-        let base = self.value(base)?;
-        let to = to.map(|to| self.value(to)).transpose()?;
-        let from = from.map(|from| self.value(from)).transpose()?;
-        let value = operators::slice(&base, from.as_ref(), to.as_ref()).map_err(failed)?;
-        match &value {
-            Value::Array(items) => self.budget.steps(items.len() as u64 / 8)?,
-            Value::String(text) => self.budget.bytes(text.len())?,
-            Value::Bytes(bytes) => self.budget.bytes(bytes.len())?,
-            _ => {}
-        }
-        Ok(value)
-    }
-
-    fn call(&mut self, name: &str, variable: Option<usize>, arguments: &[NodeId]) -> Evaluated {
-        let arguments = self.all(arguments)?;
-        let answer = if variable.is_some() {
-            None
-        } else {
-            self.environment.call(name, &arguments)
-        };
-        match answer {
-            Some(Ok(value)) => Ok(Budget::checked(value)?),
-            Some(Err(CallError::Failed(message))) => Err(failed(message)),
-            Some(Err(CallError::Pending(call))) => {
-                if !self.pending.contains(&call) {
-                    self.budget.call()?;
-                    self.pending.push(call);
-                }
-                Err(Stop::Pending)
-            }
-            None => Err(failed(format!("there is no function {name}"))),
-        }
-    }
-
-    fn method(
-        &mut self,
-        base: NodeId,
-        name: &str,
-        optional: bool,
-        arguments: &[NodeId],
-    ) -> Evaluated {
-        let base = self.value(base)?;
-        if optional && base.is_nil() {
-            return Err(Stop::Absent);
-        }
-        let arguments = self.all(arguments)?;
-        self.charge_texts(&arguments)?;
-        let outcome: Outcome = match &base {
-            Value::Record(record) => match record.method(name) {
-                Some(method) => method(&arguments),
-                None => Err(format!("{} has no method {name}", record.type_name())),
-            },
-            Value::Time(it) => time::time_method(it, name, &arguments),
-            Value::Duration(it) => time::duration_method(*it, name, &arguments),
-            Value::Zone(it) if name == "String" && arguments.is_empty() => {
-                Ok(Value::from(it.iana_name().unwrap_or("Local")))
-            }
-            other => Err(format!("{} has no method {name}", other.type_name())),
-        };
-        Ok(Budget::checked(outcome.map_err(failed)?)?)
     }
 
     fn pointer(&mut self, pointer: Pointer) -> Evaluated {

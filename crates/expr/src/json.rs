@@ -1,5 +1,6 @@
 //! Values as JSON: as text the way Go writes it, since templates splice it, and as data.
 
+use jiff::Zoned;
 use serde_json::Value as Json;
 
 use crate::error::{Error, ErrorKind};
@@ -39,7 +40,7 @@ pub(crate) fn to_json(value: &Value) -> Result<Json, Error> {
                 .map(|(name, value)| Ok((name.to_owned(), to_json(value)?)))
                 .collect::<Result<_, Error>>()?,
         ),
-        Value::Time(it) => Json::String(time::to_rfc3339(it)),
+        Value::Time(it) => Json::String(moment(it)?),
         Value::Zone(_) => Json::Object(serde_json::Map::new()),
     })
 }
@@ -63,6 +64,17 @@ fn unsupported_number(it: f64) -> Error {
         ErrorKind::Evaluation,
         format!("JSON has no number {}", text::float(it)),
     )
+}
+
+/// A time as RFC 3339 has it, which knows no year before 0.
+fn moment(it: &Zoned) -> Result<String, Error> {
+    if it.year() < 0 {
+        return Err(Error::new(
+            ErrorKind::Evaluation,
+            format!("JSON has no year {}", it.year()),
+        ));
+    }
+    Ok(time::to_rfc3339(it))
 }
 
 /// The name a key has in JSON; keys that are neither text nor whole numbers have none.
@@ -123,7 +135,7 @@ impl Writer {
                 });
             }
             Value::Bytes(it) => self.string(&crate::builtins::to_base64(it)),
-            Value::Time(it) => self.string(&time::to_rfc3339(it)),
+            Value::Time(it) => self.string(&moment(it)?),
             Value::Nil
             | Value::Bool(_)
             | Value::Int(_)

@@ -1,6 +1,8 @@
 //! Reads tokens into a tree: operators by precedence, everything else by descent, both bounded.
 
+mod height;
 mod primary;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -69,7 +71,7 @@ impl Precedence {
     }
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     /// Reads expressions separated by `;`. Only the whole text may end with one.
     fn sequence(&mut self) -> Result<NodeId, Error> {
         let span = self.token().span;
@@ -302,7 +304,7 @@ impl<'a> Parser<'a> {
     }
 
     fn add(&mut self, node: Node, span: Span) -> Result<NodeId, Error> {
-        let height = self.height(&node);
+        let height = height::height_of(&node, &self.nodes, &self.heights);
         if self.nodes.len() >= MAX_NODES {
             return Err(Error::syntax("the expression has too many parts", span));
         }
@@ -319,53 +321,6 @@ impl<'a> Parser<'a> {
         self.add(Node::Constant(Value::String(Arc::from(text))), span)
     }
 
-    fn height(&self, node: &Node) -> u32 {
-        let height = |id: &NodeId| self.heights[id.0];
-        let tallest = |ids: &[NodeId]| ids.iter().map(height).max().unwrap_or(0);
-        1 + match node {
-            Node::Constant(_)
-            | Node::Name(_)
-            | Node::Environment
-            | Node::Variable(_)
-            | Node::Pointer(_) => 0,
-            // A chain of operators to the left is evaluated in a loop.
-            Node::Binary(_, left, right) => {
-                let spine = matches!(self.nodes[left.0], Node::Binary(..));
-                (height(left) - u32::from(spine)).max(height(right))
-            }
-            Node::Unary(_, it)
-            | Node::Matches(it, _)
-            | Node::InStrings(it, _)
-            | Node::Chain(it) => height(it),
-            Node::Member { base, property, .. } => height(base).max(height(property)),
-            Node::Slice { base, from, to } => height(base)
-                .max(from.as_ref().map_or(0, height))
-                .max(to.as_ref().map_or(0, height)),
-            Node::Call { arguments, .. } | Node::Builtin(_, arguments) => tallest(arguments),
-            Node::Method {
-                base, arguments, ..
-            } => height(base).max(tallest(arguments)),
-            Node::Loop(it) => [Some(it.collection), it.predicate, it.extra]
-                .iter()
-                .flatten()
-                .map(height)
-                .max()
-                .unwrap_or(0),
-            Node::Let { value, body, .. } => height(value).max(height(body)),
-            Node::Sequence(nodes) | Node::Array(nodes) => tallest(nodes),
-            Node::Conditional {
-                condition,
-                then,
-                otherwise,
-            } => tallest(&[*condition, *then, *otherwise]),
-            Node::Map(pairs) => pairs
-                .iter()
-                .map(|(key, value)| height(key).max(height(value)))
-                .max()
-                .unwrap_or(0),
-        }
-    }
-
     fn descend(&mut self) -> Result<(), Error> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -373,61 +328,6 @@ impl<'a> Parser<'a> {
         } else {
             Ok(())
         }
-    }
-
-    fn token(&self) -> &Token<'a> {
-        let last = self.tokens.len() - 1;
-        &self.tokens[self.at.min(last)]
-    }
-
-    fn take_operator(&mut self, sign: &str) -> bool {
-        let found = self.token().is_operator(sign);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn take_bracket(&mut self, bracket: char) -> bool {
-        let found = self.token().is_bracket(bracket);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect_operator(&mut self, sign: &str) -> Result<(), Error> {
-        if self.take_operator(sign) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
-    }
-
-    fn expect_bracket(&mut self, bracket: char) -> Result<(), Error> {
-        if self.take_bracket(bracket) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
-    }
-
-    fn name(&mut self) -> Result<(&'a str, Span), Error> {
-        let token = self.token();
-        let Kind::Name(name) = token.kind else {
-            return Err(self.unexpected());
-        };
-        let span = token.span;
-        self.at += 1;
-        Ok((name, span))
-    }
-
-    fn unexpected(&self) -> Error {
-        let token = self.token();
-        let what = match &token.kind {
-            Kind::Name(it) | Kind::Number(it) | Kind::Operator(it) => format!("unexpected {it}"),
-            Kind::Text(it) => format!("unexpected string {it:?}"),
-            Kind::Bytes(_) => "unexpected bytes".to_owned(),
-            Kind::Bracket(it) => format!("unexpected {it}"),
-            Kind::End => "unexpected end of the expression".to_owned(),
-        };
-        Error::syntax(what, token.span)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
-use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::builtins::{Context, text};
 use crate::error::Error;
@@ -156,13 +156,19 @@ fn plain_method(it: &Zoned, name: &str) -> Outcome {
         "Unix" => Value::Int(timestamp.as_second()),
         "UnixMilli" => Value::Int(timestamp.as_millisecond()),
         "UnixMicro" => Value::Int(timestamp.as_microsecond()),
-        "UnixNano" => Value::Int(i64::try_from(timestamp.as_nanosecond()).unwrap_or(i64::MIN)),
+        "UnixNano" => Value::Int(wrapped(timestamp.as_nanosecond())),
         "UTC" => time(it.with_time_zone(TimeZone::UTC)),
         "Location" => Value::Zone(it.time_zone().clone()),
         "IsZero" => Value::Bool(timestamp.as_nanosecond() == -ZERO_TO_EPOCH),
         "String" => Value::from(describe(it)),
         _ => return Err(no_method("time.Time", name)),
     })
+}
+
+/// The low 64 bits, which is what is left of a count that is too large.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+fn wrapped(count: i128) -> i64 {
+    count as i64
 }
 
 /// Nanoseconds from Go's zero time, the start of the year 1, to 1970.
@@ -220,11 +226,10 @@ fn civil(date: Date, hour: i8, minute: i8, second: i8, nanosecond: i32) -> Optio
 
 /// Calls a method of a duration.
 pub(crate) fn duration_method(it: i64, name: &str, arguments: &[Value]) -> Outcome {
-    let seconds = SignedDuration::from_nanos(it).as_secs_f64();
     Ok(match (name, arguments) {
-        ("Hours", []) => Value::Float(seconds / 3600.0),
-        ("Minutes", []) => Value::Float(seconds / 60.0),
-        ("Seconds", []) => Value::Float(seconds),
+        ("Hours", []) => Value::Float(in_units(it, 3_600_000_000_000)),
+        ("Minutes", []) => Value::Float(in_units(it, 60_000_000_000)),
+        ("Seconds", []) => Value::Float(in_units(it, 1_000_000_000)),
         ("Milliseconds", []) => Value::Int(it / 1_000_000),
         ("Microseconds", []) => Value::Int(it / 1_000),
         ("Nanoseconds", []) => Value::Int(it),
@@ -244,6 +249,12 @@ pub(crate) fn duration_method(it: i64, name: &str, arguments: &[Value]) -> Outco
         }
         _ => return Err(no_method("time.Duration", name)),
     })
+}
+
+/// A duration as a fraction, whole units first, which rounds the way the reference does.
+#[expect(clippy::cast_precision_loss, reason = "a fraction is asked for")]
+fn in_units(nanoseconds: i64, unit: i64) -> f64 {
+    (nanoseconds / unit) as f64 + (nanoseconds % unit) as f64 / unit as f64
 }
 
 fn no_method(type_name: &str, name: &str) -> String {

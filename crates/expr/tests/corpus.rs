@@ -8,12 +8,19 @@ use std::collections::BTreeMap;
 use expr::{Budget, Evaluation, Program, Value};
 use serde_json::Value as Json;
 
+/// The reference's own corpus; times and durations; expressions made at random, most of which a compiler can refuse.
+const RECORDS: [&str; 3] = [
+    include_str!("fixtures/expr.tsv"),
+    include_str!("fixtures/times.tsv"),
+    include_str!("fixtures/types.tsv"),
+];
+
 #[test]
 fn expressions_answer_as_the_reference_does() {
     let environment = environment();
     let mut differences = Vec::new();
     let mut rows = 0;
-    for line in include_str!("fixtures/expr.tsv").lines() {
+    for line in RECORDS.iter().flat_map(|record| record.lines()) {
         let (expression, answer) = line
             .split_once("\t=> ")
             .expect("a recorded line has an answer");
@@ -24,7 +31,8 @@ fn expressions_answer_as_the_reference_does() {
         } else {
             answer
         };
-        if ours != theirs {
+        // Go's newer releases write U+FFFD as an escape.
+        if ours != theirs.replace("\\ufffd", "\u{FFFD}") {
             differences.push(format!("{expression}\t{ours}"));
         }
     }

@@ -1,10 +1,10 @@
 //! Go's layouts, which show how a reference time would look: `Mon Jan 2 15:04:05 MST 2006`.
 
-use jiff::Zoned;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+mod parse;
 
-use super::{at, at_offset, civil};
+use jiff::Zoned;
+
+pub(super) use parse::parse;
 
 /// A part of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,6 +266,7 @@ fn shown(part: Part<'_>, time: &Zoned) -> String {
         Part::ZeroMinute => format!("{:02}", time.minute()),
         Part::Second => time.second().to_string(),
         Part::ZeroSecond => format!("{:02}", time.second()),
+        Part::LongYear if time.year() < 0 => format!("-{:04}", time.year().unsigned_abs()),
         Part::LongYear => format!("{:04}", time.year()),
         Part::Year => format!("{:02}", time.year().rem_euclid(100)),
         Part::UpperHalf => if time.hour() < 12 { "AM" } else { "PM" }.to_owned(),
@@ -297,26 +298,18 @@ fn shown(part: Part<'_>, time: &Zoned) -> String {
     }
 }
 
-/// The abbreviation of the zone, or its offset where it has none.
-fn zone_name(time: &Zoned) -> String {
-    let info = time.time_zone().to_offset_info(time.timestamp());
-    let name = info.abbreviation();
-    if time.time_zone().iana_name().is_none() && time.offset().seconds() == 0 {
-        return "UTC".to_owned();
+/// The abbreviation of the zone; a zone without name has its offset.
+pub(super) fn zone_name(time: &Zoned) -> String {
+    let seconds = time.offset().seconds();
+    if time.time_zone().iana_name().is_some() {
+        let info = time.time_zone().to_offset_info(time.timestamp());
+        return info.abbreviation().to_owned();
     }
-    if name.starts_with(['+', '-']) {
-        return offset(
-            time.offset().seconds(),
-            false,
-            false,
-            if time.offset().seconds() % 3600 == 0 {
-                1
-            } else {
-                2
-            },
-        );
+    if seconds == 0 {
+        "UTC".to_owned()
+    } else {
+        offset(seconds, false, false, 2)
     }
-    name.to_owned()
 }
 
 fn offset(seconds: i32, letter: bool, colon: bool, fields: usize) -> String {
@@ -332,250 +325,65 @@ fn offset(seconds: i32, letter: bool, colon: bool, fields: usize) -> String {
     )
 }
 
-/// Reads a time in a layout; a zone is used where the text names none.
-pub(crate) fn parse(layout: &str, text: &str, zone: &TimeZone) -> Option<Zoned> {
-    let mut reader = Reader {
-        rest: text,
-        read: Read::default(),
-    };
-    let mut layout = layout;
-    while let Some((part, after)) = next_part(layout) {
-        layout = after;
-        reader.part(part, after)?;
-    }
-    if reader.rest.is_empty() {
-        reader.read.time(zone)
-    } else {
-        None
-    }
-}
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
 
-/// What was read so far.
-#[derive(Default)]
-struct Read {
-    year: i16,
-    month: Option<i8>,
-    day: Option<i8>,
-    year_day: Option<i16>,
-    hour: i8,
-    minute: i8,
-    second: i8,
-    nanosecond: i32,
-    afternoon: Option<bool>,
-    offset: Option<i32>,
-    utc: bool,
-    zone_name: Option<String>,
-}
+    use super::*;
 
-impl Read {
-    fn time(self, zone: &TimeZone) -> Option<Zoned> {
-        let hour = match self.afternoon {
-            Some(true) if self.hour < 12 => self.hour + 12,
-            Some(false) if self.hour == 12 => 0,
-            _ => self.hour,
-        };
-        let date = match self.year_day {
-            Some(day) => Date::new(self.year, 1, 1)
-                .ok()?
-                .with()
-                .day_of_year(day)
-                .build()
-                .ok()?,
-            None => Date::new(self.year, self.month.unwrap_or(1), self.day.unwrap_or(1)).ok()?,
-        };
-        let civil = civil(date, hour, self.minute, self.second, self.nanosecond)?;
-        match (self.offset, self.zone_name.as_deref()) {
-            _ if self.utc => at(civil, &TimeZone::UTC),
-            (Some(0), _) if *zone == TimeZone::UTC => at(civil, &TimeZone::UTC),
-            (Some(seconds), _) => at_offset(civil, seconds),
-            (None, Some("UTC")) => at(civil, &TimeZone::UTC),
-            // A name alone says nothing about the offset, unless it is the zone's own.
-            (None, Some(name)) => {
-                let local = at(civil, zone)?;
-                if zone_name(&local) == name {
-                    Some(local)
-                } else {
-                    at_offset(civil, 0)
-                }
-            }
-            (None, None) => at(civil, zone),
+    #[test]
+    fn a_time_is_read_and_written_by_its_layout() {
+        for (layout, text, expected) in [
+            ("2006-01-02", "2024-02-29", "2024-02-29T00:00:00Z"),
+            (
+                "Jan _2 06 at 3:04pm",
+                "Feb  3 21 at 7:15pm",
+                "2021-02-03T19:15:00Z",
+            ),
+            (
+                "Monday, January 2, 2006",
+                "wednesday, february 3, 2021",
+                "2021-02-03T00:00:00Z",
+            ),
+            (
+                "2006-01-02 15:04:05",
+                "2021-03-04 05:06:07.25",
+                "2021-03-04T05:06:07.25Z",
+            ),
+            (
+                "2006-01-02T15:04:05Z07:00",
+                "2021-03-04T05:06:07-08:30",
+                "2021-03-04T05:06:07-08:30",
+            ),
+            ("2006 002", "2021 045", "2021-02-14T00:00:00Z"),
+            (
+                "20060102150405.000",
+                "20210304050607.089",
+                "2021-03-04T05:06:07.089Z",
+            ),
+        ] {
+            let time = parse(layout, text, &TimeZone::UTC).expect(text);
+            assert_eq!(super::super::to_rfc3339(&time), expected, "{layout} {text}");
+            assert!(
+                parse(layout, &format!("{text}x"), &TimeZone::UTC).is_none(),
+                "{layout} {text}x"
+            );
         }
     }
-}
 
-struct Reader<'a> {
-    rest: &'a str,
-    read: Read,
-}
-
-impl Reader<'_> {
-    fn part(&mut self, part: Part<'_>, after: &str) -> Option<()> {
-        match part {
-            Part::Literal(text) => self.rest = self.rest.strip_prefix(text)?,
-            Part::LongMonth => self.read.month = Some(self.name(&MONTHS, None)? + 1),
-            Part::Month => self.read.month = Some(self.name(&MONTHS, Some(3))? + 1),
-            Part::NumMonth => self.read.month = Some(narrow(self.digits(1, 2)?)?),
-            Part::ZeroMonth => self.read.month = Some(narrow(self.digits(2, 2)?)?),
-            Part::LongWeekDay => drop(self.name(&DAYS, None)?),
-            Part::WeekDay => drop(self.name(&DAYS, Some(3))?),
-            Part::Day | Part::UnderDay | Part::ZeroDay => {
-                if part == Part::UnderDay {
-                    self.rest = self.rest.strip_prefix(' ').unwrap_or(self.rest);
-                }
-                let least = if part == Part::ZeroDay { 2 } else { 1 };
-                self.read.day = Some(narrow(self.digits(least, 2)?)?);
-            }
-            Part::UnderYearDay | Part::ZeroYearDay => {
-                let trimmed = self.rest.trim_start_matches(' ');
-                let spaces = self.rest.len() - trimmed.len();
-                self.rest = trimmed;
-                let digits = 3usize.checked_sub(spaces)?;
-                self.read.year_day = Some(i16::try_from(self.digits(digits, digits)?).ok()?);
-            }
-            Part::Hour => self.read.hour = narrow(self.digits(1, 2)?).filter(|it| *it < 24)?,
-            Part::Hour12 => self.read.hour = narrow(self.digits(1, 2)?).filter(|it| *it <= 12)?,
-            Part::ZeroHour12 => {
-                self.read.hour = narrow(self.digits(2, 2)?).filter(|it| *it <= 12)?;
-            }
-            Part::Minute => self.read.minute = narrow(self.digits(1, 2)?)?,
-            Part::ZeroMinute => self.read.minute = narrow(self.digits(2, 2)?)?,
-            Part::Second | Part::ZeroSecond => {
-                let least = if part == Part::Second { 1 } else { 2 };
-                self.read.second = narrow(self.digits(least, 2)?)?;
-                // A fraction may follow where the layout has none.
-                if fraction(after).is_none()
-                    && self.rest.starts_with(['.', ','])
-                    && self.rest[1..].starts_with(|it: char| it.is_ascii_digit())
-                {
-                    self.fraction(usize::MAX)?;
-                }
-            }
-            Part::LongYear => self.read.year = i16::try_from(self.digits(4, 4)?).ok()?,
-            Part::Year => {
-                let year = i16::try_from(self.digits(2, 2)?).ok()?;
-                self.read.year = if year >= 69 { 1900 + year } else { 2000 + year };
-            }
-            Part::UpperHalf => self.half("AM", "PM")?,
-            Part::LowerHalf => self.half("am", "pm")?,
-            Part::ZoneName => self.zone_name()?,
-            Part::Offset {
-                letter,
-                colon,
-                fields,
-            } => self.offset(letter, colon, fields)?,
-            Part::Fraction {
-                digits,
-                trim: false,
-                ..
-            } => self.fraction(digits)?,
-            Part::Fraction { trim: true, .. } => {
-                if self.rest.starts_with(['.', ','])
-                    && self.rest[1..].starts_with(|it: char| it.is_ascii_digit())
-                {
-                    self.fraction(usize::MAX)?;
-                }
-            }
+    #[test]
+    fn what_is_no_date_is_not_read() {
+        for (layout, text) in [
+            ("2006-01-02", "2023-02-29"),
+            ("15:04", "24:00"),
+            ("3PM", "13PM"),
+            ("Jan", "Foo"),
+            ("-0700", "0700"),
+        ] {
+            assert!(
+                parse(layout, text, &TimeZone::UTC).is_none(),
+                "{layout} {text}"
+            );
         }
-        Some(())
     }
-
-    fn digits(&mut self, least: usize, most: usize) -> Option<i32> {
-        let count = self
-            .rest
-            .bytes()
-            .take(most)
-            .take_while(u8::is_ascii_digit)
-            .count();
-        if count < least {
-            return None;
-        }
-        let (digits, rest) = self.rest.split_at(count);
-        self.rest = rest;
-        digits.parse().ok()
-    }
-
-    /// Reads one of the names, or the start of it, in any case.
-    fn name(&mut self, names: &[&str], length: Option<usize>) -> Option<i8> {
-        for (index, name) in names.iter().enumerate() {
-            let name = &name[..length.unwrap_or(name.len())];
-            if self
-                .rest
-                .get(..name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
-            {
-                self.rest = &self.rest[name.len()..];
-                return i8::try_from(index).ok();
-            }
-        }
-        None
-    }
-
-    fn half(&mut self, morning: &str, afternoon: &str) -> Option<()> {
-        let is_afternoon = self.rest.starts_with(afternoon);
-        self.rest = self
-            .rest
-            .strip_prefix(if is_afternoon { afternoon } else { morning })?;
-        self.read.afternoon = Some(is_afternoon);
-        Some(())
-    }
-
-    fn fraction(&mut self, digits: usize) -> Option<()> {
-        let rest = self.rest.strip_prefix(['.', ','])?;
-        let count = rest
-            .bytes()
-            .take(digits)
-            .take_while(u8::is_ascii_digit)
-            .count();
-        if count == 0 || digits != usize::MAX && count < digits {
-            return None;
-        }
-        let shown: String = rest[..count]
-            .chars()
-            .chain(std::iter::repeat('0'))
-            .take(9)
-            .collect();
-        self.read.nanosecond = shown.parse().ok()?;
-        self.rest = &rest[count..];
-        Some(())
-    }
-
-    /// Reads an abbreviation of three or four capital letters.
-    fn zone_name(&mut self) -> Option<()> {
-        let count = self
-            .rest
-            .bytes()
-            .take(5)
-            .take_while(u8::is_ascii_uppercase)
-            .count();
-        if !(3..=4).contains(&count) {
-            return None;
-        }
-        let (name, rest) = self.rest.split_at(count);
-        self.read.zone_name = Some(name.to_owned());
-        self.rest = rest;
-        Some(())
-    }
-
-    fn offset(&mut self, letter: bool, colon: bool, fields: usize) -> Option<()> {
-        if letter && let Some(rest) = self.rest.strip_prefix('Z') {
-            self.rest = rest;
-            self.read.utc = true;
-            return Some(());
-        }
-        let negative = self.rest.starts_with('-');
-        self.rest = self.rest.strip_prefix(['+', '-'])?;
-        let mut seconds = 0;
-        for (index, scale) in [3600, 60, 1].into_iter().take(fields).enumerate() {
-            if colon && index > 0 {
-                self.rest = self.rest.strip_prefix(':')?;
-            }
-            seconds += scale * self.digits(2, 2)?;
-        }
-        self.read.offset = Some(if negative { -seconds } else { seconds });
-        Some(())
-    }
-}
-
-fn narrow(number: i32) -> Option<i8> {
-    i8::try_from(number).ok()
 }
