@@ -116,6 +116,26 @@ async fn appliers_share_an_object_field_by_field() {
 }
 
 #[tokio::test]
+async fn a_field_stays_as_long_as_one_of_its_owners_wants_it() {
+    let server = server().await;
+    let api = things_of(&server).await;
+    apply(&api, "one", &json!({ "name": "x" }))
+        .await
+        .expect("applying creates");
+    let shared = apply(&api, "two", &json!({ "name": "x" }))
+        .await
+        .expect("the same value is no conflict");
+    assert_eq!(owned(&shared, "two"), json!({ "f:spec": { "f:name": {} } }));
+    let left = apply(&api, "one", &json!({})).await.expect("one lets go");
+    assert_eq!(
+        (left.data["spec"]["name"].as_str(), owned(&left, "one")),
+        (Some("x"), json!({ "f:spec": {} }))
+    );
+    let gone = apply(&api, "two", &json!({})).await.expect("two lets go");
+    assert_eq!(gone.data["spec"].get("name"), None);
+}
+
+#[tokio::test]
 async fn what_others_own_is_taken_only_by_force() {
     let server = server().await;
     let api = things_of(&server).await;

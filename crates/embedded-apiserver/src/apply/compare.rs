@@ -123,12 +123,9 @@ impl Walk {
         let names: BTreeSet<&String> = old.into_iter().chain(new).flat_map(JsonMap::keys).collect();
         for name in names {
             if let Some(shape) = map.shape_of(name) {
-                let field = |fields: Option<&'_ JsonMap<String, Value>>| {
-                    fields.and_then(|fields| fields.get(name)).cloned()
-                };
-                let (old, new) = (field(old), field(new));
                 self.path.push(Element::Field(name.clone()));
-                self.values(old.as_ref(), new.as_ref(), shape);
+                let old = old.and_then(|fields| fields.get(name));
+                self.values(old, new.and_then(|fields| fields.get(name)), shape);
                 self.path.pop();
             }
         }

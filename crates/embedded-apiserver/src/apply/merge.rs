@@ -74,11 +74,9 @@ fn fields(
     let mut merged = JsonMap::new();
     for name in names {
         let shape = map.shape_of(name).unwrap_or(&Shape::Untyped);
-        let field = |fields: Option<&JsonMap<String, Value>>| {
-            fields.and_then(|fields| fields.get(name)).cloned()
-        };
-        let (live, config) = (field(live), field(config));
-        if let Some(value) = values(live.as_ref(), config.as_ref(), shape)? {
+        let live = live.and_then(|fields| fields.get(name));
+        let config = config.and_then(|fields| fields.get(name));
+        if let Some(value) = values(live, config, shape)? {
             merged.insert(name.clone(), value);
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::admission::Review;
 use crate::api::Api;
+use crate::apply;
 use crate::body;
 use crate::failure::{Failure, FieldCause};
 use crate::store::{Effect, Expect, Object, Write};
@@ -81,9 +82,10 @@ impl Api {
             self.track(call, &mut object, Some(old));
         }
         let object = self.mutate(call, review(object)).await?;
-        let object = self.shape(call, object, old)?;
+        let mut object = self.shape(call, object, old)?;
         Self::check(call, &object, Some(old))?;
         self.validate(call, review(object.clone())).await?;
+        apply::keep_times(old, &mut object);
         if same(&object, old) {
             return Ok(Answer::found(Arc::clone(current)));
         }
