@@ -26,6 +26,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(server::args::Up),
+    Controller(server::args::Controller),
     Crds(cli::crds::Crds),
     #[command(hide = true)]
     Child(server::args::Child),
@@ -34,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     cli::exit::code(match Arguments::parse().command {
         Command::Up(arguments) => server::up(arguments),
+        Command::Controller(arguments) => server::controller(arguments),
         Command::Crds(arguments) => cli::crds::run(&arguments),
         // On success the process has become another program, and nothing returns.
         Command::Child(arguments) => {

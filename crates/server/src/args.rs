@@ -149,9 +149,9 @@ pub struct Work {
         value_delimiter = ','
     )]
     pub deny_networks: Vec<String>,
-    /// The git program
-    #[arg(long, env = "ARGOSY_GIT", value_name = "PATH", default_value = "git")]
-    pub git: PathBuf,
+    /// Sends credentials over http:// to any host, not only to this machine
+    #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
+    pub allow_credentials_over_http: bool,
     /// The kustomize program
     #[arg(
         long,

@@ -2,10 +2,14 @@
 
 pub mod args;
 pub mod child;
+mod controller;
 mod data_dir;
 mod logging;
 mod manifests;
+mod metrics;
+mod parts;
 mod process;
 mod up;
 
+pub use controller::controller;
 pub use up::up;

@@ -9,18 +9,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
+use controllers::{Metrics, Shard};
 use embedded_apiserver::{
-    EmbeddedApi, Listen, ListenError, Listening, Options, Reach, read_or_create_token,
+    EmbeddedApi, Listen, ListenError, Listening, Options, Reach, UserInfo, read_or_create_token,
     write_private,
 };
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Up;
-use crate::{data_dir, manifests, process};
+use crate::parts::{self, Identities, Place};
+use crate::{data_dir, manifests, metrics, process};
+
+/// The namespace of the installation's own service accounts.
+const NAMESPACE: &str = "argosy";
 
 /// The namespaces that every installation has.
-const NAMESPACES: &[&str] = &["argosy", "kargo-shared-resources"];
+const NAMESPACES: &[&str] = &[NAMESPACE, "kargo-shared-resources"];
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -40,27 +46,76 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
                 "failed to open the objects; {hint}: --data-dir FOLDER"
             ))
         })?;
+    api.hold_ready("the loops are starting");
     api.install_crds(&crds()?).await?;
     ensure_namespaces(&api).await?;
-    let listening = listen(&api, &arguments, &data).await?;
+    let mut registry = Registry::default();
+    let measured = Metrics::register(&mut registry);
+    let listening = listen(&api, &arguments, &data, metrics::route(registry)).await?;
     let kubeconfig = write_kubeconfig(&arguments, &data, &listening)?;
-    tracing::info!(
-        address = %listening.address,
-        "ready; look around with: kubectl --kubeconfig {} get projects",
-        kubeconfig.display()
-    );
-    let client = api.client();
-    let applied = manifests::apply(&client, &arguments.filenames);
-    tokio::select! {
-        applied = applied => {
-            applied?;
-            stop.cancelled().await;
+    let context = parts::context(
+        identities(&api),
+        &arguments.work,
+        Place::Laptop,
+        Shard::default_one(),
+        &data,
+        Some(listening.address),
+        measured,
+    )?;
+    let mut filled = context.ready.subscribe();
+    let loops = tokio::spawn(controllers::run(context, stop.clone()));
+    let started = async {
+        filled
+            .wait_for(|filled| *filled)
+            .await
+            .context("the loops ended before they were ready")?;
+        api.ready();
+        tracing::info!(
+            address = %listening.address,
+            "ready; look around with: kubectl --kubeconfig {} get projects",
+            kubeconfig.display()
+        );
+        let count = manifests::apply(&api.client(), &arguments.filenames).await?;
+        if count > 0 {
+            tracing::info!(count, "all manifests are applied");
         }
-        () = stop.cancelled() => {}
+        anyhow::Ok(())
+    };
+    let outcome = tokio::select! {
+        started = started => started,
+        () = stop.cancelled() => Ok(()),
+    };
+    if outcome.is_ok() {
+        stop.cancelled().await;
     }
+    stop.cancel();
+    let ended = loops.await.context("the loops ended in a panic")?;
     api.shutdown().await;
     tracing::info!("stopped");
-    Ok(())
+    outcome?;
+    match ended {
+        Err(controllers::Error::NeverFilled) => Ok(()),
+        ended => ended.context("the loops ended"),
+    }
+}
+
+/// Each part acts as its own service account, so that admission and the log can tell them apart.
+fn identities(api: &EmbeddedApi) -> Identities {
+    let account = |name: &str| {
+        api.client_as(UserInfo {
+            username: Some(format!("system:serviceaccount:{NAMESPACE}:{name}")),
+            groups: Some(vec![
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{NAMESPACE}"),
+                "system:authenticated".to_owned(),
+            ]),
+            ..UserInfo::default()
+        })
+    };
+    Identities {
+        controller: account("kargo-controller"),
+        management: account("kargo-management-controller"),
+    }
 }
 
 fn crds() -> Result<Vec<Value>> {
@@ -95,7 +150,12 @@ async fn ensure_namespaces(api: &EmbeddedApi) -> Result<()> {
     Ok(())
 }
 
-async fn listen(api: &EmbeddedApi, arguments: &Up, data: &Path) -> Result<Listening> {
+async fn listen(
+    api: &EmbeddedApi,
+    arguments: &Up,
+    data: &Path,
+    routes: Router,
+) -> Result<Listening> {
     let token = read_or_create_token(&data.join("token"))
         .with_context(|| format!("failed to keep the token in {}", data.display()))?;
     let reach = if arguments.allow_remote_clients {
@@ -109,7 +169,7 @@ async fn listen(api: &EmbeddedApi, arguments: &Up, data: &Path) -> Result<Listen
         token,
         directory: Some(data.to_owned()),
         name: "argosy".to_owned(),
-        routes: Router::new(),
+        routes,
     };
     if reach == Reach::Anywhere && !arguments.listen.ip().is_loopback() {
         tracing::warn!(address = %arguments.listen, "other machines can reach the API; its one token has full rights");

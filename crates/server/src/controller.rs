@@ -1,0 +1,131 @@
+//! `argosy controller`: the loops against any Kubernetes API.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, bail};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use controllers::{Metrics, Shard};
+use kube::api::{Api, ListParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Controller;
+use crate::parts::{self, Identities, Place};
+use crate::{data_dir, metrics, process};
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the API cannot be reached or does not know the kinds.
+pub fn controller(arguments: Controller) -> Result<()> {
+    process::run(&arguments.logging.clone(), |stop| run(arguments, stop))
+}
+
+async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
+    let data = data_dir::prepare(arguments.data_dir.as_deref(), "argosy/controller")?;
+    let config = config(&arguments).await?;
+    let api_server = address_of(&config).await;
+    let client = Client::try_from(config).context("failed to make a client of the kubeconfig")?;
+    kinds_are_known(&client).await?;
+    let mut registry = Registry::default();
+    let measured = Metrics::register(&mut registry);
+    let identities = Identities {
+        controller: client.clone(),
+        management: client,
+    };
+    let shard = arguments
+        .shard
+        .map_or_else(Shard::default_one, Shard::named);
+    let context = parts::context(
+        identities,
+        &arguments.work,
+        Place::Cluster,
+        shard,
+        &data,
+        api_server,
+        measured,
+    )?;
+    let health = health(arguments.health_listen, context.ready.subscribe(), registry).await?;
+    let serving = tokio::spawn(health);
+    tracing::info!(health = %arguments.health_listen, "started");
+    let outcome = controllers::run(context, stop.clone()).await;
+    serving.abort();
+    match outcome {
+        Err(controllers::Error::NeverFilled) if stop.is_cancelled() => Ok(()),
+        outcome => outcome.context("the loops ended"),
+    }
+}
+
+async fn config(arguments: &Controller) -> Result<Config> {
+    let Some(path) = &arguments.kubeconfig else {
+        return Config::infer().await.context(
+            "no Kubernetes API was found: neither a pod's service account nor a kubeconfig; \
+             name one: argosy controller --kubeconfig FILE",
+        );
+    };
+    let kubeconfig = Kubeconfig::read_from(path)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .with_context(|| format!("{} names no usable cluster", path.display()))
+}
+
+/// Where the API server listens, so that no repository URL may lead there.
+async fn address_of(config: &Config) -> Option<SocketAddr> {
+    let host = config
+        .cluster_url
+        .host()?
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let port = config.cluster_url.port_u16().unwrap_or(443);
+    tokio::net::lookup_host((host, port)).await.ok()?.next()
+}
+
+async fn kinds_are_known(client: &Client) -> Result<()> {
+    let projects: Api<resources::Project> = Api::all(client.clone());
+    match projects.list(&ListParams::default().limit(1)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            bail!(
+                "the API does not know Argosy's kinds; run: argosy crds | kubectl apply --server-side -f -"
+            )
+        }
+        Err(error) => Err(error).context("failed to list projects"),
+    }
+}
+
+/// Binds the port at once, so that a taken one is told before the loops start.
+async fn health(
+    address: SocketAddr,
+    ready: watch::Receiver<bool>,
+    registry: Registry,
+) -> Result<impl Future<Output = ()>> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("failed to listen on {address}; choose another: --health-listen IP:PORT")
+    })?;
+    let is_ready = move || {
+        let ready = *ready.borrow();
+        async move {
+            if ready {
+                (StatusCode::OK, "ok")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "starting")
+            }
+        }
+    };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(is_ready))
+        .merge(metrics::route(registry));
+    Ok(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "health and metrics are no longer served");
+        }
+    })
+}

@@ -1,0 +1,29 @@
+//! `/metrics`, in the text form that Prometheus reads.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+/// The route of a registry's metrics.
+pub(crate) fn route(registry: Registry) -> Router {
+    let registry = Arc::new(registry);
+    let answer = move || {
+        let registry = Arc::clone(&registry);
+        async move {
+            let mut text = String::new();
+            match encode(&mut text, &registry) {
+                Ok(()) => {
+                    let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                    ([(header::CONTENT_TYPE, media_type)], text).into_response()
+                }
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            }
+        }
+    };
+    Router::new().route("/metrics", get(answer))
+}

@@ -1,0 +1,137 @@
+//! The parts of a control plane, wired: clients, credentials, registries, engine, loops.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use artifacts::child::Launcher;
+use artifacts::egress::Policy;
+use artifacts::registry::Registries;
+use controllers::{Metrics, Settings, Shard};
+use credentials::{Credentials, PlainHttp};
+use kube::Client;
+use tokio::sync::watch;
+
+use crate::args::Work;
+
+/// Who acts: each part of a control plane is its own service account.
+#[derive(Clone)]
+pub(crate) struct Identities {
+    /// Looks after Warehouses, Stages and Promotions, and reads credentials.
+    pub(crate) controller: Client,
+    /// Looks after Projects and their settings.
+    pub(crate) management: Client,
+}
+
+/// Where a control plane runs, which decides what it may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On somebody's machine, whose own servers are welcome.
+    Laptop,
+    /// In a cluster, where loopback belongs to the pod alone.
+    Cluster,
+}
+
+/// Variables of the operator that children need to reach the outside.
+const PROXY_VARIABLES: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Wires the loops' context.
+///
+/// # Errors
+/// When a setting makes no sense, such as a network that is none.
+pub(crate) fn context(
+    identities: Identities,
+    work: &Work,
+    place: Place,
+    shard: Shard,
+    data: &Path,
+    api_server: Option<SocketAddr>,
+    metrics: Arc<Metrics>,
+) -> Result<controllers::Context> {
+    let policy = egress(work, place, api_server)?;
+    let plain_http = match place {
+        _ if work.allow_credentials_over_http => PlainHttp::Anywhere,
+        Place::Laptop => PlainHttp::Loopback,
+        Place::Cluster => PlainHttp::Never,
+    };
+    let credentials = Credentials::new(
+        identities.controller.clone(),
+        work.shared_namespaces.clone(),
+    )
+    .with_plain_http(plain_http);
+    let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
+    let mut engine = engine::Context::new(
+        identities.controller.clone(),
+        launcher()?,
+        data.join("promotions"),
+        Arc::clone(&clock),
+    );
+    engine.settings.ui_base_url.clone_from(&work.ui_base_url);
+    engine.settings.kustomize.clone_from(&work.kustomize);
+    engine.settings.shared_namespace = work.shared_namespaces.first().cloned().unwrap_or_default();
+    let concurrency = usize::from(work.concurrency);
+    Ok(controllers::Context {
+        controller: identities.controller,
+        management: identities.management,
+        settings: Settings {
+            shard,
+            workers: concurrency,
+            promotions: concurrency,
+            discoveries: concurrency,
+            shortest_interval: work.min_warehouse_interval,
+            patience: work.shutdown_grace,
+            ..Settings::default()
+        },
+        engine,
+        registries: Arc::new(Registries::new(
+            Arc::new(policy),
+            artifacts::Limits::default(),
+        )),
+        credentials: Arc::new(credentials),
+        clock,
+        metrics,
+        ready: watch::Sender::new(false),
+    })
+}
+
+fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Result<Policy> {
+    let mut policy = Policy::new();
+    if place == Place::Laptop {
+        policy = policy.with_loopback();
+    }
+    if let Some(address) = api_server {
+        policy = policy.with_api_server(address);
+    }
+    for network in &work.deny_networks {
+        policy = policy.deny(
+            network
+                .parse()
+                .with_context(|| format!("--deny-network {network}"))?,
+        );
+    }
+    Ok(policy)
+}
+
+/// Children run behind `argosy child`, find programs where we do, and use the operator's proxy.
+fn launcher() -> Result<Launcher> {
+    let argosy = env::current_exe().context("failed to find our own program")?;
+    let mut launcher = Launcher::through(argosy);
+    if let Some(path) = env::var_os("PATH") {
+        launcher = launcher.with_search_path(path);
+    }
+    for name in PROXY_VARIABLES {
+        if let Some(value) = env::var_os(name) {
+            launcher = launcher.with_environment(name, value);
+        }
+    }
+    Ok(launcher)
+}
