@@ -34,6 +34,7 @@ pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
 pub(crate) use tags::is_tag;
+pub(crate) use token::basic;
 
 /// Most clients that are kept, each idle for no longer than half an hour.
 const CLIENTS_BOUND: u64 = 2_000;

@@ -80,8 +80,11 @@ impl CommitRules {
         self.needs_paths() || self.filter.is_some()
     }
 
-    /// Says whether a commit counts: by its expression first, then by its paths. Expressions may ask for `now`.
+    /// Says whether a commit counts: by its time and its expression first, then by its paths. Expressions may ask for `now`.
     pub fn take(&self, commit: &Commit, now: Timestamp) -> Result<bool, RulesError> {
+        if self.since.is_some_and(|since| commit.date < since) {
+            return Ok(false);
+        }
         if let Some(filter) = &self.filter
             && !passes(filter, commit, now)?
         {

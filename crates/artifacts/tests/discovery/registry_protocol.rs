@@ -1,7 +1,5 @@
 //! The registry client against answers that a real registry gives only on a bad day.
 
-mod scripted;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +9,10 @@ use artifacts::image;
 use artifacts::registry::{Error, Registries, Repository};
 use credentials::Login;
 use resources::ImageSubscription;
-use scripted::{Server, answer, broken, digest, not_found, ok};
 use secret::Secret;
+
+use crate::scripted::{Server, answer, broken, digest, not_found, ok};
+use crate::told;
 
 const PASSWORD: &str = "hunter2-hunter2";
 const BASIC: &str = "Basic bWU6aHVudGVyMi1odW50ZXIy";
@@ -49,15 +49,6 @@ async fn tags_of(
 
 async fn tags(server: &Server) -> Result<Vec<String>, Error> {
     tags_of(&registries(), "acme", server, None).await
-}
-
-/// Writes an error with its causes, as a log does.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |it| it.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 fn page(tags: &[&str]) -> String {

@@ -1,0 +1,15 @@
+//! Discovery against real servers, and against scripted ones for what no real server can be made to do.
+
+mod git;
+mod images;
+mod registry_protocol;
+mod scripted;
+
+/// Writes an error with its causes, as a log does.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |it| it.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
