@@ -7,7 +7,7 @@ use crate::value::Value;
 pub const MAX_NODES: usize = 10_000;
 
 /// How deep expressions may nest, in parentheses, operators or calls.
-pub const MAX_DEPTH: u32 = 150;
+pub const MAX_DEPTH: u32 = 100;
 
 /// How deep values may nest.
 pub const MAX_VALUE_DEPTH: u32 = 200;

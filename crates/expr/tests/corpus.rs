@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use expr::{Budget, Evaluation, Program, Value};
+use expr::{Budget, Evaluation, Program, Value, template};
 use serde_json::Value as Json;
 
 /// The reference's own corpus; times and durations; expressions made at random, most of which a compiler can refuse.
@@ -53,17 +53,41 @@ fn expressions_answer_as_the_reference_does() {
     );
 }
 
+#[test]
+fn templates_answer_as_the_reference_does() {
+    let environment: BTreeMap<String, Value> = members()
+        .into_iter()
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect();
+    for line in include_str!("fixtures/templates.tsv").lines() {
+        let (template, answer) = line
+            .rsplit_once("\t=> ")
+            .expect("a recorded line has an answer");
+        let template: String =
+            serde_json::from_str(template).expect("a template is written as JSON");
+        let ours = match template::evaluate_string(&template, &environment, &mut Budget::default())
+        {
+            Ok(Evaluation::Done(value)) => {
+                value.to_json_text().unwrap_or_else(|_| value.to_string())
+            }
+            Ok(Evaluation::Pending(_)) => "pending".to_owned(),
+            Err(_) => "error".to_owned(),
+        };
+        assert_eq!(ours, answer, "{template:?}");
+    }
+}
+
 /// The environment of the record, in which whole numbers are integers.
 fn environment() -> BTreeMap<String, Value> {
-    let json: Json = serde_json::from_str(include_str!("fixtures/expr-env.json"))
-        .expect("the environment is JSON");
-    let Json::Object(members) = json else {
-        panic!("the environment is an object")
-    };
-    members
+    members()
         .into_iter()
         .map(|(name, value)| (name, with_integers(value)))
         .collect()
+}
+
+fn members() -> serde_json::Map<String, Json> {
+    serde_json::from_str(include_str!("fixtures/expr-env.json"))
+        .expect("the environment is a JSON object")
 }
 
 fn with_integers(json: Json) -> Value {

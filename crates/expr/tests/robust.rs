@@ -56,11 +56,11 @@ fn what_is_within_the_bounds_is_evaluated() {
     let nested = |open: &str, count: usize, close: &str| {
         format!("{}1{}", open.repeat(count), close.repeat(count))
     };
-    assert_eq!(evaluate(&nested("(", 140, ")")).unwrap(), Value::Int(1));
-    assert_eq!(evaluate(&nested("-", 100, "")).unwrap(), Value::Int(1));
-    assert!(evaluate(&nested("[", 140, "]")).is_ok());
-    assert!(evaluate(&nested("map([1], ", 140, ")")).is_ok());
-    assert!(evaluate(&nested("len([", 70, "])")).is_ok());
+    assert_eq!(evaluate(&nested("(", 95, ")")).unwrap(), Value::Int(1));
+    assert_eq!(evaluate(&nested("-", 96, "")).unwrap(), Value::Int(1));
+    assert!(evaluate(&nested("[", 95, "]")).is_ok());
+    assert!(evaluate(&nested("map([1], ", 95, ")")).is_ok());
+    assert!(evaluate(&nested("len([", 48, "])")).is_ok());
     assert_eq!(
         evaluate(&vec!["1"; 4_000].join(" + ")).unwrap(),
         Value::Int(4_000)
@@ -69,7 +69,36 @@ fn what_is_within_the_bounds_is_evaluated() {
         evaluate(&vec!["b"; 4_000].join(" and ")).unwrap(),
         Value::Bool(true)
     );
-    assert!(evaluate(&format!("nope{}", "?.x".repeat(200))).is_ok());
+    assert!(evaluate(&format!("nope{}", "?.x".repeat(190))).is_ok());
+}
+
+#[test]
+fn the_deepest_expressions_fit_a_small_stack() {
+    let evaluated = std::thread::Builder::new()
+        .stack_size(1280 << 10)
+        .spawn(|| {
+            let nested = |open: &str, count: usize, close: &str| {
+                format!("{}1{}", open.repeat(count), close.repeat(count))
+            };
+            for text in [
+                nested("map([1], ", 98, ")"),
+                nested("reduce([1, 2], {", 49, "})"),
+                nested("true ? 1 + 2 * ", 32, " : 2"),
+                nested("[{a: ", 49, "}]"),
+                nested("let x = (", 48, "); 1"),
+                nested("get([", 49, "], 0)"),
+                nested("((", 49, ")[:][:])"),
+                nested("if b {", 49, "} else {2}"),
+                format!("m{}", "['k']".repeat(195)),
+                format!("date('2024-02-29'){}", ".Add(duration('1h'))".repeat(195)),
+                "reduce(1..190, [#acc]) == reduce(1..190, [#acc])".to_owned(),
+                "toJSON(reduce(1..190, {({k: #acc})}))".to_owned(),
+            ] {
+                let _answer =
+                    evaluate(&text).map(|value| (value.to_json().is_ok(), value.to_string()));
+            }
+        });
+    assert!(evaluated.expect("a thread starts").join().is_ok());
 }
 
 #[test]

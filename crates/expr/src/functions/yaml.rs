@@ -47,6 +47,11 @@ fn node(text: &mut String, value: &Value, indent: usize, place: Place) -> Result
             if place == Place::Member {
                 text.push(' ');
             }
+            let indent = if place == Place::Item {
+                indent
+            } else {
+                deeper(indent)
+            };
             scalar(text, plain, indent)?;
             text.push('\n');
             Ok(())
@@ -92,10 +97,15 @@ fn members_of<'a>(
 fn begin(text: &mut String, indent: usize, place: Place) -> usize {
     if place == Place::Member {
         text.push('\n');
-        indent + 4
+        deeper(indent)
     } else {
         indent
     }
+}
+
+/// The next level, a multiple of four.
+fn deeper(indent: usize) -> usize {
+    (indent + 4) / 4 * 4
 }
 
 fn pad(text: &mut String, indent: usize) {
@@ -132,10 +142,8 @@ fn scalar(text: &mut String, value: &Value, indent: usize) -> Result<(), Error> 
 }
 
 fn string(text: &mut String, it: &str, indent: usize) {
-    let printable = it
-        .chars()
-        .all(|it| !it.is_control() || it == '\n' || it == '\t');
-    if it.contains('\n') && printable && !it.trim().is_empty() {
+    let printable = it.chars().all(|it| !it.is_control() || it == '\n');
+    if it.contains('\n') && printable {
         block(text, it, indent);
     } else if is_other_scalar(it) || !printable || it.contains('\n') {
         text.push_str(&text::quote(it));
@@ -148,9 +156,8 @@ fn string(text: &mut String, it: &str, indent: usize) {
     }
 }
 
-/// Writes several lines as they are.
+/// Writes several lines as they are, indented.
 fn block(text: &mut String, it: &str, indent: usize) {
-    let indent = indent + 4;
     text.push('|');
     if it.starts_with([' ', '\n', '\t']) {
         text.push('4');
@@ -158,7 +165,7 @@ fn block(text: &mut String, it: &str, indent: usize) {
     let ending = it.len() - it.trim_end_matches('\n').len();
     match ending {
         0 => text.push('-'),
-        1 => {}
+        1 if it.len() > 1 => {}
         _ => text.push('+'),
     }
     for line in it.strip_suffix('\n').unwrap_or(it).split('\n') {
@@ -172,36 +179,43 @@ fn block(text: &mut String, it: &str, indent: usize) {
 
 /// Says whether the text without quotes would be read as something else than a string.
 fn is_other_scalar(it: &str) -> bool {
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 16] = [
         "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "-.inf",
-        "+.inf", ".nan", "<<", "=",
+        "+.inf", ".nan", "<<",
     ];
-    let lower = it.to_ascii_lowercase();
+    WORDS.contains(&it.to_ascii_lowercase().as_str())
+        || is_number(it)
+        || is_date(it)
+        || is_base_60(it)
+}
+
+fn is_number(it: &str) -> bool {
     let digits = it.replace('_', "");
-    let number = digits
-        .starts_with(|it: char| it.is_ascii_digit() || matches!(it, '+' | '-' | '.'))
-        && digits.contains(|it: char| it.is_ascii_digit());
+    let size = digits.trim_start_matches(['+', '-']);
     let radix = |prefix: &str, radix| {
-        digits
-            .trim_start_matches(['+', '-'])
-            .strip_prefix(prefix)
+        size.strip_prefix(prefix)
             .is_some_and(|it| i64::from_str_radix(it, radix).is_ok())
     };
-    let looks_like_date = it.len() >= 8
-        && it.as_bytes()[..4].iter().all(u8::is_ascii_digit)
-        && it.as_bytes()[4] == b'-';
-    let base60 = it.contains(':')
+    let decimal = size
+        .bytes()
+        .all(|it| it.is_ascii_digit() || matches!(it, b'.' | b'e' | b'E' | b'+' | b'-'))
+        && text::parse_float(&digits).is_some();
+    !it.starts_with('_') && (decimal || radix("0x", 16) || radix("0o", 8) || radix("0b", 2))
+}
+
+fn is_date(it: &str) -> bool {
+    let bytes = it.as_bytes();
+    bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-'
+}
+
+/// Says whether older YAML would read a time of day.
+fn is_base_60(it: &str) -> bool {
+    let digit = |it: u8| it.is_ascii_digit();
+    it.contains(':')
+        && it.bytes().any(digit)
         && it
             .bytes()
-            .all(|it| it.is_ascii_digit() || matches!(it, b':' | b'.' | b'_' | b'+' | b'-'));
-    WORDS.contains(&lower.as_str())
-        || number
-            && (text::parse_float(&digits).is_some()
-                || radix("0x", 16)
-                || radix("0o", 8)
-                || radix("0b", 2))
-        || looks_like_date
-        || base60
+            .all(|it| digit(it) || matches!(it, b':' | b'.' | b'_' | b'+' | b'-'))
 }
 
 /// Says whether the text can stand without quotes.
@@ -218,7 +232,7 @@ fn is_plain(it: &str) -> bool {
         || it.ends_with([' ', ':'])
         || it.contains(": ")
         || it.contains(" #")
-        || it.contains('\t')
+        || it.contains(['\u{2028}', '\u{2029}'])
         || it.starts_with("---")
         || it.starts_with("..."))
 }
