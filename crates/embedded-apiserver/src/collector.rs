@@ -250,6 +250,7 @@ impl Api {
             username: Some(format!("system:serviceaccount:kube-system:{user}")),
             groups: Some(vec![
                 "system:serviceaccounts".to_owned(),
+                "system:serviceaccounts:kube-system".to_owned(),
                 "system:authenticated".to_owned(),
             ]),
             ..UserInfo::default()

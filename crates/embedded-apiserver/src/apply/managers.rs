@@ -225,33 +225,33 @@ pub(super) fn cap(managers: &mut Managers) {
 
 /// Keeps the times of the old version where nothing else has changed, so that a request without effect writes nothing.
 pub fn keep_times(old: &Value, new: &mut Value) {
-    if old.pointer("/metadata/managedFields") == new.pointer("/metadata/managedFields")
-        || timeless(old) != timeless(new)
-    {
+    let (Some(before), Some(after)) = (entries(old), entries(new)) else {
+        return;
+    };
+    let same_fields = before.len() == after.len()
+        && before
+            .iter()
+            .zip(after)
+            .all(|(before, after)| same_except(before, after, &["time"]));
+    if before == after || !same_fields || !same_except(old, new, &["metadata"]) {
         return;
     }
-    if let (Some(fields), Some(slot)) = (
-        old.pointer("/metadata/managedFields"),
-        new.pointer_mut("/metadata/managedFields"),
-    ) {
-        *slot = fields.clone();
+    let nothing = Value::Null;
+    let metadata = |object| Value::get(object, "metadata").unwrap_or(&nothing);
+    if same_except(
+        metadata(old),
+        metadata(new),
+        &["managedFields", "resourceVersion"],
+    ) && let Some(slot) = new.pointer_mut("/metadata/managedFields")
+    {
+        *slot = Value::Array(before.clone());
     }
 }
 
-fn timeless(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-        metadata.remove("resourceVersion");
-        for entry in metadata
-            .get_mut("managedFields")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if let Value::Object(entry) = entry {
-                entry.remove("time");
-            }
-        }
-    }
-    object
+fn same_except(old: &Value, new: &Value, ignored: &[&str]) -> bool {
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
+        return old == new;
+    };
+    let counted = |(name, _): &(&String, &Value)| !ignored.contains(&name.as_str());
+    old.iter().filter(counted).eq(new.iter().filter(counted))
 }
