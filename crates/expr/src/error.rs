@@ -20,6 +20,8 @@ impl Span {
 }
 
 /// Why an expression has no value.
+///
+/// The message repeats parts of the expression, never computed values: those may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,

@@ -311,7 +311,7 @@ impl Evaluator<'_> {
             )));
         };
         self.budget.steps(1_000 + pattern.len() as u64)?;
-        let pattern = pattern::compile(pattern).map_err(failed)?;
+        let pattern = pattern::compile(pattern).map_err(|_| failed("the pattern is invalid"))?;
         self.matches(text, &pattern)
     }
 

@@ -270,9 +270,9 @@ pub(crate) fn fetch(base: &Value, key: &Value) -> Outcome {
             record
                 .member(name)
                 .cloned()
-                .ok_or_else(|| format!("{} has no member {name}", record.type_name()))
+                .ok_or_else(|| format!("{} has no such member", record.type_name()))
         }
-        other => Err(format!("cannot take {key} from {}", other.type_name())),
+        other => Err(format!("{} has no members", other.type_name())),
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn now(arguments: &[Value], cx: &mut Context<'_>) -> Answer {
 
 pub(crate) fn duration(arguments: &[Value], _cx: &mut Context<'_>) -> Answer {
     let it = text(arguments, 0)?;
-    let nanoseconds = write::parse_duration(it).ok_or_else(|| format!("{it:?} is no duration"))?;
+    let nanoseconds =
+        write::parse_duration(it).ok_or_else(|| "the string is no duration".to_owned())?;
     Ok(Value::Duration(nanoseconds))
 }
 
@@ -42,7 +43,8 @@ pub(crate) fn timezone(arguments: &[Value], _cx: &mut Context<'_>) -> Answer {
 fn zone(name: &str) -> Result<TimeZone, Error> {
     match name {
         "" | "UTC" => Ok(TimeZone::UTC),
-        _ => TimeZone::get(name).map_err(|_| Error::from(format!("unknown time zone {name}"))),
+        _ => TimeZone::get(name)
+            .map_err(|_| Error::from("there is no time zone of that name".to_owned())),
     }
 }
 
@@ -81,7 +83,7 @@ pub(crate) fn date(arguments: &[Value], _cx: &mut Context<'_>) -> Answer {
             .find_map(|layout| layout::parse(layout, it, &zone))
     };
     read.map(time)
-        .ok_or_else(|| Error::from(format!("{it:?} is no date")))
+        .ok_or_else(|| Error::from("the string is no date".to_owned()))
 }
 
 fn time(zoned: Zoned) -> Value {

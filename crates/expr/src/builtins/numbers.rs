@@ -44,7 +44,7 @@ pub(super) fn int(arguments: &[Value], _cx: &mut Context<'_>) -> Answer {
         Value::String(text) => text
             .parse()
             .map(Value::Int)
-            .map_err(|_| Error::from(format!("{text:?} is no integer"))),
+            .map_err(|_| Error::from("the string is no integer".to_owned())),
         other => Err(no_number(other)),
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn float(arguments: &[Value], _cx: &mut Context<'_>) -> Answer {
     match &arguments[0] {
         Value::String(text) => parse_float(text)
             .map(Value::Float)
-            .ok_or_else(|| Error::from(format!("{text:?} is no number"))),
+            .ok_or_else(|| Error::from("the string is no number".to_owned())),
         other => as_float(other)
             .map(Value::Float)
             .ok_or_else(|| no_number(other)),

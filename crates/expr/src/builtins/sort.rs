@@ -25,7 +25,7 @@ pub(crate) fn is_descending(order: &Value) -> Result<bool, String> {
     match order.as_str() {
         Some("asc") => Ok(false),
         Some("desc") => Ok(true),
-        _ => Err(format!("the order is \"asc\" or \"desc\", not {order}")),
+        _ => Err("the order is \"asc\" or \"desc\"".to_owned()),
     }
 }
 

@@ -19,8 +19,17 @@ impl Evaluator<'_> {
         if optional && base.is_nil() {
             return Err(Stop::Absent);
         }
-        let property = self.value(property)?;
-        operators::fetch(&base, &property).map_err(failed)
+        let property_node = property;
+        let property = self.value(property_node)?;
+        operators::fetch(&base, &property).map_err(|message| {
+            // Only what stands in the expression is repeated: what was computed may be a secret.
+            match &self.tree.nodes[property_node.0] {
+                Node::Constant(Value::String(name)) => {
+                    failed(format!("cannot take {name}: {message}"))
+                }
+                _ => failed(message),
+            }
+        })
     }
 
     pub(super) fn slice(

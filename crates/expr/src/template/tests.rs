@@ -125,7 +125,10 @@ fn a_document_is_evaluated_value_by_value() {
 fn an_error_names_its_member_and_its_place() {
     let document = json!({"a": {"b": ["ok", "${{ 1 +\n nope.x }}"]}});
     let error = evaluate_tree(&document, &environment(), &mut Budget::default()).unwrap_err();
-    assert_eq!(error.to_string(), "a.b[1]: cannot take x from nil (2:7)");
+    assert_eq!(
+        error.to_string(),
+        "a.b[1]: cannot take x: nil has no members (2:7)"
+    );
     let infinite = json!({"a": "${{ 'inf' }}"});
     let error = evaluate_tree(&infinite, &environment(), &mut Budget::default()).unwrap_err();
     assert_eq!(error.to_string(), "a: JSON has no number +Inf");
@@ -176,4 +179,36 @@ fn a_template_asks_for_a_bounded_number_of_values() {
         &mut Budget::default(),
     );
     assert!(matches!(result, Ok(Evaluation::Pending(calls)) if calls.len() == 64));
+}
+
+#[test]
+fn an_error_repeats_no_value() {
+    let environment = BTreeMap::from([("secret".to_owned(), Value::from("hunter2["))]);
+    for expression in [
+        "int(secret)",
+        "float(secret)",
+        "duration(secret)",
+        "date(secret)",
+        "timezone(secret)",
+        "'x' matches secret",
+        "secret.member",
+        "{a: 1}[secret].b",
+        "1[secret]",
+        "fromJSON(secret)",
+        "fromBase64(secret)",
+        "sort([1], secret)",
+        "secret + 1",
+        "-secret",
+        "map(secret, nope.x)",
+        "join([1], secret)",
+        "secret()",
+    ] {
+        let result = evaluate_string(
+            &format!("${{{{ {expression} }}}}"),
+            &environment,
+            &mut Budget::default(),
+        );
+        let message = result.expect_err(expression).to_string();
+        assert!(!message.contains("hunter2"), "{message}");
+    }
 }
