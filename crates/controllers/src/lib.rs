@@ -39,6 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use artifacts::git::Repositories;
 use artifacts::registry::Registries;
 use credentials::Credentials;
 use futures::FutureExt;
@@ -66,6 +67,7 @@ pub struct Context {
     pub settings: Settings,
     pub engine: engine::Context,
     pub registries: Arc<Registries>,
+    pub repositories: Arc<Repositories>,
     pub credentials: Arc<Credentials>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,

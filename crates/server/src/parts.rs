@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
+use artifacts::git::Repositories;
 use artifacts::registry::Registries;
 use controllers::{Metrics, Settings, Shard};
 use credentials::{Credentials, PlainHttp};
@@ -57,7 +58,9 @@ pub(crate) fn context(
     api_server: Option<SocketAddr>,
     metrics: Arc<Metrics>,
 ) -> Result<controllers::Context> {
-    let policy = egress(work, place, api_server)?;
+    let policy = Arc::new(egress(work, place, api_server)?);
+    let launcher = launcher()?;
+    let limits = artifacts::Limits::default();
     let plain_http = match place {
         _ if work.allow_credentials_over_http => PlainHttp::Anywhere,
         Place::Laptop => PlainHttp::Loopback,
@@ -71,10 +74,11 @@ pub(crate) fn context(
     let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
     let mut engine = engine::Context::new(
         identities.controller.clone(),
-        launcher()?,
+        launcher.clone(),
         data.join("promotions"),
         Arc::clone(&clock),
     );
+    engine.egress = Arc::clone(&policy);
     engine.settings.ui_base_url.clone_from(&work.ui_base_url);
     engine.settings.kustomize.clone_from(&work.kustomize);
     engine.settings.shared_namespace = work.shared_namespaces.first().cloned().unwrap_or_default();
@@ -92,9 +96,12 @@ pub(crate) fn context(
             ..Settings::default()
         },
         engine,
-        registries: Arc::new(Registries::new(
-            Arc::new(policy),
-            artifacts::Limits::default(),
+        registries: Arc::new(Registries::new(Arc::clone(&policy), limits.clone())),
+        repositories: Arc::new(Repositories::new(
+            launcher,
+            policy,
+            limits,
+            data.join("mirrors"),
         )),
         credentials: Arc::new(credentials),
         clock,

@@ -4,7 +4,8 @@ use credentials::{Kind, Login};
 use domain::warehouse::{Failure, Found};
 use futures::future::BoxFuture;
 use resources::{
-    DiscoveredImage, ImageSubscription, RawSubscription, Warehouse,
+    DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
+    Warehouse,
     subscription::{Source, Subscription},
 };
 
@@ -22,7 +23,7 @@ pub(super) async fn ask(
     let project = warehouse.namespace();
     match source {
         Source::Image(image) => images(cx, project, name, &image).await,
-        Source::Git(git) => Err(unsupported(&git.repo_url, "Git repositories")),
+        Source::Git(git) => commits(cx, warehouse, name, &git).await,
         Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")),
         Source::Other {
             kind,
@@ -38,14 +39,69 @@ async fn images(
     image: &ImageSubscription,
 ) -> Result<Found, Failure> {
     let login = login(cx, project, Kind::Image, &image.repo_url).await?;
-    let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(&cx.registries, project, image, login.as_ref()));
-    let references = found.await.map_err(|error| failed(&image.repo_url, &error))?;
+    let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(
+        &cx.registries,
+        project,
+        image,
+        login.as_ref(),
+    ));
+    let references = found
+        .await
+        .map_err(|error| failed(&image.repo_url, &error))?;
     Ok(Found::Images(DiscoveredImage {
         repo_url: image.repo_url.clone(),
         platform: image.platform.clone(),
         references,
         subscription_name,
     }))
+}
+
+async fn commits(
+    cx: &Context,
+    warehouse: &Warehouse,
+    subscription_name: String,
+    git: &GitSubscription,
+) -> Result<Found, Failure> {
+    let project = warehouse.namespace();
+    let login = login(cx, project, Kind::Git, &git.repo_url).await?;
+    let previous = previous(warehouse, &subscription_name, git);
+    let found: BoxFuture<'_, _> = Box::pin(artifacts::git::discover(
+        &cx.repositories,
+        project,
+        git,
+        login.as_ref(),
+        previous,
+        cx.now(),
+    ));
+    let found = found.await.map_err(|error| failed(&git.repo_url, &error))?;
+    Ok(Found::Commits(DiscoveredCommits {
+        subscription_name,
+        ..found
+    }))
+}
+
+/// Finds what was discovered for the same subscription, written as it is now.
+///
+/// Two subscriptions to one repository that nothing tells apart have no previous: their results could be mixed up.
+fn previous<'a>(
+    warehouse: &'a Warehouse,
+    subscription_name: &str,
+    git: &GitSubscription,
+) -> Option<&'a DiscoveredCommits> {
+    let status = warehouse.status.as_ref()?;
+    if Some(status.observed_generation) != warehouse.metadata.generation {
+        return None;
+    }
+    let mut found = status
+        .discovered_artifacts
+        .as_ref()?
+        .git
+        .iter()
+        .filter(|it| it.repo_url == git.repo_url && it.subscription_name == subscription_name);
+    let (previous, None) = (found.next()?, found.next()) else {
+        return None;
+    };
+    Some(previous)
 }
 
 async fn login(
