@@ -79,6 +79,23 @@ pub fn freight_created(freight: &Freight, actor: &str) -> Event {
     event
 }
 
+/// Tells that a person approved Freight for a Stage.
+pub fn freight_approved(freight: &Freight, stage: &str, actor: &str) -> Event {
+    let mut event = Event {
+        reason: "FreightApproved",
+        message: format!("Freight approved for Stage {stage:?} by {actor:?}"),
+        kind: "Freight",
+        name: freight.name().to_owned(),
+        project: freight.namespace().to_owned(),
+        annotations: BTreeMap::new(),
+    };
+    event.annotate("project", freight.namespace());
+    event.annotate("actor", actor);
+    event.annotate("stage-name", stage);
+    event.annotate_freight(freight);
+    event
+}
+
 /// Tells how a verification of Freight in a Stage ended.
 pub fn freight_verified(
     freight: &Freight,

@@ -1,1 +1,3 @@
-//! When the Kubernetes API asks: may this be?
+//! When others call us: the Kubernetes API asks whether an object may be, and what it should be like.
+
+pub mod admission;

@@ -1,0 +1,168 @@
+//! Freight: its name is its contents, its alias is its own, and it stays while a Stage holds it.
+
+use domain::freight::moniker;
+use domain::validation::{self, Cause};
+use jiff::Timestamp;
+use kube::core::admission::Operation;
+use resources::names::label;
+use resources::{Freight, Stage, Warehouse};
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+use super::{Call, Warnings, edit, events};
+
+/// How many names of two words are tried before a number is put behind one.
+const ATTEMPTS: usize = 8;
+
+pub(super) async fn default(call: &Call<'_>, object: &mut Value) -> Result<(), Refusal> {
+    let freight: Freight = super::parse(object)?;
+    if call.is_create() {
+        object["metadata"]["name"] = json!(freight.generate_name());
+    }
+    if freight.discovered_at.is_none() {
+        let created = freight.metadata.creation_timestamp.as_ref().map(|it| it.0);
+        object["discoveredAt"] = json!(written(created.unwrap_or(call.now)));
+    }
+    let mut alias = freight.alias;
+    if alias.is_empty() && call.is_create() {
+        alias = free_alias(call).await?;
+        object["alias"] = json!(alias);
+    }
+    edit::label(
+        object,
+        label::ALIAS,
+        Some(alias.as_str()).filter(|it| !it.is_empty()),
+    );
+    Ok(())
+}
+
+/// A time as Kubernetes writes it, to the second.
+fn written(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+async fn free_alias(call: &Call<'_>) -> Result<String, Refusal> {
+    for _ in 0..ATTEMPTS {
+        let alias = moniker(rand::random());
+        if with_alias(call, &alias).await?.is_empty() {
+            return Ok(alias);
+        }
+    }
+    Ok(format!(
+        "{}-{}",
+        moniker(rand::random()),
+        rand::random::<u32>()
+    ))
+}
+
+async fn with_alias(call: &Call<'_>, alias: &str) -> Result<Vec<Freight>, Refusal> {
+    call.reader()
+        .list(call.namespace, &format!("{}={alias}", label::ALIAS))
+        .await
+}
+
+pub(super) async fn validate(call: &Call<'_>) -> Result<Warnings, Refusal> {
+    match call.operation() {
+        Operation::Create => validate_create(call).await?,
+        Operation::Update => validate_update(call).await?,
+        Operation::Delete => validate_delete(call).await?,
+        Operation::Connect => {}
+    }
+    Ok(Warnings::new())
+}
+
+async fn validate_create(call: &Call<'_>) -> Result<(), Refusal> {
+    let freight: Freight = call.object()?;
+    let warehouse: Option<Warehouse> = call
+        .reader()
+        .find(call.namespace, &freight.origin.name)
+        .await?;
+    let mut causes = validation::freight_contents(&freight, warehouse.as_ref());
+    causes.extend(call.reader().project(call.namespace).await?);
+    let is_label = is_label(&freight.alias);
+    if !is_label {
+        let why = "must be at most 63 letters, digits, dashes, underscores and dots, as a label is";
+        causes.push(Cause::invalid("alias", &freight.alias, why));
+    }
+    // Freight of the same name is this Freight: that it exists is for the API to say.
+    if is_label && !others_with_alias(call, &freight).await?.is_empty() {
+        let why = "another piece of Freight in the project has this alias";
+        causes.push(Cause::invalid("alias", &freight.alias, why));
+    }
+    Refusal::unless_empty(causes)
+}
+
+fn is_label(alias: &str) -> bool {
+    let is_end = |it: Option<&u8>| it.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = alias.as_bytes();
+    bytes.len() <= resources::names::LABEL_VALUE_MAX
+        && is_end(bytes.first())
+        && is_end(bytes.last())
+        && bytes
+            .iter()
+            .all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(it))
+}
+
+async fn others_with_alias(call: &Call<'_>, freight: &Freight) -> Result<Vec<Freight>, Refusal> {
+    if freight.alias.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = with_alias(call, &freight.alias).await?;
+    found.retain(|it| it.name() != freight.name());
+    Ok(found)
+}
+
+async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
+    let (old, new): (Freight, Freight) = (call.old_object()?, call.object()?);
+    Refusal::unless_empty(validation::freight_change(&old, &new))?;
+    if new.alias != old.alias {
+        if !is_label(&new.alias) {
+            let why =
+                "must be at most 63 letters, digits, dashes, underscores and dots, as a label is";
+            return Refusal::unless_empty(vec![Cause::invalid("alias", &new.alias, why)]);
+        }
+        if !others_with_alias(call, &new).await?.is_empty() {
+            return Err(Refusal::Conflict {
+                message: format!(
+                    "another piece of Freight in the project has the alias {:?}",
+                    new.alias
+                ),
+            });
+        }
+    }
+    if !call.requester.is_control_plane() {
+        let approved = new.status.iter().flat_map(|it| it.approved_for.keys());
+        for stage in approved.filter(|it| !old.is_approved_for(it)) {
+            let event = domain::event::freight_approved(&new, stage, &call.requester.actor());
+            events::tell(call, "freight-webhook", event).await;
+        }
+    }
+    Ok(())
+}
+
+/// Freight that a Stage holds now cannot be deleted. It says itself where it is; the Stages have the last word.
+async fn validate_delete(call: &Call<'_>) -> Result<(), Refusal> {
+    let freight: Freight = call.old_object()?;
+    let mut holders = Vec::new();
+    let stages = freight.status.iter().flat_map(|it| it.currently_in.keys());
+    for name in stages {
+        let stage: Option<Stage> = call.reader().find(call.namespace, name).await?;
+        let holds = |it: &Stage| {
+            it.current_freight()
+                .is_some_and(|it| it.includes(freight.name()))
+        };
+        if stage.is_some_and(|it| holds(&it)) {
+            holders.push(format!("{name:?}"));
+        }
+    }
+    if holders.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden {
+        message: format!(
+            "Freight {:?} is in use by stages ({})",
+            freight.name(),
+            holders.join(", ")
+        ),
+    })
+}
