@@ -187,7 +187,7 @@ impl<K: Indexed> IndexedStore<K> {
                 Ok(watcher::Event::Apply(object)) => self.take_in(object),
                 Ok(watcher::Event::Delete(object)) => self.remove(&object),
                 Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), %error, "lost the event stream, trying again")
+                    tracing::warn!(kind = %K::kind(&()), %error, "lost the event stream, trying again");
                 }
             }
         }

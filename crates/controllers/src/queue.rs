@@ -77,7 +77,7 @@ impl From<domain::Again> for Next {
 
 /// How long an object waits after its first error, and at most.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(300);
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
 #[derive(Default)]
 struct State {
@@ -249,7 +249,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_key_asked_for_twice_comes_once_at_the_earlier_time() {
         let queue = Queue::default();
-        queue.add_after(key("a"), Duration::from_secs(60));
+        queue.add_after(key("a"), Duration::from_mins(1));
         queue.add_after(key("a"), Duration::from_secs(10));
         queue.add_after(key("a"), Duration::from_secs(30));
         let start = Instant::now();

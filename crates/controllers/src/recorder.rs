@@ -57,7 +57,7 @@ impl Recorder {
                     return;
                 }
                 Err(error) if attempt == ATTEMPTS => {
-                    tracing::warn!(reason, name, %error, "an Event could not be written")
+                    tracing::warn!(reason, name, %error, "an Event could not be written");
                 }
                 Err(_) => tokio::time::sleep(pause).await,
             }

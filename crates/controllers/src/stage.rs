@@ -118,7 +118,7 @@ impl Gathered {
                 .find(By::CurrentlyIn, namespace, stage.name()),
             held: current
                 .into_iter()
-                .flat_map(|it| it.references())
+                .flat_map(resources::FreightCollection::references)
                 .filter_map(|it| freight_by_name(&it.name))
                 .collect(),
             choices: stage

@@ -129,11 +129,8 @@ impl Loop {
             refresh: None,
             answers: Vec::new(),
         };
-        self.tasks.start(
-            key,
-            |cancel| discover(world, subject, cancel),
-            crashed,
-        );
+        self.tasks
+            .start(key, |cancel| discover(world, subject, cancel), crashed);
     }
 
     async fn create(&self, key: &Key, freight: Freight) -> Creation {

@@ -129,41 +129,45 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(before: Value, after: Value, expected: Option<Value>) {
-        assert_eq!(difference(&before, &after), expected, "{before} → {after}");
+    fn check(before: &Value, after: &Value, expected: Option<&Value>) {
+        assert_eq!(
+            difference(before, after).as_ref(),
+            expected,
+            "{before} → {after}"
+        );
     }
 
     #[test]
     fn only_what_changed_is_written() {
         check(
-            json!({"a": 1, "b": {"c": 2, "d": 3}}),
-            json!({"a": 1, "b": {"c": 2, "d": 4}}),
-            Some(json!({"b": {"d": 4}})),
+            &json!({"a": 1, "b": {"c": 2, "d": 3}}),
+            &json!({"a": 1, "b": {"c": 2, "d": 4}}),
+            Some(&json!({"b": {"d": 4}})),
         );
-        check(json!({"a": 1}), json!({"a": 1}), None);
+        check(&json!({"a": 1}), &json!({"a": 1}), None);
         check(
-            json!({}),
-            json!({"a": {"b": 1}}),
-            Some(json!({"a": {"b": 1}})),
+            &json!({}),
+            &json!({"a": {"b": 1}}),
+            Some(&json!({"a": {"b": 1}})),
         );
     }
 
     #[test]
     fn what_is_gone_becomes_null_and_lists_are_replaced() {
         check(
-            json!({"a": 1, "b": 2}),
-            json!({"b": 2}),
-            Some(json!({"a": null})),
+            &json!({"a": 1, "b": 2}),
+            &json!({"b": 2}),
+            Some(&json!({"a": null})),
         );
         check(
-            json!({"a": [1, 2]}),
-            json!({"a": [2]}),
-            Some(json!({"a": [2]})),
+            &json!({"a": [1, 2]}),
+            &json!({"a": [2]}),
+            Some(&json!({"a": [2]})),
         );
         check(
-            json!({"a": {"b": 1}}),
-            json!({"a": {}}),
-            Some(json!({"a": {"b": null}})),
+            &json!({"a": {"b": 1}}),
+            &json!({"a": {}}),
+            Some(&json!({"a": {"b": null}})),
         );
     }
 }

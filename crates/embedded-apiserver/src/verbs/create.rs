@@ -80,6 +80,8 @@ impl Api {
         };
         let mut object = self.mutate(call, review(object)).await?;
         metadata::check_identity(call, &mut object)?;
+        // A hook may have given the object its own name.
+        let name = metadata::text(&object, "name").to_owned();
         self.complete(call, &mut object, None)?;
         Self::check(call, &object, None)?;
         self.validate(call, review(object.clone())).await?;
