@@ -1,0 +1,155 @@
+//! Promotions: their turn, their end, aborts, restarts.
+
+use anyhow::Result;
+use resources::names::annotation;
+use resources::{Promotion, PromotionPhase};
+use serde_json::json;
+
+use crate::harness::{Harbour, direct, failing, harmless};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_brings_freight_into_the_stage() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.stage("test", direct(), harmless()).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("test", &freight).await?;
+
+    let promotion = harbour.phase(&promotion, PromotionPhase::Succeeded).await?;
+    let status = promotion.status.expect("it ended");
+    assert_eq!(
+        status.state.expect("it has outputs")["note"]["tag"],
+        json!("1.0.0")
+    );
+    assert!(status.started_at.is_some() && status.finished_at.is_some());
+
+    let stage = harbour.holds("test", &freight).await?;
+    let status = stage.status.expect("it was looked at");
+    assert_eq!(status.freight_summary, freight);
+    assert_eq!(
+        status.last_promotion.map(|it| it.name),
+        promotion.metadata.name
+    );
+    assert!(status.current_promotion.is_none());
+    harbour
+        .freight_until(&freight, "it is in test and verified there", |it| {
+            it.is_currently_in("test") && it.is_verified_in("test")
+        })
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promotions_of_a_stage_run_one_after_the_other_in_the_order_of_creation() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.stage("test", direct(), harmless()).await?;
+    let mut freight = Vec::new();
+    for tag in ["1.0.0", "1.1.0", "1.2.0"] {
+        freight.push(harbour.freight(tag).await?);
+    }
+    for it in &freight {
+        harbour.promote("test", it).await?;
+    }
+    let stage = harbour.holds("test", &freight[2]).await?;
+    let history = stage.status.expect("it was looked at").freight_history;
+    let names: Vec<_> = history
+        .iter()
+        .flat_map(|it| it.references().map(|it| it.name.clone()))
+        .collect();
+    assert_eq!(
+        names,
+        [freight[2].clone(), freight[1].clone(), freight[0].clone()]
+    );
+    harbour
+        .freight_until(&freight[0], "it has left", |it| !it.is_currently_in("test"))
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_that_fails_leaves_the_stage_as_it_was() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.stage("test", direct(), failing()).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("test", &freight).await?;
+    harbour.phase(&promotion, PromotionPhase::Failed).await?;
+    let stage = harbour
+        .stage_until("test", "it tells of the failure", |it| {
+            it.last_promotion().is_some_and(|it| it.name == promotion)
+        })
+        .await?;
+    let status = stage.status.expect("it was looked at");
+    assert!(status.freight_history.is_empty());
+    let ready = resources::condition::find(&status.conditions, "Ready").expect("it is set");
+    assert_eq!(
+        (ready.status.as_str(), ready.reason.as_str()),
+        ("False", "LastPromotionFailed")
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freight_that_is_not_available_is_not_promoted() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour
+        .stage("prod", json!({"stages": ["uat"]}), harmless())
+        .await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("prod", &freight).await?;
+    let promotion = harbour.phase(&promotion, PromotionPhase::Errored).await?;
+    assert!(
+        promotion
+            .status
+            .expect("it ended")
+            .message
+            .contains("not available")
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_that_waits_for_its_turn_can_be_aborted() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
+    harbour.stage("test", direct(), harmless()).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    harbour.stop().await?;
+    let promotion = harbour.promote("test", &freight).await?;
+    harbour
+        .annotate::<Promotion>(
+            &promotion,
+            annotation::ABORT,
+            r#"{"action":"terminate","actor":"kubernetes:jo"}"#,
+        )
+        .await?;
+    harbour.start().await?;
+    let promotion = harbour.phase(&promotion, PromotionPhase::Aborted).await?;
+    assert_eq!(
+        promotion.status.expect("it ended").message,
+        "Promotion terminated by kubernetes:jo"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_when_the_process_died_is_finished_by_the_next() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
+    harbour.stage("test", direct(), harmless()).await?;
+    for (tag, gentle) in [
+        ("1.0.0", true),
+        ("1.1.0", false),
+        ("1.2.0", false),
+        ("1.3.0", true),
+    ] {
+        let freight = harbour.freight(tag).await?;
+        let promotion = harbour.promote("test", &freight).await?;
+        if gentle {
+            harbour.stop().await?;
+        } else {
+            harbour.kill().await;
+        }
+        harbour.start().await?;
+        harbour.phase(&promotion, PromotionPhase::Succeeded).await?;
+        harbour.holds("test", &freight).await?;
+    }
+    assert_eq!(harbour.promotions("test").await?.len(), 4);
+    Ok(())
+}
