@@ -64,6 +64,7 @@ pub(crate) struct Review {
     pub(crate) operation: Operation,
     pub(crate) object: Option<Value>,
     pub(crate) old: Option<Value>,
+    pub(crate) dry_run: bool,
 }
 
 impl Api {
@@ -180,7 +181,7 @@ fn request(call: &Call, review: &Review) -> Result<AdmissionRequest<DynamicObjec
         user_info: call.user.clone(),
         object: read(&review.object).map_err(wrong)?,
         old_object: read(&review.old).map_err(wrong)?,
-        dry_run: call.query.dry_run,
+        dry_run: review.dry_run,
         options: None,
     })
 }

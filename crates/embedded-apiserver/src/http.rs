@@ -80,16 +80,17 @@ impl Api {
         }
     }
 
-    /// Lives as long as it answers; is ready unless somebody holds it.
+    /// Lives as long as it can store; is ready unless somebody holds it.
     fn health(&self, path: &str) -> Response<Body> {
-        match &*self.unready.read() {
-            Some(why) if path.starts_with("/readyz") => {
-                let mut response = text(format!("not ready: {why}"));
-                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                response
-            }
-            Some(_) | None => text("ok"),
-        }
+        let unready = self.unready.read().clone();
+        let why = match unready {
+            _ if self.store.memory().has_failed() => "the store has failed".to_owned(),
+            Some(why) if path.starts_with("/readyz") => why,
+            Some(_) | None => return text("ok"),
+        };
+        let mut response = text(format!("not ok: {why}"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
     }
 
     fn discover(&self, route: &Route, parts: &Parts) -> Result<Response<Body>, Failure> {

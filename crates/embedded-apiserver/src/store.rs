@@ -5,6 +5,7 @@
 //! disk, readers never wait for the disk, and revisions are handed out in one order.
 
 mod compaction;
+mod directory;
 mod feed;
 mod file;
 mod memory;
@@ -33,6 +34,8 @@ pub enum OpenError {
     },
     #[error("the data directory {path:?} is in use by process {holder}")]
     InUse { path: PathBuf, holder: String },
+    #[error("the directory {path:?} holds other files, and others may read it")]
+    NotPrivate { path: PathBuf },
     #[error("the data in {path:?} has format {found}, this program reads up to {supported}")]
     NewerFormat {
         path: PathBuf,
@@ -59,6 +62,12 @@ impl OpenError {
             }
             Self::InUse { holder, .. } => {
                 format!("stop process {holder}, or choose another data directory")
+            }
+            Self::NotPrivate { path } => {
+                format!(
+                    "choose an empty directory, or make {0} private: chmod 700 {0}",
+                    path.display()
+                )
             }
             Self::NewerFormat { .. } => {
                 "run the newer program that wrote it, or choose another data directory".to_owned()

@@ -148,13 +148,8 @@ async fn bad_input_is_refused_with_the_right_status_and_nothing_is_stored() {
     )
     .await;
     it.refused(413, "RequestEntityTooLarge", "limit is 3145728");
-    it.ask_as(
-        Method::POST,
-        CONFIG_MAPS,
-        "application/vnd.kubernetes.protobuf",
-        "k8s",
-    )
-    .await;
+    it.ask_as(Method::POST, CONFIG_MAPS, "application/cbor", "k8s")
+        .await;
     it.refused(415, "UnsupportedMediaType", "application/json");
     for (metadata, message) in [
         (json!("x"), "metadata"),

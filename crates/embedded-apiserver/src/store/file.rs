@@ -1,9 +1,8 @@
 //! The redb file: objects by key, changes by revision, and what must be known before reading either.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use redb::{
 use serde_json::{Map, Value};
 
 use super::OpenError;
+use super::directory;
 use super::memory::Memory;
 use super::object::{Change, ChangeKind, Key, Object};
 
@@ -48,14 +48,8 @@ impl File {
             path: directory.to_owned(),
             source,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(failed)?;
-        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-        let lock = lock(directory)?;
-        let path = directory.join("objects.redb");
+        let lock = directory::take(directory)?;
+        let path = directory.join(directory::OBJECTS);
         if !path.try_exists().map_err(failed)? {
             create_file(directory, &path)?;
         }
@@ -310,7 +304,7 @@ fn create_file(directory: &Path, path: &Path) -> Result<(), OpenError> {
         path: path.to_owned(),
         source: Box::new(source),
     };
-    let unfinished = directory.join("objects.redb.new");
+    let unfinished = directory.join(directory::UNFINISHED);
     if unfinished.try_exists().map_err(failed)? {
         fs::remove_file(&unfinished).map_err(failed)?;
     }
@@ -336,36 +330,4 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(META)?.insert("format", FORMAT)?;
     transaction.commit()?;
     Ok(())
-}
-
-/// Takes the directory for this process; the file says who holds it.
-fn lock(directory: &Path) -> Result<fs::File, OpenError> {
-    let failed = |source| OpenError::Directory {
-        path: directory.to_owned(),
-        source,
-    };
-    let mut file = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(directory.join("lock"))
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(failed)?;
-            return Err(OpenError::InUse {
-                path: directory.to_owned(),
-                holder: holder.trim().to_owned(),
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-    }
-    file.set_len(0).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    writeln!(file, "{}", std::process::id()).map_err(failed)?;
-    Ok(file)
 }

@@ -29,6 +29,7 @@ struct State {
     history_bytes: usize,
     changed: Option<watch::Sender<u64>>,
     ended: bool,
+    failed: bool,
 }
 
 /// One resource's objects by place, and its changes by revision.

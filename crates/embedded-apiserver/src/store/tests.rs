@@ -302,4 +302,14 @@ async fn a_data_directory_is_its_owners_alone() {
         0o700
     );
     store.close().await;
+    let path = directory.path().join("everybodys");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("something"), "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let refused = Store::open(&path, History::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::NotPrivate { .. }), "{refused}");
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o755
+    );
 }

@@ -133,6 +133,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(%error, "the store failed; it takes no more writes until it is opened again");
                 self.failed = true;
+                self.memory.fail();
                 for (answer, _) in answers {
                     reply(answer, Err(Refused::Storage));
                 }

@@ -77,6 +77,7 @@ impl Api {
             operation: Operation::Create,
             object: Some(object),
             old: None,
+            dry_run: call.query.dry_run,
         };
         let mut object = self.mutate(call, review(object)).await?;
         metadata::check_identity(call, &mut object)?;

@@ -16,6 +16,9 @@ use crate::selection::Selection;
 use crate::store::{Effect, Expect, Object, Page, PageRequest, Refused, Write};
 use crate::verbs::{Answer, Call, metadata};
 
+/// Namespaces that everything counts on.
+const KEPT_NAMESPACES: &[&str] = &["default", "kube-system"];
+
 /// How often a delete is done again when someone else was faster.
 const TRIES: usize = 16;
 
@@ -167,6 +170,10 @@ impl Api {
         name: &str,
         options: &Options,
     ) -> Result<Answer, Failure> {
+        if call.kind.kind == "Namespace" && KEPT_NAMESPACES.contains(&name) {
+            let why = "this namespace may not be deleted";
+            return Err(Failure::forbidden(&call.subject(name), why));
+        }
         let propagation = options.propagation()?;
         let dry_run = call.query.dry_run || options.dry_run()?;
         let mut admitted = None;
@@ -180,6 +187,7 @@ impl Api {
                     operation: Operation::Delete,
                     object: None,
                     old: Some(old.clone()),
+                    dry_run,
                 };
                 self.mutate(call, review()).await?;
                 self.validate(call, review()).await?;

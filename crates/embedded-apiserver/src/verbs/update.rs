@@ -75,6 +75,7 @@ impl Api {
             operation: Operation::Update,
             object: Some(object),
             old: Some(old.clone()),
+            dry_run: call.query.dry_run,
         };
         let mut object = self.shape(call, object, old)?;
         call.answer_for_unknown()?;

@@ -119,6 +119,16 @@ impl Memory {
         Ok((changes, complete))
     }
 
+    /// Notes that nothing more can be written.
+    pub(in crate::store) fn fail(&self) {
+        self.state.write().failed = true;
+    }
+
+    /// Says whether the disk has failed: what is read may be all there is, but nothing more is stored.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.read().failed
+    }
+
     /// Ends every feed, and lets no new one start.
     pub(crate) fn end_feeds(&self) {
         let mut state = self.state.write();
