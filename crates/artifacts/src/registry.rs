@@ -103,7 +103,7 @@ impl Registries {
             Arc::new(Client {
                 endpoint: repository.endpoint().to_owned(),
                 is_loopback: repository.is_loopback(),
-                base: OnceCell::new(),
+                speaks_tls: OnceCell::new(),
                 sender: Sender::new(
                     Arc::clone(&self.policy),
                     Arc::clone(&self.tls),
@@ -125,7 +125,8 @@ impl Registries {
 pub struct Client {
     endpoint: String,
     is_loopback: bool,
-    base: OnceCell<Url>,
+    /// Known of a registry on this machine once it was asked.
+    speaks_tls: OnceCell<bool>,
     sender: Sender,
     login: Option<Login>,
     trusted_realms: Arc<[String]>,
@@ -135,27 +136,30 @@ pub struct Client {
 
 impl Client {
     /// Gives the registry's own address: https, or on this machine what the server there speaks.
-    async fn base(&self) -> &Url {
-        let find = || async {
-            let url = |scheme: &str| {
-                Url::parse(&format!("{scheme}://{}/", self.endpoint))
-                    .expect("a repository's host makes a URL")
-            };
-            let plain = url("http");
-            if !self.is_loopback {
-                return url("https");
-            }
-            let probe = Call::get(
-                plain.join("v2/").expect("a constant path"),
-                manifest::ERROR_BOUND,
-            );
+    async fn base(&self) -> Url {
+        let url = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{}/", self.endpoint))
+                .expect("a repository's host makes a URL")
+        };
+        if !self.is_loopback {
+            return url("https");
+        }
+        let speaks_tls = async || {
+            let mut probe = url("http");
+            probe.set_path("/v2/");
+            let probe = Call::get(probe, manifest::ERROR_BOUND);
             match self.sender.send(&probe).await {
-                // What a TLS server says to plain http.
-                Ok(answer) if answer.status == StatusCode::BAD_REQUEST => url("https"),
-                Ok(_) | Err(_) => plain,
+                // What a TLS server says to plain http, if it says anything.
+                Ok(answer) => Ok(answer.status == StatusCode::BAD_REQUEST),
+                Err(fault) if fault.is_nobody_there() => Err(fault),
+                Err(_) => Ok(true),
             }
         };
-        self.base.get_or_init(find).await
+        // Where nobody is there, the next request finds that out again.
+        match self.speaks_tls.get_or_try_init(speaks_tls).await {
+            Ok(true) => url("https"),
+            Ok(false) | Err(_) => url("http"),
+        }
     }
 
     /// Sends a request for `repository`, logging in as the registry asks, and once more when a token was turned down.
@@ -211,7 +215,7 @@ impl Client {
             Some(Challenge::Bearer { realm, service }) => {
                 let with_login = self.login.as_ref().and_then(token::basic);
                 let checked = realm::check(
-                    self.base().await,
+                    &self.base().await,
                     realm,
                     with_login.is_some(),
                     &self.trusted_realms,
@@ -230,7 +234,7 @@ impl Client {
 
     /// Builds the URL of something in a repository: `tags/list`, `manifests/1.0`.
     async fn url(&self, repository: &Repository, rest: &str) -> Url {
-        let mut url = self.base().await.clone();
+        let mut url = self.base().await;
         // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
         url.set_path(&format!("/v2/{}/{rest}", repository.path));
         url

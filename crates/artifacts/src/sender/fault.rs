@@ -65,6 +65,22 @@ impl Fault {
         }
     }
 
+    /// Says whether no connection came about at all, rather than one that broke.
+    pub(crate) fn is_nobody_there(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => source.is_connect(),
+            Self::Refused(_) | Self::Silence { .. } => true,
+            Self::Truncated { .. }
+            | Self::Busy { .. }
+            | Self::PlainHttp { .. }
+            | Self::Scheme { .. }
+            | Self::Redirect { .. }
+            | Self::Client(_)
+            | Self::Roots(_)
+            | Self::TooLarge { .. } => false,
+        }
+    }
+
     /// Names the next thing to try.
     pub fn hint(&self) -> String {
         match self {

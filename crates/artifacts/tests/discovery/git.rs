@@ -433,3 +433,51 @@ async fn what_cannot_be_followed_says_so() {
     .expect_err("no Git");
     assert!(told(&error).contains("smart protocol"), "{}", told(&error));
 }
+
+/// Stands in for ssh: writes down what it was called with and the key, and runs the command right here.
+const SSH: &str = r#"#!/bin/sh
+echo "$@" >> "$TMPDIR/../../../ssh.log"
+while [ $# -gt 1 ]; do
+  if [ "$1" = -i ]; then ls -l "$2" >> "$TMPDIR/../../../ssh.log"; cat "$2" >> "$TMPDIR/../../../ssh.log"; fi
+  shift
+done
+exec sh -c "$1"
+"#;
+
+#[tokio::test]
+async fn commits_are_discovered_over_ssh_with_a_key() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = host(Access::Open);
+    let programs = tempfile::tempdir().expect("a folder");
+    let ssh = programs.path().join("ssh");
+    std::fs::write(&ssh, SSH).expect("written");
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).expect("made a program");
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.path().display());
+    let policy = Arc::new(Policy::new().with_loopback());
+    let launcher = Launcher::direct().with_search_path(path);
+    let mirrors = folder.path().join("mirrors");
+    let repositories = Repositories::new(launcher, policy, Limits::default(), mirrors);
+    let login = Login::SshKey(Secret::from("a-private-key"));
+    let path = host.path("acme/deploy");
+    for repo_url in [
+        format!("git@localhost:{}", path.display()),
+        format!("ssh://git@localhost{}", path.display()),
+    ] {
+        let subscription = subscription(repo_url);
+        let found = discover(&repositories, &subscription, Some(&login), None)
+            .await
+            .expect("commits");
+        assert_eq!(subjects(&found)[..2], ["Web two", "Docs"]);
+    }
+    let log = std::fs::read_to_string(folder.path().join("mirrors/ssh.log")).expect("the log");
+    assert!(
+        log.contains("a-private-key") && log.contains("-rw-------"),
+        "{log}"
+    );
+    assert!(
+        log.contains("git-upload-pack") && log.contains("BatchMode=yes"),
+        "{log}"
+    );
+}

@@ -629,3 +629,20 @@ async fn this_machine_is_closed_unless_opened() {
     );
     assert!(server.sent().is_empty());
 }
+
+#[tokio::test]
+async fn a_certificate_is_checked_unless_the_subscription_says_otherwise() {
+    let server = Server::start_tls(|_, _| ok(page(&["a"]))).await;
+    let registries = registries();
+    let repository = Repository::parse(&format!("{}/web", server.host)).expect("a repository");
+    let insecure = registries.client("acme", &repository, None, true).await;
+    assert_eq!(insecure.tags(&repository).await.expect("the tags"), ["a"]);
+    // The other client of the same project has learnt nothing from the first.
+    let careful = registries.client("acme", &repository, None, false).await;
+    let error = careful
+        .tags(&repository)
+        .await
+        .expect_err("an unknown certificate");
+    assert!(told(&error).contains("ertificate"), "{}", told(&error));
+    assert_eq!(server.sent().len(), 1);
+}

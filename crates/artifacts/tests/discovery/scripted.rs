@@ -1,13 +1,18 @@
 //! A server that answers as a test says, for what no real registry can be made to do.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
+use axum::serve::Listener;
 use futures::StreamExt as _;
+use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest, Sha256};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// What a client sent.
 #[derive(Debug, Clone)]
@@ -38,10 +43,36 @@ impl Server {
     pub(crate) async fn start(
         answer: impl Fn(&Sent, usize) -> Response + Send + Sync + 'static,
     ) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
+        let listener = bind().await;
         let host = listener.local_addr().expect("an address").to_string();
+        Self::serve(host, listener, answer)
+    }
+
+    /// The same over TLS, with a certificate that nobody knows.
+    pub(crate) async fn start_tls(
+        answer: impl Fn(&Sent, usize) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let tcp = bind().await;
+        let host = format!("localhost:{}", tcp.local_addr().expect("an address").port());
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the usual versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a certificate with its key");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::serve(host, TlsListener { tcp, acceptor }, answer)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(
+        host: String,
+        listener: L,
+        answer: impl Fn(&Sent, usize) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let sent: Arc<Mutex<Vec<Sent>>> = Arc::default();
         let (record, answer) = (Arc::clone(&sent), Arc::new(answer));
         let app = Router::new().fallback(move |request: Request| {
@@ -49,9 +80,10 @@ impl Server {
                 let value = request.headers().get(name)?;
                 value.to_str().ok().map(str::to_owned)
             };
+            let target = request.uri().path_and_query();
             let one = Sent {
                 method: request.method().to_string(),
-                target: request.uri().to_string(),
+                target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: header("authorization"),
                 host: header("host").unwrap_or_default(),
             };
@@ -64,8 +96,7 @@ impl Server {
             if one.target == "/v2/" {
                 return std::future::ready(ok("{}"));
             }
-            let response = answer(&one, before);
-            std::future::ready(response)
+            std::future::ready(answer(&one, before))
         });
         let serve = async move {
             axum::serve(listener, app)
@@ -94,6 +125,35 @@ impl Server {
             .iter()
             .filter(|it| it.target.starts_with(target))
             .count()
+    }
+}
+
+async fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+/// Accepts connections that begin with a TLS handshake, and drops others.
+struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = tokio_rustls::server::TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            if let Ok((stream, address)) = self.tcp.accept().await
+                && let Ok(stream) = self.acceptor.accept(stream).await
+            {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
     }
 }
 
