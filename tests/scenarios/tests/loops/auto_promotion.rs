@@ -3,7 +3,6 @@
 use anyhow::Result;
 use resources::PromotionPhase;
 use resources::names::annotation;
-use serde_json::json;
 
 use crate::harness::{Harbour, direct, failing, harmless, upstream};
 
@@ -81,7 +80,8 @@ async fn what_failed_is_not_tried_again_by_itself() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hold_keeps_the_newest_back_until_it_is_resumed() -> Result<()> {
+async fn promoting_something_older_holds_the_newest_back_until_it_is_promoted_by_hand() -> Result<()>
+{
     let harbour = Harbour::open().await?;
     harbour.stage("test", direct(), harmless()).await?;
     let older = harbour.freight("1.0.0").await?;
@@ -89,34 +89,26 @@ async fn a_hold_keeps_the_newest_back_until_it_is_resumed() -> Result<()> {
     harbour.auto_promote(&["test"]).await?;
     harbour.holds("test", &newer).await?;
 
-    harbour
-        .promote_with(
-            "test",
-            &older,
-            json!({annotation::AUTO_PROMOTION_HOLD: "Warehouse/main"}),
-        )
-        .await?;
+    harbour.promote("test", &older).await?;
     let stage = harbour.holds("test", &older).await?;
     let holds = stage.status.expect("it was looked at").auto_promotion_holds;
     assert_eq!(holds["Warehouse/main"].freight_name, older);
     let newest = harbour.freight("1.2.0").await?;
     harbour.settle().await?;
-    assert!(
-        harbour
-            .promotions("test")
-            .await?
-            .iter()
-            .all(|it| it.spec.freight != newest)
-    );
+    let promotions = harbour.promotions("test").await?;
+    assert!(promotions.iter().all(|it| it.spec.freight != newest));
 
-    harbour
-        .promote_with(
-            "test",
-            &newer,
-            json!({annotation::AUTO_PROMOTION_RESUME: "Warehouse/main"}),
-        )
-        .await?;
-    harbour.holds("test", &newest).await?;
+    harbour.promote("test", &newest).await?;
+    let stage = harbour.holds("test", &newest).await?;
+    assert!(
+        stage
+            .status
+            .expect("it was looked at")
+            .auto_promotion_holds
+            .is_empty()
+    );
+    let next = harbour.freight("1.3.0").await?;
+    harbour.holds("test", &next).await?;
     Ok(())
 }
 

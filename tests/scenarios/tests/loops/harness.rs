@@ -11,6 +11,7 @@ use artifacts::{Limits, child::Launcher, egress::Policy, git::Repositories, regi
 use controllers::{Context, Metrics, Settings};
 use embedded_apiserver::Options;
 use jiff::Timestamp;
+use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use resources::{Freight, Promotion, PromotionPhase, Stage};
@@ -23,6 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 /// The project of every test.
 pub(crate) const PROJECT: &str = "acme";
+
+/// The namespace of the loops' own accounts.
+pub(crate) const NAMESPACE: &str = "argosy";
+
+/// A repository that nobody serves: Freight is made by the tests.
+const REPOSITORY: &str = "127.0.0.1:1/web";
 
 /// A clock that stands still until it is told to move on.
 #[derive(Clone)]
@@ -62,7 +69,7 @@ impl Harbour {
             ..Options::default()
         };
         let world = World::with(options).await?;
-        crate::harness::admission::install(&world);
+        admission::install(&world, &clock);
         let folder = Arc::new(TempDir::new()?);
         let mut it = Self {
             world,
@@ -87,7 +94,16 @@ impl Harbour {
             let conditions = project.status.map(|it| it.conditions).unwrap_or_default();
             Ok(resources::condition::is_true(&conditions, "Ready").then_some(()))
         })
-        .await
+        .await?;
+        let warehouse = json!({
+            "metadata": {"name": "main"},
+            "spec": {"freightCreationPolicy": "Manual", "subscriptions": [{"image": {"repoURL": REPOSITORY}}]},
+        });
+        let warehouse: resources::Warehouse = serde_json::from_value(warehouse)?;
+        self.api()
+            .create(&PostParams::default(), &warehouse)
+            .await?;
+        Ok(())
     }
 
     /// Starts the loops, as a process that starts does.
@@ -103,8 +119,8 @@ impl Harbour {
         let limits = Limits::default();
         let policy = Arc::new(Policy::new().with_loopback());
         let context = Context {
-            controller: self.client(),
-            management: self.client(),
+            controller: self.client_as("kargo-controller"),
+            management: self.client_as("kargo-management-controller"),
             settings: Settings {
                 patience: Duration::from_secs(5),
                 ..Settings::default()
@@ -147,6 +163,15 @@ impl Harbour {
 
     pub(crate) fn client(&self) -> Client {
         self.world.client()
+    }
+
+    /// A client that acts as one of the loops' accounts.
+    fn client_as(&self, account: &str) -> Client {
+        let username = format!("system:serviceaccount:{NAMESPACE}:{account}");
+        self.world.api().client_as(UserInfo {
+            username: Some(username),
+            ..UserInfo::default()
+        })
     }
 
     pub(crate) fn api<K>(&self) -> Api<K>
@@ -192,43 +217,28 @@ impl Harbour {
 
     /// Creates Freight with one image.
     pub(crate) async fn freight(&self, tag: &str) -> Result<String> {
-        let mut freight: Freight = serde_json::from_value(json!({
-            "metadata": {"namespace": PROJECT},
+        let freight: Freight = serde_json::from_value(json!({
+            "metadata": {"generateName": "freight-"},
             "origin": {"kind": "Warehouse", "name": "main"},
-            "images": [{"repoURL": "example.com/web", "tag": tag, "digest": "sha256:1"}],
+            "images": [{"repoURL": REPOSITORY, "tag": tag, "digest": "sha256:1"}],
         }))?;
-        freight.alias = tag.replace('.', "-");
-        freight.discovered_at = Some(self.clock.now().into());
-        freight.metadata.name = Some(freight.generate_name());
+        let created = self.api().create(&PostParams::default(), &freight).await?;
         self.clock.advance(1);
-        Ok(self
-            .api()
-            .create(&PostParams::default(), &freight)
-            .await?
-            .name_any())
+        Ok(created.name_any())
     }
 
-    /// Asks for a Promotion.
+    /// Asks for a Promotion, as a person does.
     pub(crate) async fn promote(&self, stage: &str, freight: &str) -> Result<String> {
-        self.promote_with(stage, freight, json!({})).await
-    }
-
-    /// Asks for a Promotion with annotations.
-    pub(crate) async fn promote_with(
-        &self,
-        stage: &str,
-        freight: &str,
-        annotations: Value,
-    ) -> Result<String> {
         let promotion = json!({
-            "metadata": {"generateName": "promo-", "annotations": annotations},
+            "metadata": {"generateName": "promo-"},
             "spec": {"stage": stage, "freight": freight, "steps": []},
         });
-        let created: Promotion = self
+        let promotion: Promotion = serde_json::from_value(promotion)?;
+        Ok(self
             .api()
-            .create(&PostParams::default(), &serde_json::from_value(promotion)?)
-            .await?;
-        Ok(created.name_any())
+            .create(&PostParams::default(), &promotion)
+            .await?
+            .name_any())
     }
 
     pub(crate) async fn annotate<K>(&self, name: &str, key: &str, value: &str) -> Result<()>
@@ -250,6 +260,15 @@ impl Harbour {
         let patch = Patch::Merge(
             json!({"status": {"approvedFor": {stage: {"approvedAt": self.clock.now().to_string()}}}}),
         );
+        self.api::<Freight>()
+            .patch_status(freight, &PatchParams::default(), &patch)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes an approval back.
+    pub(crate) async fn disapprove(&self, freight: &str, stage: &str) -> Result<()> {
+        let patch = Patch::Merge(json!({"status": {"approvedFor": {stage: null}}}));
         self.api::<Freight>()
             .patch_status(freight, &PatchParams::default(), &patch)
             .await?;
@@ -389,7 +408,7 @@ pub(crate) fn upstream(stages: &[&str]) -> Value {
 
 /// Steps that do nothing to the outside.
 pub(crate) fn harmless() -> Value {
-    json!([{"uses": "compose-output", "as": "note", "config": {"tag": "${{ imageFrom('example.com/web', warehouse('main')).Tag }}"}}])
+    json!([{"uses": "compose-output", "as": "note", "config": {"tag": "${{ imageFrom('127.0.0.1:1/web', warehouse('main')).Tag }}"}}])
 }
 
 /// A step that fails.

@@ -5,7 +5,7 @@ use resources::names::annotation;
 use resources::{Promotion, PromotionPhase};
 use serde_json::json;
 
-use crate::harness::{Harbour, direct, failing, harmless};
+use crate::harness::{Harbour, direct, failing, harmless, upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_brings_freight_into_the_stage() -> Result<()> {
@@ -88,21 +88,24 @@ async fn a_promotion_that_fails_leaves_the_stage_as_it_was() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn freight_that_is_not_available_is_not_promoted() -> Result<()> {
-    let harbour = Harbour::open().await?;
+async fn freight_that_is_no_longer_available_when_its_turn_comes_is_not_promoted() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
     harbour
-        .stage("prod", json!({"stages": ["uat"]}), harmless())
+        .stage("prod", upstream(&["uat"]), harmless())
         .await?;
     let freight = harbour.freight("1.0.0").await?;
+    harbour
+        .promote("prod", &freight)
+        .await
+        .expect_err("it is not available");
+    harbour.approve(&freight, "prod").await?;
+    harbour.stop().await?;
     let promotion = harbour.promote("prod", &freight).await?;
+    harbour.disapprove(&freight, "prod").await?;
+    harbour.start().await?;
     let promotion = harbour.phase(&promotion, PromotionPhase::Errored).await?;
-    assert!(
-        promotion
-            .status
-            .expect("it ended")
-            .message
-            .contains("not available")
-    );
+    let message = promotion.status.expect("it ended").message;
+    assert!(message.contains("not available"), "{message}");
     Ok(())
 }
 
@@ -114,17 +117,13 @@ async fn a_promotion_that_waits_for_its_turn_can_be_aborted() -> Result<()> {
     harbour.stop().await?;
     let promotion = harbour.promote("test", &freight).await?;
     harbour
-        .annotate::<Promotion>(
-            &promotion,
-            annotation::ABORT,
-            r#"{"action":"terminate","actor":"kubernetes:jo"}"#,
-        )
+        .annotate::<Promotion>(&promotion, annotation::ABORT, "terminate")
         .await?;
     harbour.start().await?;
     let promotion = harbour.phase(&promotion, PromotionPhase::Aborted).await?;
     assert_eq!(
         promotion.status.expect("it ended").message,
-        "Promotion terminated by kubernetes:jo"
+        "Promotion terminated by kubernetes:admin"
     );
     Ok(())
 }
