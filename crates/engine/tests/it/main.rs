@@ -1,0 +1,7 @@
+//! The engine against a real Git host, real Kustomize and an API server.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cases;
+mod crash;
+mod fixture;
+mod run;
