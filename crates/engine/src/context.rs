@@ -10,7 +10,7 @@ use std::{
 use artifacts::{
     child::Launcher,
     egress::{Policy, ResolveError},
-    work_tree::{Identity, Integration, WorkTree},
+    work_tree::{self, Identity, Integration, WorkTree},
 };
 use credentials::{Credentials, Kind, Login};
 use futures::lock::Mutex as AsyncMutex;
@@ -231,15 +231,16 @@ impl StepContext<'_> {
 
     /// Opens the work tree at the path of a step's configuration.
     pub async fn work_tree(&self, path: &str) -> Result<WorkTree<'static>, StepError> {
-        let path = self.work_dir.absolute(&FilePath::parse(path)?)?;
-        let origin = WorkTree::origin(self.work_dir.root(), &path)?;
+        let found = self.work_dir.absolute(&FilePath::parse(path)?)?;
+        let root = self.work_dir.root();
+        let origin = WorkTree::origin(root, &found).map_err(|error| match error {
+            work_tree::Error::NotAWorkTree { path: _ } => {
+                StepError::Failed(format!("{path:?} was not checked out by git-clone"))
+            }
+            error => error.into(),
+        })?;
         let login = self.git_login(&origin.url).await?;
-        Ok(WorkTree::open(
-            &self.cx.launcher,
-            self.work_dir.root(),
-            &path,
-            login,
-        )?)
+        Ok(WorkTree::open(&self.cx.launcher, root, &found, login)?)
     }
 
     /// The records of all steps so far.

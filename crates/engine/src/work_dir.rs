@@ -165,20 +165,24 @@ impl WorkDir {
         let mut missing = PathBuf::new();
         let mut existing = path.0.clone();
         loop {
-            match self.files.canonicalize(&existing) {
-                Ok(real) => {
-                    let real = if real.as_os_str() == "." {
-                        PathBuf::new()
-                    } else {
-                        real
-                    };
-                    let joined = self.root.join("files").join(real);
-                    return Ok(if missing.as_os_str().is_empty() {
-                        joined
-                    } else {
-                        joined.join(missing)
-                    });
+            let with_missing = |real: PathBuf| {
+                if missing.as_os_str().is_empty() {
+                    real
+                } else {
+                    real.join(&missing)
                 }
+            };
+            // The top itself has no symlink in it, and cap-std would name it absolutely.
+            if existing == Path::new(".") {
+                let top = if missing.as_os_str().is_empty() {
+                    existing
+                } else {
+                    missing
+                };
+                return Ok(top);
+            }
+            match self.files.canonicalize(&existing) {
+                Ok(real) => return Ok(with_missing(real)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     // A dangling symlink is found but cannot be resolved: what it names is not ours to create.
                     if self
@@ -356,6 +360,18 @@ mod tests {
         check("src/../../out", None);
         check("a\0b", None);
         check("", None);
+    }
+
+    #[test]
+    fn the_top_folder_has_files() {
+        let root = tempfile::tempdir().unwrap();
+        let (work_dir, _) = WorkDir::open(root.path(), "1").unwrap();
+        fs::write(work_dir.root().join("files/a"), "text").unwrap();
+        let top = work_dir.writable(&FilePath::parse(".").unwrap()).unwrap();
+        assert_eq!(top, Path::new("."));
+        assert!(work_dir.files().is_file(top.join("a")));
+        let file = work_dir.writable(&FilePath::parse("./a").unwrap()).unwrap();
+        assert_eq!(work_dir.read_text(&file).unwrap(), "text");
     }
 
     #[test]

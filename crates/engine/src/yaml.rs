@@ -191,13 +191,7 @@ impl Place {
     }
 
     fn style(&self) -> Option<ScalarStyle> {
-        let text = self.old.as_ref()?.as_scalar()?.value();
-        match text.chars().next()? {
-            '"' => Some(ScalarStyle::DoubleQuoted),
-            '\'' => Some(ScalarStyle::SingleQuoted),
-            '|' => Some(ScalarStyle::Literal),
-            _ => Some(ScalarStyle::Plain),
-        }
+        style_of(self.old.as_ref()?)
     }
 
     fn set(&self, value: ScalarValue) {
@@ -211,6 +205,28 @@ impl Place {
 
     fn text(&self) -> String {
         self.file.to_string()
+    }
+}
+
+/// How a scalar is written.
+fn style_of(node: &YamlNode) -> Option<ScalarStyle> {
+    Some(match node.as_scalar()?.value().chars().next()? {
+        '"' => ScalarStyle::DoubleQuoted,
+        '\'' => ScalarStyle::SingleQuoted,
+        '|' => ScalarStyle::Literal,
+        _ => ScalarStyle::Plain,
+    })
+}
+
+/// A string written as the scalar that is there, where that is in quotes; else with quotes only if it needs them.
+pub(crate) fn string_like(old: Option<&YamlNode>, text: &str) -> ScalarValue {
+    match old.and_then(style_of) {
+        Some(style @ (ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted)) => {
+            ScalarValue::with_style(text, style)
+        }
+        Some(ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded) | None => {
+            ScalarValue::string(text)
+        }
     }
 }
 

@@ -35,6 +35,7 @@ fn browsable(repo_url: &str) -> String {
             .to_owned()
     };
     match url.split_once("://") {
+        Some(("http", rest)) => format!("http://{}", without_user(rest)),
         Some((_, rest)) => format!("https://{}", without_user(rest)),
         None => format!("https://{}", without_user(url).replacen(':', "/", 1)),
     }

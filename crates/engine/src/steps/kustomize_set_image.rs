@@ -200,11 +200,14 @@ fn change(entry: &Mapping, image: &Wanted) {
             KEEP => {}
             "" => drop(entry.remove(key)),
             value => {
-                let same = entry
-                    .get(key)
-                    .is_some_and(|it| it.as_scalar().is_some_and(|it| it.as_string() == value));
-                if !same {
-                    entry.set(key, ScalarValue::string(value));
+                let old = entry.get(key);
+                if old
+                    .as_ref()
+                    .and_then(|it| Some(it.as_scalar()?.as_string()))
+                    .as_deref()
+                    != Some(value)
+                {
+                    entry.set(key, yaml::string_like(old.as_ref(), value));
                 }
             }
         }

@@ -46,9 +46,12 @@ impl Step for SetMetadata {
                 Kind::Freight => resource::<Freight>(),
             };
             let api = Api::namespaced_with(cx.outside().client.clone(), &cx.run.project, &kind);
-            upsert(&api, update)
-                .await
-                .map_err(|error| StepError::errored(&what, &error))?;
+            upsert(&api, update).await.map_err(|error| match error {
+                kube::Error::Api(status) => {
+                    StepError::Errored(format!("{what}: {}", status.message))
+                }
+                error => StepError::errored(&what, &error),
+            })?;
             cx.reached("set one");
         }
         Ok(Outcome::Done(Map::new()))

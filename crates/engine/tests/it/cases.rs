@@ -8,7 +8,7 @@
 //! | `after/` | the work directory after, without `.git` |
 //! | `output.yaml` | the step's output; `<commit>` stands for any commit id, `<repo>` for the URL |
 //! | `error.txt` | instead: how the step ended and its message, such as `Failed: …` |
-//! | `remote.txt` | what `git log --all` says of the repository after |
+//! | `remote.txt` | each branch of the repository after, with its commits |
 
 use std::{
     collections::BTreeMap,
@@ -141,6 +141,7 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
     );
     let hide = |text: &str| {
         text.replace(&server.url(&name), "<repo>")
+            .replace(server.url(&name).trim_end_matches(".git"), "<repo>")
             .replace(&root.path().display().to_string(), "<root>")
     };
     match read(&case.join("error.txt")) {
@@ -150,7 +151,8 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
             let expected = read(&case.join("output.yaml"))
                 .map_or(Ok(json!({})), |text| serde_saphyr::from_str(&text));
             let expected: Value = expected.map_err(|error| error.to_string())?;
-            let output = hide_commits(&serde_json::from_str(&hide(&output.to_string())).unwrap());
+            let output: Value =
+                serde_json::from_str(&hide_commits(&hide(&output.to_string()))).unwrap();
             same("output.yaml", &pretty(&expected), &pretty(&output))?;
         }
     }
@@ -166,15 +168,7 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
         same("after/", &expected.join("\n"), &found.join("\n"))?;
     }
     if let Some(expected) = read(&case.join("remote.txt")) {
-        let log = [
-            "log",
-            "--branches",
-            "--tags",
-            "--format=%D | %s | %an <%ae>",
-            "--name-status",
-            "--topo-order",
-        ];
-        let log = server.git(&name, &log).map_err(|error| error.to_string())?;
+        let log = remote(server, &name).map_err(|error| error.to_string())?;
         same("remote.txt", expected.trim(), log.trim())?;
     }
     for object in spec["after"].as_array().into_iter().flatten() {
@@ -201,6 +195,28 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
     Ok(())
 }
 
+/// Every branch, its commits and the files they change, oldest first.
+fn remote(server: &GitServer, name: &str) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for branch in server
+        .git(name, &["branch", "--format=%(refname:short)"])?
+        .lines()
+    {
+        let log = [
+            "log",
+            "--reverse",
+            "--format=%s by %an <%ae>",
+            "--name-status",
+            branch,
+        ];
+        let lines = server.git(name, &log)?;
+        let lines: Vec<_> = lines.lines().filter(|line| !line.is_empty()).collect();
+        let lines = lines.join("\n").replace('\t', " ");
+        text.push_str(&[branch, ":\n", &lines, "\n\n"].concat());
+    }
+    Ok(text)
+}
+
 fn same(what: &str, expected: &str, found: &str) -> Result<(), String> {
     if expected == found {
         Ok(())
@@ -213,19 +229,20 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
 }
 
-fn hide_commits(value: &Value) -> Value {
-    match value {
-        Value::String(text)
-            if text.len() == 40 && text.bytes().all(|it| it.is_ascii_hexdigit()) =>
-        {
-            json!("<commit>")
-        }
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| (key.clone(), hide_commits(value)))
-            .collect(),
-        other => other.clone(),
+/// Puts `<commit>` in the place of every commit id.
+fn hide_commits(text: &str) -> String {
+    let mut hidden = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|it: char| !it.is_ascii_hexdigit())
+            .unwrap_or(rest.len());
+        hidden += if end == 40 { "<commit>" } else { &rest[..end] };
+        let other = rest[end..].chars().next().map_or(0, char::len_utf8);
+        hidden += &rest[end..end + other];
+        rest = &rest[end + other..];
     }
+    hidden
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -250,9 +267,12 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for path in children(&next) {
+            if file_name(&path) == ".git" {
+                continue;
+            }
             if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
-            } else if file_name(&path) != ".git" {
+            } else {
                 let name = path
                     .strip_prefix(folder)
                     .unwrap()

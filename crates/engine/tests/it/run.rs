@@ -66,13 +66,13 @@ async fn outputs_reach_later_steps() {
 #[tokio::test]
 async fn a_failing_step_skips_those_that_do_not_ask_for_it() {
     let steps = "
-        - {uses: fail, as: a, config: {message: no}}
+        - {uses: fail, as: a, config: {message: stop}}
         - {uses: compose-output, as: b, config: {x: 1}}
         - {uses: compose-output, as: c, if: '${{ failure() }}', config: {x: 1}}
         - {uses: compose-output, as: d, if: '${{ always() }}', config: {x: '${{ status(\"a\") }}'}}
         - {uses: compose-output, as: e, if: '${{ success() }}', config: {x: 1}}";
     let expected = [
-        "a Failed no",
+        "a Failed stop",
         "b Skipped",
         "c Succeeded",
         "d Succeeded",
@@ -80,7 +80,7 @@ async fn a_failing_step_skips_those_that_do_not_ask_for_it() {
         "Failed",
     ];
     let progress = check(steps, &expected).await;
-    assert_eq!(progress.message, "step \"a\": no");
+    assert_eq!(progress.message, "step \"a\": stop");
     assert_eq!(progress.state["d"], json!({"x": "Failed"}));
 }
 
@@ -377,7 +377,7 @@ spec: {{subscriptions: [{{image: {{repoURL: r/web}}}}]}}
         "
         - uses: compose-output
           as: a
-          vars: [{name: image, value: '${{ imageFrom(\"r/web\").Tag }}'}]
+          vars: [{name: image, value: '${{ quote(imageFrom(\"r/web\").Tag) }}'}]
           config:
             tag: '${{ quote(vars.image) }}'
             digest: '${{ imageFrom(\"r/web\", warehouse(\"w\")).Digest }}'
