@@ -22,7 +22,7 @@ use crate::routes::Target;
 use crate::store::{
     Effect, Expect, History, Key, Object, OpenError, PageRequest, Refused, Resource, Store, Write,
 };
-use crate::verbs::{Call, Tracking, metadata};
+use crate::verbs::{Call, CallClock, Tracking, metadata};
 
 /// Tells the time; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
@@ -258,27 +258,18 @@ impl Api {
     /// Reads anew which kinds there are.
     fn refresh_kinds(&self) {
         let mut kinds = self.kinds.write();
-        let mut table = KindTable::builtin();
-        let resource = Resource::new("apiextensions.k8s.io", "customresourcedefinitions");
+        let resource = Resource::new(crds::GROUP, "customresourcedefinitions");
         let request = PageRequest {
             resource: &resource,
             namespace: None,
             at: None,
             after: None,
         };
-        for object in self
-            .store
-            .memory()
-            .list(request)
-            .map(|it| it.objects)
-            .unwrap_or_default()
-        {
-            let definition = object.to_value();
-            if crds::is_established(&definition) {
-                table.add_crd(&definition);
-            }
-        }
-        *kinds = Arc::new(table);
+        let page = self.store.memory().list(request);
+        let stored = page.map(|it| it.objects).unwrap_or_default();
+        let mut definitions: Vec<Value> = stored.iter().map(|it| it.to_value()).collect();
+        definitions.retain(crds::is_established);
+        *kinds = Arc::new(kinds.with_crds(&definitions));
     }
 
     /// Creates a custom resource definition, or replaces its specification.
@@ -339,6 +330,7 @@ impl Api {
             manager,
             media_type,
             form: Form::Whole,
+            clock: CallClock(Arc::clone(&self.clock)),
             unknown: Mutex::default(),
             warnings: Mutex::default(),
         })

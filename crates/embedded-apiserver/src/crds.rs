@@ -1,10 +1,13 @@
 //! What the server says about a definition of a kind: that its names are taken, and that it is in use.
 
+mod checks;
+mod served;
+
 use serde_json::{Value, json};
 
-use crate::failure::FieldCause;
+pub(crate) use self::checks::errors;
+pub(crate) use self::served::{kinds, priority};
 use crate::kinds::KindTable;
-use crate::verbs::metadata;
 
 pub(crate) const GROUP: &str = "apiextensions.k8s.io";
 pub(crate) const KIND: &str = "CustomResourceDefinition";
@@ -114,23 +117,6 @@ fn stored_versions(definition: &Value, old_status: Option<&Value>) -> Vec<Value>
         stored.push(name.clone());
     }
     stored
-}
-
-/// What is wrong with a definition's name.
-pub(crate) fn name_error(definition: &Value) -> Option<FieldCause> {
-    let name = metadata::text(definition, "name");
-    let expected = format!(
-        "{}.{}",
-        text(definition, "/spec/names/plural"),
-        text(definition, "/spec/group")
-    );
-    (name != expected).then(|| {
-        FieldCause::invalid(
-            "metadata.name",
-            name,
-            "must be spec.names.plural+\".\"+spec.group",
-        )
-    })
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::body;
 use crate::discovery;
 use crate::failure::Failure;
+use crate::kinds::KindTable;
 use crate::negotiate::{Form, ListHead};
 use crate::query::Query;
 use crate::routes::{Route, Target};
@@ -75,8 +76,10 @@ impl Api {
             _ if parts.method != Method::GET => Err(Failure::method_not_allowed()),
             Route::Health => Ok(self.health(parts.uri.path())),
             Route::Version => Ok(json(StatusCode::OK, &version())),
-            Route::OpenApiV2 | Route::OpenApiV3(_) => Err(Failure::no_such_resource()),
-            route => self.discover(&route, &parts),
+            route => {
+                let kinds = Arc::clone(&self.kinds.read());
+                describe(&route, &kinds, &accepted(&parts)).ok_or_else(Failure::no_such_resource)
+            }
         }
     }
 
@@ -91,45 +94,6 @@ impl Api {
         let mut response = text(format!("not ok: {why}"));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response
-    }
-
-    fn discover(&self, route: &Route, parts: &Parts) -> Result<Response<Body>, Failure> {
-        let kinds = Arc::clone(&self.kinds.read());
-        let accept = parts
-            .headers
-            .get(header::ACCEPT)
-            .and_then(|it| it.to_str().ok());
-        let aggregated = accept.and_then(discovery::aggregated_version);
-        let core = *route == Route::CoreVersions;
-        if let (Route::CoreVersions | Route::Groups, Some(version)) = (route, aggregated) {
-            let mut response = json(
-                StatusCode::OK,
-                &discovery::aggregated(&kinds, version, core),
-            );
-            if let Ok(media_type) =
-                HeaderValue::from_str(&discovery::aggregated_media_type(version))
-            {
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_TYPE, media_type);
-            }
-            return Ok(response);
-        }
-        let document = match route {
-            Route::CoreVersions => Some(discovery::core_versions()),
-            Route::Groups => Some(discovery::group_list(&kinds)),
-            Route::Group(name) => discovery::group(&kinds, name),
-            Route::GroupVersion { group, version } => {
-                discovery::resource_list(&kinds, group, version)
-            }
-            Route::Health
-            | Route::Version
-            | Route::OpenApiV2
-            | Route::OpenApiV3(_)
-            | Route::Objects(_) => None,
-        };
-        let document = document.ok_or_else(Failure::no_such_resource)?;
-        Ok(json(StatusCode::OK, &document))
     }
 
     async fn respond_objects(
@@ -155,6 +119,63 @@ impl Api {
         };
         add_warnings(&call, &mut response);
         Ok(response)
+    }
+}
+
+/// What the caller accepts.
+fn accepted(parts: &Parts) -> String {
+    let headers = parts.headers.get_all(header::ACCEPT).iter();
+    headers
+        .filter_map(|it| it.to_str().ok())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Says which kinds there are and what they look like.
+fn describe(route: &Route, kinds: &KindTable, accept: &str) -> Option<Response<Body>> {
+    let core = *route == Route::CoreVersions;
+    let found = match route {
+        Route::CoreVersions | Route::Groups => {
+            if let Some(version) = discovery::aggregated_version(accept) {
+                let value = discovery::aggregated(kinds, core, version);
+                let mut response = json(StatusCode::OK, &value);
+                let media_type = HeaderValue::from_static(discovery::media_type(version));
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, media_type);
+                return Some(response);
+            }
+            if core {
+                discovery::core_versions()
+            } else {
+                discovery::groups(kinds)
+            }
+        }
+        Route::Group(group) => discovery::group(kinds, group)?,
+        Route::GroupVersion { group, version } => discovery::resources(kinds, group, version)?,
+        Route::OpenApiV2 => return Some(openapi_v2(kinds, accept)),
+        Route::OpenApiV3(None) => {
+            return Some(json_bytes(StatusCode::OK, kinds.documents().index()));
+        }
+        Route::OpenApiV3(Some(path)) => {
+            let document = kinds.documents().find(path)?;
+            let mut response = json_bytes(StatusCode::OK, document.body.clone());
+            if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", document.hash)) {
+                response.headers_mut().insert(header::ETAG, tag);
+            }
+            return Some(response);
+        }
+        Route::Health | Route::Version | Route::Objects(_) => return None,
+    };
+    Some(json(StatusCode::OK, &found))
+}
+
+/// The older document, which is there as JSON only.
+fn openapi_v2(kinds: &KindTable, accept: &str) -> Response<Body> {
+    if accept.is_empty() || accept.contains("application/json") || accept.contains("*/*") {
+        json_bytes(StatusCode::OK, kinds.documents().everything())
+    } else {
+        Failure::not_acceptable("application/json").into_response()
     }
 }
 

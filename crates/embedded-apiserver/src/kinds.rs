@@ -1,10 +1,17 @@
 //! The kinds this server knows: the builtin ones, and those that CustomResourceDefinitions add.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod builtin;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use crate::crds;
+use crate::openapi::Documents;
 use crate::schema::Structural;
 use crate::shape::Shape;
+use crate::table::Column;
 
 /// One kind in one version.
 #[derive(Debug, Clone)]
@@ -12,18 +19,27 @@ pub struct Kind {
     pub group: String,
     pub version: String,
     pub kind: String,
+    pub list_kind: String,
     pub plural: String,
     pub singular: String,
     pub short_names: Vec<String>,
+    /// Groups of kinds it is listed with, such as `all`.
+    pub categories: Vec<String>,
     pub namespaced: bool,
     /// Whether `status` is written through its own subresource.
     pub status_subresource: bool,
     /// Whether the kind comes from a CustomResourceDefinition.
     pub custom: bool,
-    /// What its objects must look like; builtin kinds may have none.
+    /// What requests for a version that is going away are answered with.
+    pub deprecation: Option<String>,
+    /// What its objects must look like.
     pub(crate) schema: Option<Arc<Structural>>,
     /// How its values merge.
-    pub shape: Arc<Shape>,
+    pub(crate) shape: Arc<Shape>,
+    /// The schema as it was written, for `OpenAPI` documents.
+    pub(crate) written: Arc<Value>,
+    /// The columns of its tables, behind the name.
+    pub(crate) columns: Arc<[Column]>,
 }
 
 impl Kind {
@@ -35,92 +51,82 @@ impl Kind {
             format!("{}/{}", self.group, self.version)
         }
     }
+
+    /// The paths below an object that are written apart.
+    pub(crate) fn subresources(&self) -> impl Iterator<Item = &'static str> {
+        let status = self.status_subresource.then_some("status");
+        let finalize = (self.group.is_empty() && self.kind == "Namespace").then_some("finalize");
+        finalize.into_iter().chain(status)
+    }
 }
 
 /// Every kind, by group, version and plural.
 #[derive(Debug, Clone, Default)]
 pub struct KindTable {
     kinds: BTreeMap<(String, String, String), Arc<Kind>>,
+    definitions: BTreeMap<String, Definition>,
+    documents: OnceLock<Documents>,
+}
+
+/// The kinds of one CustomResourceDefinition, and which state of it they were read from.
+#[derive(Debug, Clone)]
+struct Definition {
+    revision: (String, i64),
+    kinds: Vec<Arc<Kind>>,
 }
 
 impl KindTable {
     /// The kinds that are always there.
     pub fn builtin() -> Self {
         let mut table = Self::default();
-        for (group, version, kind, plural, short, namespaced, status) in BUILTIN {
-            table.add(Kind {
-                group: (*group).to_owned(),
-                version: (*version).to_owned(),
-                kind: (*kind).to_owned(),
-                plural: (*plural).to_owned(),
-                singular: kind.to_lowercase(),
-                short_names: short.iter().map(|it| (*it).to_owned()).collect(),
-                namespaced: *namespaced,
-                status_subresource: *status,
-                custom: false,
-                schema: None,
-                shape: Arc::new(Shape::of_builtin(group, kind)),
-            });
+        for kind in builtin::kinds() {
+            table.insert(Arc::clone(kind));
         }
         table
     }
 
-    /// Adds every served version of a CustomResourceDefinition.
-    pub fn add_crd(&mut self, crd: &serde_json::Value) {
-        let text = |pointer: &str| {
-            crd.pointer(pointer)
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let versions = crd
-            .pointer("/spec/versions")
-            .and_then(serde_json::Value::as_array);
-        for version in versions
-            .into_iter()
-            .flatten()
-            .filter(|it| it["served"] == true)
-        {
-            let short = crd
-                .pointer("/spec/names/shortNames")
-                .and_then(serde_json::Value::as_array);
-            self.add(Kind {
-                group: text("/spec/group"),
-                version: version["name"].as_str().unwrap_or_default().to_owned(),
-                kind: text("/spec/names/kind"),
-                plural: text("/spec/names/plural"),
-                singular: text("/spec/names/singular"),
-                short_names: short
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|it| it.as_str().map(str::to_owned))
-                    .collect(),
-                namespaced: text("/spec/scope") == "Namespaced",
-                status_subresource: version.pointer("/subresources/status").is_some(),
-                custom: true,
-                schema: version
-                    .pointer("/schema/openAPIV3Schema")
-                    .and_then(|it| Structural::compile("spec", it).ok())
-                    .map(Arc::new),
-                shape: Arc::new(Shape::of_kind(
-                    version
-                        .pointer("/schema/openAPIV3Schema")
-                        .unwrap_or(&serde_json::Value::Null),
-                )),
-            });
+    /// The builtin kinds, and those of `crds`; what has not changed is taken over from this table.
+    #[must_use]
+    pub fn with_crds(&self, crds: &[Value]) -> Self {
+        let mut table = Self::builtin();
+        for crd in crds {
+            let name = crate::verbs::metadata::text(crd, "name").to_owned();
+            let revision = revision(crd);
+            let known = self
+                .definitions
+                .get(&name)
+                .filter(|it| it.revision == revision);
+            let kinds = match known {
+                Some(known) => known.kinds.clone(),
+                None => match crds::kinds(crd) {
+                    Ok(kinds) => kinds.into_iter().map(Arc::new).collect(),
+                    Err(causes) => {
+                        tracing::warn!(
+                            crd = name,
+                            ?causes,
+                            "this custom resource definition is not served"
+                        );
+                        continue;
+                    }
+                },
+            };
+            for kind in &kinds {
+                table.insert(Arc::clone(kind));
+            }
+            table
+                .definitions
+                .insert(name, Definition { revision, kinds });
         }
+        table
     }
 
-    /// Adds a kind, or replaces it.
-    pub fn add(&mut self, kind: Kind) {
-        self.kinds.insert(
-            (
-                kind.group.clone(),
-                kind.version.clone(),
-                kind.plural.clone(),
-            ),
-            Arc::new(kind),
+    fn insert(&mut self, kind: Arc<Kind>) {
+        let key = (
+            kind.group.clone(),
+            kind.version.clone(),
+            kind.plural.clone(),
         );
+        self.kinds.insert(key, kind);
     }
 
     /// Finds the kind behind a path.
@@ -133,85 +139,42 @@ impl KindTable {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Kind>> {
         self.kinds.values()
     }
+
+    /// The groups and their versions, the preferred one first.
+    pub(crate) fn groups(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for kind in self.kinds.values() {
+            let versions = groups.entry(&kind.group).or_default();
+            if !versions.contains(&kind.version.as_str()) {
+                versions.push(&kind.version);
+            }
+        }
+        for versions in groups.values_mut() {
+            versions.sort_by_key(|it| std::cmp::Reverse(crds::priority(it)));
+        }
+        groups
+    }
+
+    /// The kinds of one version of a group.
+    pub(crate) fn of<'a>(
+        &'a self,
+        group: &'a str,
+        version: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Kind>> {
+        self.kinds
+            .values()
+            .filter(move |it| it.group == group && it.version == version)
+    }
+
+    /// The `OpenAPI` documents, made when they are first asked for.
+    pub(crate) fn documents(&self) -> &Documents {
+        self.documents.get_or_init(|| Documents::of(self))
+    }
 }
 
-type Row = (
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    bool,
-    bool,
-);
-
-/// Group, version, kind, plural, short names, namespaced, status subresource.
-const BUILTIN: &[Row] = &[
-    ("", "v1", "ConfigMap", "configmaps", &["cm"], true, false),
-    ("", "v1", "Event", "events", &["ev"], true, false),
-    ("", "v1", "Namespace", "namespaces", &["ns"], false, true),
-    ("", "v1", "Secret", "secrets", &[], true, false),
-    (
-        "",
-        "v1",
-        "ServiceAccount",
-        "serviceaccounts",
-        &["sa"],
-        true,
-        false,
-    ),
-    (
-        "apiextensions.k8s.io",
-        "v1",
-        "CustomResourceDefinition",
-        "customresourcedefinitions",
-        &["crd", "crds"],
-        false,
-        true,
-    ),
-    (
-        "coordination.k8s.io",
-        "v1",
-        "Lease",
-        "leases",
-        &[],
-        true,
-        false,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "v1",
-        "ClusterRole",
-        "clusterroles",
-        &[],
-        false,
-        false,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "v1",
-        "ClusterRoleBinding",
-        "clusterrolebindings",
-        &[],
-        false,
-        false,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "v1",
-        "Role",
-        "roles",
-        &[],
-        true,
-        false,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "v1",
-        "RoleBinding",
-        "rolebindings",
-        &[],
-        true,
-        false,
-    ),
-];
+/// Which state of a definition this is; its status does not count.
+fn revision(crd: &Value) -> (String, i64) {
+    let metadata = &crd["metadata"];
+    let uid = metadata["uid"].as_str().unwrap_or_default().to_owned();
+    (uid, metadata["generation"].as_i64().unwrap_or_default())
+}

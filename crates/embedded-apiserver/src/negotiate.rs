@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::store::{Object, Page};
-use crate::verbs::Call;
+use crate::table;
+use crate::verbs::{Call, metadata};
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Form {
     Whole,
     /// `PartialObjectMetadata`
     Metadata,
+    /// What `kubectl get` prints.
+    Table,
 }
 
 /// What a list says about itself.
@@ -51,10 +54,12 @@ impl Form {
         if !matches!(media_type, "application/json" | "application/*" | "*/*") {
             return None;
         }
-        let wanted = parts.find_map(|it| it.strip_prefix("as="));
+        let wanted = parts.clone().find_map(|it| it.strip_prefix("as="));
+        let has = |parameter: &str| parts.clone().any(|it| it == parameter);
         match wanted {
             None => Some(Self::Whole),
             Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Self::Metadata),
+            Some("Table") if has("v=v1") && has("g=meta.k8s.io") => Some(Self::Table),
             Some(_) => None,
         }
     }
@@ -66,18 +71,38 @@ impl Call {
         let in_version = *object.api_version == *self.kind.api_version();
         match self.form {
             Form::Whole if in_version => object.bytes().clone(),
-            Form::Whole | Form::Metadata => self.encode_value(&self.read(object)),
+            Form::Whole | Form::Metadata | Form::Table => self.encode_value(&self.read(object)),
         }
     }
 
     /// As [`Self::encode`], for an object that is not stored.
     pub(crate) fn encode_value(&self, object: &Value) -> Bytes {
+        let is_status = object.get("kind") == Some(&"Status".into());
         match self.form {
-            Form::Metadata if object.get("kind") != Some(&"Status".into()) => {
+            Form::Metadata if !is_status => {
                 partial(object, "PartialObjectMetadata").to_string().into()
             }
-            Form::Whole | Form::Metadata => object.to_string().into(),
+            Form::Table if !is_status => {
+                let revision = metadata::text(object, "resourceVersion");
+                self.table(
+                    std::iter::once(object),
+                    &json!({"resourceVersion": revision}),
+                )
+            }
+            Form::Whole | Form::Metadata | Form::Table => object.to_string().into(),
         }
+    }
+
+    fn table<'a>(&self, objects: impl Iterator<Item = &'a Value>, metadata: &Value) -> Bytes {
+        let now = (self.clock.0)();
+        let table = table::render(
+            &self.kind.columns,
+            objects,
+            metadata,
+            self.query.include_object,
+            now,
+        );
+        table.to_string().into()
     }
 
     /// An object in the version of the request: versions of a kind differ only in their name.
@@ -97,7 +122,11 @@ impl Call {
             metadata["remainingItemCount"] = remaining.into();
         }
         let (api_version, kind) = match self.form {
-            Form::Whole => (self.kind.api_version(), format!("{}List", self.kind.kind)),
+            Form::Table => {
+                let objects: Vec<Value> = page.objects.iter().map(|it| self.read(it)).collect();
+                return self.table(objects.iter(), &metadata);
+            }
+            Form::Whole => (self.kind.api_version(), self.kind.list_kind.clone()),
             Form::Metadata => (
                 "meta.k8s.io/v1".to_owned(),
                 "PartialObjectMetadataList".to_owned(),
@@ -149,6 +178,10 @@ mod tests {
         check(
             "application/json;as=Unheard;g=meta.k8s.io;v=v1,application/json",
             Some(Form::Whole),
+        );
+        check(
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+            Some(Form::Table),
         );
         check("application/vnd.kubernetes.protobuf", None);
         check("text/html", None);

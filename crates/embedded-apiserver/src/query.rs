@@ -3,6 +3,7 @@
 use url::form_urlencoded;
 
 use crate::failure::Failure;
+use crate::table::Include;
 
 /// What may stand behind the question mark.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) struct Query {
     pub(crate) propagation_policy: Option<String>,
     pub(crate) orphan_dependents: Option<bool>,
     pub(crate) pretty: bool,
-    pub(crate) include_object: Option<String>,
+    pub(crate) include_object: Include,
 }
 
 /// `resourceVersion` as the caller gave it.
@@ -96,7 +97,11 @@ impl Query {
             }
             "pretty" => self.pretty = flag(name, value)?,
             "includeObject" => {
-                self.include_object = Some(value.to_owned()).filter(|it| !it.is_empty());
+                self.include_object = Include::parse(value).ok_or_else(|| {
+                    Failure::bad_request(format!(
+                        "unrecognized includeObject value: {value:?}; it is None, Metadata or Object"
+                    ))
+                })?;
             }
             _ => {}
         }

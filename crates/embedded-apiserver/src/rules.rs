@@ -64,7 +64,7 @@ impl Api {
                         .flat_map(|old| frozen_errors(object, old, &["data", "binaryData"])),
                 );
             }
-            (crds::GROUP, crds::KIND) => causes.extend(crds::name_error(object)),
+            (crds::GROUP, crds::KIND) => causes.extend(crds::errors(object, old)),
             ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
                 causes.extend(old.and_then(|old| changed(object, old, "roleRef", "roleRef")));
             }

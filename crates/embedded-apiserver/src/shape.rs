@@ -2,7 +2,6 @@
 //!
 //! Compiled once from the kind's `OpenAPI` schema; read by server-side apply and by strategic merge patches.
 
-mod builtin;
 mod compile;
 
 use std::collections::BTreeMap;
@@ -105,11 +104,6 @@ impl Shape {
     /// Compiles the schema of a kind, adding what every object has: `apiVersion`, `kind` and `metadata`.
     pub fn of_kind(schema: &Value) -> Self {
         compile::kind(schema)
-    }
-
-    /// The shape of a kind that is always there.
-    pub fn of_builtin(group: &str, kind: &str) -> Self {
-        builtin::of(group, kind)
     }
 
     /// Compiles a schema as it is.

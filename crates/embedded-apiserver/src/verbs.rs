@@ -16,7 +16,7 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::api::Api;
+use crate::api::{Api, Clock};
 use crate::failure::{Failure, Subject};
 use crate::kinds::Kind;
 use crate::negotiate::Form;
@@ -37,10 +37,21 @@ pub(crate) struct Call {
     pub(crate) media_type: String,
     /// How the answer is wanted.
     pub(crate) form: Form,
+    pub(crate) clock: CallClock,
     /// Fields that were sent but are not in the schema.
     pub(crate) unknown: Mutex<Vec<String>>,
     /// Texts for `Warning` headers.
     pub(crate) warnings: Mutex<Vec<String>>,
+}
+
+/// The server's clock, for what is said about ages.
+#[derive(Clone)]
+pub(crate) struct CallClock(pub(crate) Clock);
+
+impl std::fmt::Debug for CallClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CallClock")
+    }
 }
 
 /// Who keeps the managed fields of a write.

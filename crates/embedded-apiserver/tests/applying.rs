@@ -23,7 +23,7 @@ fn things() -> ApiResource {
 fn definition() -> Value {
     let text = json!({ "type": "string" });
     let item = json!({ "type": "object", "required": ["name"], "properties": { "name": text, "value": text } });
-    let condition = json!({ "type": "object", "properties": { "type": text, "status": text } });
+    let condition = json!({ "type": "object", "required": ["type"], "properties": { "type": text, "status": text } });
     let schema = json!({ "type": "object", "properties": {
         "spec": { "type": "object", "properties": {
             "name": text,
