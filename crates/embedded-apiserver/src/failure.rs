@@ -15,10 +15,12 @@ pub(crate) struct Failure {
 
 /// One thing wrong with one field of the object that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldCause {
-    pub(crate) field: String,
-    pub(crate) reason: String,
-    pub(crate) message: String,
+pub struct FieldCause {
+    /// The path of the field, such as `spec.subscriptions[0].image`.
+    pub field: String,
+    /// Kubernetes' word for the kind of fault, such as `FieldValueInvalid`.
+    pub reason: String,
+    pub message: String,
 }
 
 impl FieldCause {

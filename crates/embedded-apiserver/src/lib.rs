@@ -22,7 +22,7 @@ mod protobuf;
 mod query;
 mod routes;
 mod rules;
-mod schema;
+pub mod schema;
 mod selection;
 pub mod selector;
 pub mod shape;
@@ -33,6 +33,7 @@ mod watch;
 
 pub use admission::{AdmissionHook, ReviewFn};
 pub use api::{Clock, EmbeddedApi, InstallError, Options, all_operations};
+pub use failure::FieldCause;
 pub use http::ApiService;
 pub use k8s_openapi::api::authentication::v1::UserInfo;
 pub use kinds::{Kind, KindTable};

@@ -27,7 +27,7 @@ use self::rules::Rule;
 
 /// One node of a schema and all below it.
 #[derive(Debug, Default)]
-pub(crate) struct Structural {
+pub struct Structural {
     /// `None` where any type goes.
     pub(crate) kind: Option<Type>,
     pub(crate) nullable: bool,

@@ -50,7 +50,7 @@ fn check<T: DeserializeOwned + Serialize + PartialEq>(plural: &str, kind: &str) 
         prop_assert!(causes.is_empty(), "{:?}", causes);
         let pruned = structural.prune(&mut written);
         prop_assert!(pruned.is_empty(), "{:?}", pruned);
-        structural.default(&mut written);
+        structural.fill_in(&mut written);
         prop_assert!(T::deserialize(&written).expect("the object is read") == typed);
         Ok(())
     });

@@ -141,7 +141,7 @@ fn check_version(version: &Value, index: usize, field: &str, found: &mut Vec<Fie
         Some(schema) if schema.is_object() => {
             let path = format!("{field}.schema.openAPIV3Schema");
             found.extend(
-                Structural::compile(&path, schema)
+                Structural::compile_at(&path, schema)
                     .err()
                     .into_iter()
                     .flatten(),

@@ -28,7 +28,7 @@ fn kind(crd: &Value, index: usize, version: &Value) -> Result<Kind, Vec<FieldCau
         .pointer("/schema/openAPIV3Schema")
         .unwrap_or(&nothing);
     let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
-    let schema = Structural::compile(&path, written)?;
+    let schema = Structural::compile_at(&path, written)?;
     Ok(Kind {
         group: text(&spec["group"]),
         version: text(&version["name"]),

@@ -27,8 +27,7 @@ fn kind(row: &Value) -> Kind {
             .collect()
     };
     let schema = &row["schema"];
-    let compiled =
-        Structural::compile("schema", schema).expect("the table's schemas are structural");
+    let compiled = Structural::compile(schema).expect("the table's schemas are structural");
     let name = text("kind");
     Kind {
         group: text("group"),

@@ -27,8 +27,13 @@ const FORBIDDEN: [&str; 6] = [
 ];
 
 impl Structural {
+    /// Compiles the schema of a kind; all that is wrong with it is listed.
+    pub fn compile(schema: &Value) -> Result<Self, Vec<FieldCause>> {
+        Self::compile_at("schema", schema)
+    }
+
     /// Compiles a schema; all that is wrong with it is listed, with paths below `path`.
-    pub(crate) fn compile(path: &str, schema: &Value) -> Result<Self, Vec<FieldCause>> {
+    pub(crate) fn compile_at(path: &str, schema: &Value) -> Result<Self, Vec<FieldCause>> {
         let mut compiler = Compiler {
             found: Vec::new(),
             nodes: 0,

@@ -6,7 +6,7 @@ use super::{Additional, Structural};
 
 impl Structural {
     /// Fills in defaults; a null that may not be null counts as nothing said.
-    pub(crate) fn fill_in(&self, value: &mut Value) {
+    pub fn fill_in(&self, value: &mut Value) {
         match value {
             Value::Object(members) => {
                 members.retain(|name, member| {

@@ -12,7 +12,7 @@ const OBJECT_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 impl Structural {
     /// Drops what the schema does not know from a whole object, and lists the paths of what was dropped.
-    pub(crate) fn prune(&self, object: &mut Value) -> Vec<String> {
+    pub fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut pruned = Pruned { paths: Vec::new() };
         pruned.node(self, object, "", true);
         pruned.paths

@@ -8,7 +8,7 @@ use crate::failure::FieldCause as Cause;
 
 /// A schema with something of everything, in the manner of a Stage.
 fn pipeline() -> Structural {
-    Structural::compile("schema", &json!({
+    Structural::compile(&json!({
         "type": "object",
         "required": ["spec"],
         "properties": {
@@ -228,17 +228,13 @@ fn a_schema_that_makes_no_sense_is_refused() {
         json!({"$ref": "#/definitions/a"}),
         json!(1),
     ] {
-        assert!(Structural::compile("schema", &schema).is_err(), "{schema}");
+        assert!(Structural::compile(&schema).is_err(), "{schema}");
     }
 }
 
 /// Compiles a schema whose `spec` is this.
 fn of_spec(spec: &Value) -> Structural {
-    Structural::compile(
-        "schema",
-        &json!({"type": "object", "properties": {"spec": spec}}),
-    )
-    .unwrap()
+    Structural::compile(&json!({"type": "object", "properties": {"spec": spec}})).unwrap()
 }
 
 /// Lists `field: message` for a `spec` and the one before it.
@@ -363,7 +359,7 @@ fn a_schema_names_all_that_keeps_it_from_being_structural() {
             "e": {"type": "array", "items": {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}}
         }
     });
-    let found = Structural::compile("schema", &schema).unwrap_err();
+    let found = Structural::compile(&schema).unwrap_err();
     let fields: Vec<&str> = found.iter().map(|it| it.field.as_str()).collect();
     assert_eq!(
         fields,
@@ -376,7 +372,7 @@ fn a_schema_names_all_that_keeps_it_from_being_structural() {
         ]
     );
     let wrong = json!({"type": "object", "properties": {"a": {"type": "string", "default": 1}}});
-    let found = Structural::compile("schema", &wrong).unwrap_err();
+    let found = Structural::compile(&wrong).unwrap_err();
     assert_eq!(found[0].field, "schema.properties[a].default", "{found:?}");
 }
 

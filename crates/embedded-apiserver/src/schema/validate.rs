@@ -10,7 +10,7 @@ const LISTED: usize = 100;
 
 impl Structural {
     /// Lists what is wrong with a whole object; what has not changed since `old` is not held against it.
-    pub(crate) fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldCause> {
+    pub fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldCause> {
         let mut found = Vec::new();
         self.check_shape(object, old, "", &mut found);
         if !self.has_rules {
