@@ -68,6 +68,7 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
     let satisfied = criteria::satisfied(
         seen.warehouse.spec.freight_creation_criteria.as_ref(),
         &found,
+        seen.now,
     );
     status.discovered_artifacts = Some(found);
     let wanted = seen.warehouse.spec.freight_creation_policy == FreightCreationPolicy::Automatic;
