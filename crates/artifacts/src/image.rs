@@ -171,8 +171,12 @@ async fn look(
     tag: &str,
     needs_platform: bool,
 ) -> Result<Look, registry::Error> {
+    let named = match client.manifest_of_tag(repository, tag).await {
+        Err(error) if matches!(*error.problem, Problem::NotFound { .. }) => return Ok(Look::Gone),
+        named => named,
+    };
     let found = async {
-        let (digest, manifest) = client.manifest_of_tag(repository, tag).await?;
+        let (digest, manifest) = named?;
         match manifest {
             Manifest::Single(single) => {
                 look_at_single(client, repository, digest, single, needs_platform).await
@@ -181,10 +185,8 @@ async fn look(
         }
     };
     match found.await {
-        Ok(found) => Ok(found),
-        Err(error) if matches!(*error.problem, Problem::NotFound { .. }) => Ok(Look::Gone),
         Err(error) if error.is_about_one_image() => Ok(Look::Unusable(error.problem.to_string())),
-        Err(error) => Err(error),
+        outcome => outcome,
     }
 }
 

@@ -8,6 +8,7 @@
 //! behind when a redirect changes the origin.
 
 mod challenge;
+mod content;
 mod error;
 mod manifest;
 mod realm;
@@ -26,7 +27,7 @@ use url::Url;
 use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
-use manifest::Memory;
+use content::Memory;
 use token::Tokens;
 
 pub use error::{Error, Problem};
@@ -147,7 +148,7 @@ impl Client {
         let speaks_tls = async || {
             let mut probe = url("http");
             probe.set_path("/v2/");
-            let probe = Call::get(probe, manifest::ERROR_BOUND);
+            let probe = Call::get(probe, content::ERROR_BOUND);
             match self.sender.send(&probe).await {
                 // What a TLS server says to plain http, if it says anything.
                 Ok(answer) => Ok(answer.status == StatusCode::BAD_REQUEST),

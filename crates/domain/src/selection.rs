@@ -324,29 +324,25 @@ impl ImageSelection<'_> {
 
     /// Takes the first that fit: looks only as far down the list as it must.
     fn first(&self, seen: &Seen) -> Next {
-        let mut selected = Selected {
-            taken: Vec::new(),
-            ruled_out: self.ruled_out.clone(),
-        };
-        let mut wanted = Vec::new();
+        let (mut taken, mut ruled_out, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
         for tag in &self.candidates {
-            if selected.taken.len() + wanted.len() >= self.rules.limit {
+            if taken.len() + wanted.len() >= self.rules.limit {
                 break;
             }
             match seen.get(tag).map(|look| self.judge(tag, look)) {
                 None => wanted.push(tag.clone()),
-                Some(Ok(taken)) => selected.taken.push(taken),
-                Some(Err(rule)) => selected.ruled_out.push(RuledOut {
+                Some(Ok(image)) => taken.push(image),
+                Some(Err(rule)) => ruled_out.push(RuledOut {
                     tag: tag.clone(),
                     rule,
                 }),
             }
         }
-        if wanted.is_empty() {
-            Next::Selected(selected)
-        } else {
-            Next::Fetch(wanted)
+        if !wanted.is_empty() {
+            return Next::Fetch(wanted);
         }
+        ruled_out.extend(self.ruled_out.iter().cloned());
+        Next::Selected(Selected { taken, ruled_out })
     }
 
     /// Takes those built last, for which all have to be looked at.

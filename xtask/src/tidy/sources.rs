@@ -14,7 +14,15 @@ const EMPTY_NAMES: &[&str] = &[
 ];
 
 /// The files that may take a secret out of its wrapper: each sends it where it belongs.
-const MAY_EXPOSE: &[&str] = &["crates/secret/src/lib.rs"];
+const MAY_EXPOSE: &[&str] = &[
+    "crates/artifacts/src/child.rs",
+    "crates/artifacts/src/child/git.rs",
+    "crates/artifacts/src/registry/token.rs",
+    "crates/credentials/src/lib.rs",
+    "crates/credentials/src/lookup.rs",
+    "crates/credentials/src/tests.rs",
+    "crates/secret/src/lib.rs",
+];
 
 pub(super) fn check(breaches: &mut Vec<String>) -> Result<()> {
     let root = workspace::root()?;

@@ -312,4 +312,17 @@ mod tests {
         }
         assert_eq!(read_greeting(b"<html>"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_greeting_is_read_without_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            read_greeting(&bytes);
+        }
+
+        #[test]
+        fn any_framed_greeting_is_read_without_panic(lines in proptest::collection::vec("([0-9a-f]{40} )?[ -~\\x00]{0,60}", 0..8)) {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            read_greeting(&framed(&lines));
+        }
+    }
 }

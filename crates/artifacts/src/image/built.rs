@@ -22,8 +22,11 @@ pub(crate) fn by_annotations(annotations: &BTreeMap<String, String>) -> Option<T
 /// Reads the time from a config: its own field or its labels, whichever is later.
 pub(crate) fn by_config(config: &Config) -> Option<Timestamp> {
     let labels = config.config.as_ref().and_then(|it| it.labels.as_ref());
-    let own = config.created.as_deref().and_then(parse);
-    own.max(labels.and_then(by_annotations))
+    let label = labels.and_then(|labels| {
+        let both = [&labels.created, &labels.build_date];
+        both.into_iter().find_map(|it| parse(it.as_deref()?))
+    });
+    config.created.as_deref().and_then(parse).max(label)
 }
 
 /// Reads a time; the year 1 stands for none, as Go writes it.

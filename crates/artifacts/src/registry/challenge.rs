@@ -182,4 +182,15 @@ mod tests {
             Some(&bearer("https://a.test", None)),
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_header_is_read_without_panic(header in "[ -~\t]{0,200}|(Bearer |Basic |realm=|service=|\"|\\\\|,|=| ){0,30}") {
+            for challenge in parse(&header) {
+                if let Challenge::Bearer { realm, .. } = challenge {
+                    proptest::prop_assert!(!realm.is_empty());
+                }
+            }
+        }
+    }
 }

@@ -94,6 +94,7 @@ impl Error {
             | Problem::EmptyIndex
             | Problem::LargeIndex { .. }
             | Problem::Malformed { .. }
+            | Problem::Digest(DigestError::Malformed { .. })
             | Problem::Http(Fault::TooLarge { .. }) => true,
             Problem::Http(_)
             | Problem::LoginRefused
@@ -103,7 +104,7 @@ impl Error {
             | Problem::Token { .. }
             | Problem::TokenRequest { .. }
             | Problem::NoToken { .. }
-            | Problem::Digest(_)
+            | Problem::Digest(DigestError::Mismatch { .. })
             | Problem::Pages(_)
             | Problem::Slow(_) => false,
         }

@@ -2,57 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http::header::ACCEPT;
-use http::{HeaderValue, Method, StatusCode};
-use moka::future::Cache;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::error::refused;
-use super::{Client, Error, Problem, Repository};
-use crate::sender::{Answer, Call};
+use super::Problem;
 
-pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
-                        application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
-
-/// Most bytes of a manifest, a config and an error.
-const MANIFEST_BOUND: usize = 4 << 20;
-const CONFIG_BOUND: usize = 8 << 20;
-pub(crate) const ERROR_BOUND: usize = 64 << 10;
-/// Most bytes of manifests and configs that one client remembers.
-const MEMORY_BOUND: u64 = 4 << 20;
-/// Most tags whose digest one client remembers.
-const TAGS_BOUND: u64 = 10_000;
-
-/// Remembers what was shown to one credential.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    /// Manifests and configs by their digests: they can never change.
-    bodies: Cache<(Repository, String), Bytes>,
-    /// The digest each tag had when it was last seen: worth asking whether it still has.
-    tags: Cache<(Repository, String), String>,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        let weight = |(repository, digest): &(Repository, String), body: &Bytes| {
-            let bytes = repository.path.len() + digest.len() + body.len() + 200;
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        Self {
-            bodies: Cache::builder()
-                .max_capacity(MEMORY_BOUND)
-                .weigher(weight)
-                .build(),
-            tags: Cache::new(TAGS_BOUND),
-        }
-    }
-}
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// Holds what a manifest's digest stands for.
 #[derive(Debug, Clone)]
@@ -67,7 +25,7 @@ pub enum Manifest {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Single {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
     pub config: Descriptor,
 }
@@ -76,7 +34,7 @@ pub struct Single {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
     pub manifests: Vec<Descriptor>,
 }
@@ -90,7 +48,7 @@ pub struct Descriptor {
     pub digest: String,
     #[serde(default)]
     pub platform: Option<Platform>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -105,7 +63,7 @@ pub struct Platform {
     pub variant: String,
 }
 
-/// Holds what we read of an image's config.
+/// Holds what we read of an image's config: it can be large, and we keep many.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Config {
     #[serde(default)]
@@ -113,14 +71,23 @@ pub struct Config {
     #[serde(flatten)]
     pub platform: Platform,
     #[serde(default)]
-    pub config: Option<Labels>,
+    pub config: Option<Start>,
 }
 
-/// Holds the labels of an image's config.
+/// Holds the part of an image's config that its container would start with.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Start {
+    #[serde(default, rename = "Labels")]
+    pub labels: Option<Labels>,
+}
+
+/// Holds the labels that say when an image was built.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Labels {
-    #[serde(default, rename = "Labels")]
-    pub labels: Option<BTreeMap<String, String>>,
+    #[serde(default, rename = "org.opencontainers.image.created")]
+    pub created: Option<String>,
+    #[serde(default, rename = "org.label-schema.build-date")]
+    pub build_date: Option<String>,
 }
 
 /// Says that content is not what its digest says.
@@ -132,157 +99,13 @@ pub enum DigestError {
     Mismatch { expected: String, found: String },
 }
 
-impl Client {
-    /// Asks which digest a tag stands for, with one HEAD; none where the registry does not say or has no such tag.
-    pub async fn digest(
-        &self,
-        repository: &Repository,
-        tag: &str,
-    ) -> Result<Option<String>, Error> {
-        let url = self.url(repository, &format!("manifests/{tag}")).await;
-        let call = Call {
-            method: Method::HEAD,
-            ..Call::get(url, ERROR_BOUND).header(ACCEPT, HeaderValue::from_static(ACCEPTED))
-        };
-        let answer = self.send(repository, call.clone()).await?;
-        if answer.status == StatusCode::NOT_FOUND || answer.status == StatusCode::METHOD_NOT_ALLOWED
-        {
-            return Ok(None);
-        }
-        if !answer.status.is_success() {
-            return Err(Error::new(
-                repository,
-                &call,
-                refused(&answer, self.login.is_some()),
-            ));
-        }
-        Ok(answer
-            .header(DIGEST)
-            .filter(|digest| check_digest(digest).is_ok())
-            .map(str::to_owned))
-    }
-
-    /// Fetches the manifest of a tag, and its digest.
-    pub async fn manifest_of_tag(
-        &self,
-        repository: &Repository,
-        tag: &str,
-    ) -> Result<(String, Manifest), Error> {
-        // What was shown to this very credential may be remembered; the HEAD proves that it still may see the tag.
-        let key = (repository.clone(), tag.to_owned());
-        if self.memory.tags.contains_key(&key)
-            && let Some(digest) = self.digest(repository, tag).await?
-            && let Some(body) = self
-                .memory
-                .bodies
-                .get(&(repository.clone(), digest.clone()))
-                .await
-            && let Ok(manifest) = parse(&body, "")
-        {
-            return Ok((digest, manifest));
-        }
-        let (digest, manifest) = self.fetch_manifest(repository, tag).await?;
-        self.memory.tags.insert(key, digest.clone()).await;
-        Ok((digest, manifest))
-    }
-
-    /// Fetches the manifest of a digest, or remembers it.
-    pub async fn manifest_of_digest(
-        &self,
-        repository: &Repository,
-        digest: &str,
-    ) -> Result<Manifest, Error> {
-        let remembered = self
-            .memory
-            .bodies
-            .get(&(repository.clone(), digest.to_owned()))
-            .await;
-        if let Some(manifest) = remembered.and_then(|body| parse(&body, "").ok()) {
-            return Ok(manifest);
-        }
-        Ok(self.fetch_manifest(repository, digest).await?.1)
-    }
-
-    async fn fetch_manifest(
-        &self,
-        repository: &Repository,
-        reference: &str,
-    ) -> Result<(String, Manifest), Error> {
-        let url = self
-            .url(repository, &format!("manifests/{reference}"))
-            .await;
-        let call =
-            Call::get(url, MANIFEST_BOUND).header(ACCEPT, HeaderValue::from_static(ACCEPTED));
-        let fail = |problem| Error::new(repository, &call, problem);
-        let is_digest = reference.contains(':');
-        if is_digest {
-            check_digest(reference).map_err(|error| fail(error.into()))?;
-        }
-        let answer = self.send(repository, call.clone()).await?;
-        if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.login.is_some())));
-        }
-        let expected = if is_digest {
-            Some(reference)
-        } else {
-            answer.header(DIGEST)
-        };
-        let digest = verify(&answer.body, expected).map_err(|error| fail(error.into()))?;
-        let manifest = parse(&answer.body, content_type(&answer)).map_err(fail)?;
-        self.memory
-            .bodies
-            .insert((repository.clone(), digest.clone()), answer.body)
-            .await;
-        Ok((digest, manifest))
-    }
-
-    /// Fetches the config of an image, or remembers it.
-    pub async fn config(&self, repository: &Repository, digest: &str) -> Result<Config, Error> {
-        let url = self.url(repository, &format!("blobs/{digest}")).await;
-        let call = Call::get(url, CONFIG_BOUND);
-        let fail = |problem| Error::new(repository, &call, problem);
-        check_digest(digest).map_err(|error| fail(error.into()))?;
-        let key = (repository.clone(), digest.to_owned());
-        let read = |body: &Bytes| {
-            serde_json::from_slice(body).map_err(|source| Problem::Malformed {
-                what: "an image's config",
-                source,
-            })
-        };
-        if let Some(config) = self
-            .memory
-            .bodies
-            .get(&key)
-            .await
-            .and_then(|body| read(&body).ok())
-        {
-            return Ok(config);
-        }
-        let answer = self.send(repository, call.clone()).await?;
-        if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.login.is_some())));
-        }
-        verify(&answer.body, Some(digest)).map_err(|error| fail(error.into()))?;
-        let config = read(&answer.body).map_err(fail)?;
-        self.memory.bodies.insert(key, answer.body).await;
-        Ok(config)
-    }
-}
-
-const DIGEST: &str = "docker-content-digest";
-
-fn content_type(answer: &Answer) -> &str {
-    answer
-        .header(http::header::CONTENT_TYPE)
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
+/// Takes `null` for nothing, as some builders write it.
+fn or_empty<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// Reads a manifest by the media type it names, else by that of the answer, else by its shape.
-fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem> {
+pub(super) fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Outline {
@@ -325,16 +148,16 @@ fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem> {
 }
 
 /// Checks the form of a digest, so that it can be part of a URL.
-fn check_digest(digest: &str) -> Result<(), DigestError> {
-    let length = match digest.split_once(':') {
-        Some(("sha256", _)) => 7 + 64,
-        Some(("sha512", _)) => 7 + 128,
-        Some(_) | None => 0,
+pub(super) fn check_digest(digest: &str) -> Result<(), DigestError> {
+    let is_hexadecimal = |text: &str| {
+        text.bytes()
+            .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let fits = digest.len() == length
-        && digest[7..]
-            .bytes()
-            .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = match digest.split_once(':') {
+        Some(("sha256", hash)) => hash.len() == 64 && is_hexadecimal(hash),
+        Some(("sha512", hash)) => hash.len() == 128 && is_hexadecimal(hash),
+        Some(_) | None => false,
+    };
     if fits {
         Ok(())
     } else {
@@ -345,7 +168,7 @@ fn check_digest(digest: &str) -> Result<(), DigestError> {
 }
 
 /// Computes the digest of `body`, by the algorithm of the one it should have.
-fn verify(body: &[u8], expected: Option<&str>) -> Result<String, DigestError> {
+pub(super) fn verify(body: &[u8], expected: Option<&str>) -> Result<String, DigestError> {
     let Some(expected) = expected else {
         return Ok(format!("sha256:{}", hex::encode(Sha256::digest(body))));
     };
@@ -362,5 +185,75 @@ fn verify(body: &[u8], expected: Option<&str>) -> Result<String, DigestError> {
             expected: expected.to_owned(),
             found,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &str, content_type: &str) -> String {
+        match parse(body.as_bytes(), content_type) {
+            Ok(Manifest::Single(single)) => format!("image {}", single.config.digest),
+            Ok(Manifest::Index(index)) => format!("index of {}", index.manifests.len()),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_told_by_its_type_then_by_its_shape() {
+        let single = r#"{"config":{"digest":"sha256:1"},"annotations":null}"#;
+        let index = r#"{"manifests":[{"digest":"sha256:1"}]}"#;
+        assert_eq!(told(single, OCI_MANIFEST), "image sha256:1");
+        assert_eq!(told(single, DOCKER_MANIFEST), "image sha256:1");
+        assert_eq!(told(single, "application/json"), "image sha256:1");
+        assert_eq!(told(index, ""), "index of 1");
+        assert_eq!(told(index, DOCKER_LIST), "index of 1");
+        let own = r#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        assert_eq!(told(own, OCI_MANIFEST), "index of 0");
+        let chart = r#"{"mediaType":"application/vnd.cncf.helm.chart"}"#;
+        assert!(told(chart, "").contains("not that of an image"));
+        assert!(
+            told(
+                single,
+                "application/vnd.docker.distribution.manifest.v1+prettyjws"
+            )
+            .contains("not that of an image")
+        );
+        assert_eq!(told(index, OCI_MANIFEST), "the answer is not a manifest");
+        assert_eq!(told("[", ""), "the answer is not a manifest");
+    }
+
+    #[test]
+    fn a_digest_is_computed_by_its_algorithm() {
+        let short = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(verify(b"", None).as_deref(), Ok(short));
+        assert_eq!(verify(b"", Some(short)).as_deref(), Ok(short));
+        let long = format!("sha512:{}", hex::encode(Sha512::digest(b"")));
+        assert_eq!(verify(b"", Some(&long)).as_deref(), Ok(long.as_str()));
+        assert!(matches!(
+            verify(b"x", Some(short)),
+            Err(DigestError::Mismatch { .. })
+        ));
+        for text in [
+            "",
+            "sha256:",
+            "sha256:E3",
+            "md5:d41d8cd98f00b204e9800998ecf8427e",
+            "sha256:../../../../etc/passwd",
+            &short.to_uppercase(),
+        ] {
+            assert!(
+                matches!(verify(b"", Some(text)), Err(DigestError::Malformed { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_manifest_is_read_without_panic(body in "[\\[\\]{}:,\"a-z0-9 ]{0,200}", content_type in "[ -~]{0,40}") {
+            parse(body.as_bytes(), &content_type).ok();
+        }
     }
 }

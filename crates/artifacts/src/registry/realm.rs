@@ -305,4 +305,13 @@ mod tests {
             Err(RealmError::PlainHttp)
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_realm_is_judged_without_panic(host in "[a-z0-9.:\\[\\]-]{1,30}", realm in "(https?://)?[ -~]{0,60}") {
+            if let Ok(registry) = Url::parse(&format!("https://{host}/")) {
+                check(&registry, &realm, true, &[]).ok();
+            }
+        }
+    }
 }
