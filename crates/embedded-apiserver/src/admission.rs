@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::Api;
-use crate::failure::Failure;
+use crate::failure::{Failure, FieldCause};
 use crate::verbs::{Call, metadata};
 
 /// Answers one admission question.
@@ -151,7 +151,16 @@ async fn ask(
         "InternalError" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::FORBIDDEN,
     };
-    Err(Failure::new(code, reason, why))
+    let causes = status.details.iter().flat_map(|it| &it.causes);
+    let causes: Vec<FieldCause> = causes
+        .map(|it| FieldCause::new(&it.reason, &it.field, it.message.as_str()))
+        .collect();
+    let failure = Failure::new(code, reason, why);
+    Err(if causes.is_empty() {
+        failure
+    } else {
+        failure.with_causes(&causes)
+    })
 }
 
 fn request(call: &Call, review: &Review) -> Result<AdmissionRequest<DynamicObject>, Failure> {

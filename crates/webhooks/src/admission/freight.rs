@@ -140,21 +140,19 @@ async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Freight that a Stage holds now cannot be deleted. It says itself where it is; the Stages have the last word.
+/// Freight that a Stage holds now cannot be deleted. The Stages say so, since Freight hears of it a moment later.
 async fn validate_delete(call: &Call<'_>) -> Result<(), Refusal> {
     let freight: Freight = call.old_object()?;
-    let mut holders = Vec::new();
-    let stages = freight.status.iter().flat_map(|it| it.currently_in.keys());
-    for name in stages {
-        let stage: Option<Stage> = call.reader().find(call.namespace, name).await?;
-        let holds = |it: &Stage| {
-            it.current_freight()
-                .is_some_and(|it| it.includes(freight.name()))
-        };
-        if stage.is_some_and(|it| holds(&it)) {
-            holders.push(format!("{name:?}"));
-        }
-    }
+    let stages: Vec<Stage> = call.reader().list(call.namespace, "").await?;
+    let holds = |it: &&Stage| {
+        it.current_freight()
+            .is_some_and(|it| it.includes(freight.name()))
+    };
+    let holders: Vec<String> = stages
+        .iter()
+        .filter(holds)
+        .map(|it| format!("{:?}", it.name()))
+        .collect();
     if holders.is_empty() {
         return Ok(());
     }
