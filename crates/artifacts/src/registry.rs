@@ -149,7 +149,7 @@ impl Client {
             let mut probe = url("http");
             probe.set_path("/v2/");
             let probe = Call::get(probe, content::ERROR_BOUND);
-            match self.sender.send(&probe).await {
+            match self.sender.send_paced(&probe).await {
                 // What a TLS server says to plain http, if it says anything.
                 Ok(answer) => Ok(answer.status == StatusCode::BAD_REQUEST),
                 Err(fault) if fault.is_nobody_there() => Err(fault),

@@ -1,7 +1,7 @@
 //! Sends requests to hosts that tenants name: one connection pool per credential, every wait and every body bounded.
 //!
-//! [`Sender::send`] follows redirects itself, under the egress policy, and leaves the login behind when the origin
-//! changes. [`Sender::send_patiently`] also keeps to a rate, and asks again after 429, 5xx and broken connections, with
+//! [`Sender::send_paced`] keeps to a rate, follows redirects itself, under the egress policy, and leaves the login behind
+//! when the origin changes. [`Sender::send_patiently`] also asks again after 429, 5xx and broken connections, with
 //! growing pauses and the server's own Retry-After, within a budget of time.
 
 mod fault;
@@ -177,7 +177,8 @@ impl Sender {
         }
     }
 
-    async fn send_paced(&self, call: &Call) -> Result<Answer, Fault> {
+    /// Sends a request once, at the pace of the client and within the time of one answer.
+    pub(crate) async fn send_paced(&self, call: &Call) -> Result<Answer, Fault> {
         let _slot = self
             .slots
             .acquire()
@@ -193,7 +194,7 @@ impl Sender {
     }
 
     /// Sends a request once, following redirects of GET and HEAD.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Fault> {
+    async fn send(&self, call: &Call) -> Result<Answer, Fault> {
         let mut call = call.clone();
         for _ in 0..=HOPS_BOUND {
             let answer = self.send_one(&call).await?;

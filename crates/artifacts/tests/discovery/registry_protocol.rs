@@ -1,7 +1,7 @@
 //! The registry client against answers that a real registry gives only on a bad day.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use artifacts::Limits;
 use artifacts::egress::Policy;
@@ -18,11 +18,16 @@ const PASSWORD: &str = "hunter2-hunter2";
 const BASIC: &str = "Basic bWU6aHVudGVyMi1odW50ZXIy";
 
 fn registries() -> Registries {
+    registries_at(10_000)
+}
+
+/// Asks at most `rate` times a second.
+fn registries_at(rate: u32) -> Registries {
     let limits = Limits {
         pauses: (Duration::from_millis(1), Duration::from_millis(5)),
         patience: Duration::from_secs(3),
         timeout: Duration::from_secs(2),
-        rate: 10_000.try_into().expect("not zero"),
+        rate: rate.try_into().expect("not zero"),
         ..Limits::default()
     };
     Registries::new(Arc::new(Policy::new().with_loopback()), limits)
@@ -327,7 +332,7 @@ async fn pauses_and_faults_are_waited_out() {
         _ => ok(page(&["a"])),
     })
     .await;
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     assert_eq!(tags(&server).await.expect("the tags at last"), ["a"]);
     assert!(
         start.elapsed() >= Duration::from_secs(1),
@@ -645,4 +650,58 @@ async fn a_certificate_is_checked_unless_the_subscription_says_otherwise() {
         .expect_err("an unknown certificate");
     assert!(told(&error).contains("ertificate"), "{}", told(&error));
     assert_eq!(server.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_project_keeps_to_its_pace_and_holds_up_no_other() {
+    let server = Server::start(|_, _| ok(page(&["a"]))).await;
+    let registries = registries_at(20);
+    let start = Instant::now();
+    let asks = (0..40).map(|_| tags_of(&registries, "acme", &server, None));
+    let asks = futures::future::join_all(asks);
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        tags_of(&registries, "other", &server, None)
+            .await
+            .expect("the tags");
+        asked.elapsed()
+    };
+    let (_, other) = futures::future::join(asks, other).await;
+    // Twenty go at once, twenty more take a second.
+    assert!(
+        start.elapsed() > Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(other < Duration::from_millis(500), "{other:?}");
+}
+
+#[tokio::test]
+async fn silence_comes_to_an_end() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let host = silent.local_addr().expect("an address");
+    let limits = Limits {
+        timeout: Duration::from_millis(200),
+        patience: Duration::from_millis(500),
+        pauses: (Duration::from_millis(1), Duration::from_millis(5)),
+        ..Limits::default()
+    };
+    let registries = Registries::new(Arc::new(Policy::new().with_loopback()), limits);
+    let repository = Repository::parse(&format!("{host}/web")).expect("a repository");
+    let client = registries.client("acme", &repository, None, false).await;
+    let start = Instant::now();
+    let error = client.tags(&repository).await.expect_err("nobody speaks");
+    assert!(
+        told(&error).contains("did not answer in time"),
+        "{}",
+        told(&error)
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
 }
