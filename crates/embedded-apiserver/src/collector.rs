@@ -10,7 +10,7 @@ mod contents;
 mod dependents;
 mod plan;
 
-pub(crate) use contents::hold_definition;
+pub(crate) use contents::{definition_of, hold_definition};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};

@@ -277,6 +277,12 @@ async fn the_objects_of_a_kind_go_with_its_definition() {
         .create(&PostParams::default(), &DynamicObject::new("w", &resource))
         .await
         .expect("a widget is created");
+    let mut held = DynamicObject::new("held", &resource);
+    held.metadata.finalizers = Some(vec!["example.com/held".to_owned()]);
+    widgets
+        .create(&PostParams::default(), &held)
+        .await
+        .expect("another is created");
     let definitions: Api<CustomResourceDefinition> = Api::all(server.client());
     until(&definitions, "widgets.example.com", |it| {
         it.is_some_and(|it| !it.finalizers().is_empty())
@@ -286,6 +292,18 @@ async fn the_objects_of_a_kind_go_with_its_definition() {
         .delete("widgets.example.com", &DeleteParams::default())
         .await
         .expect("the definition is marked");
+    gone(&widgets, "w").await;
+    let late = DynamicObject::new("late", &resource);
+    let refused = widgets
+        .create(&PostParams::default(), &late)
+        .await
+        .expect_err("the kind is going");
+    assert!(matches!(refused, kube::Error::Api(status) if status.code == 405));
+    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    widgets
+        .patch("held", &PatchParams::default(), &free)
+        .await
+        .expect("finalizers can be removed");
     gone(&definitions, "widgets.example.com").await;
     server
         .install_crds(&[crd])

@@ -42,6 +42,12 @@ pub(crate) fn hold_definition(definition: &mut Value, old: Option<&Value>) {
     }
 }
 
+/// Where the definition of a custom kind is.
+pub(crate) fn definition_of(resource: &Resource) -> Key {
+    let name = format!("{}.{}", resource.plural(), resource.group());
+    Key::new(&Resource::new(DEFINITIONS.0, DEFINITIONS.1), "", &name)
+}
+
 /// What an object is in: its namespace, and the definition of its kind.
 pub(super) fn containers(key: &Key) -> Vec<Key> {
     let mut containers = Vec::new();
@@ -53,12 +59,7 @@ pub(super) fn containers(key: &Key) -> Vec<Key> {
         ));
     }
     if !key.resource.group().is_empty() {
-        let name = format!("{}.{}", key.resource.plural(), key.resource.group());
-        containers.push(Key::new(
-            &Resource::new(DEFINITIONS.0, DEFINITIONS.1),
-            "",
-            &name,
-        ));
+        containers.push(definition_of(&key.resource));
     }
     containers
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::admission::Review;
 use crate::api::Api;
 use crate::body;
+use crate::collector;
 use crate::failure::{Failure, Subject};
 use crate::store::{Effect, Expect, Object, Refused, Write};
 use crate::verbs::{Answer, Call, Tracking, metadata};
@@ -68,6 +69,7 @@ impl Api {
         }
         let name = metadata::text(&object, "name").to_owned();
         self.check_namespace(call, &name)?;
+        self.check_definition(call)?;
         self.complete(call, &mut object, None)?;
         call.answer_for_unknown()?;
         if tracking == Tracking::Update {
@@ -107,6 +109,20 @@ impl Api {
             Err(Refused::Changed(_)) => Err(Failure::already_exists(&call.subject(&name))),
             Err(refused) => Err(call.refusal(&name, &refused)),
         }
+    }
+
+    /// Refuses new objects of a kind whose definition is being deleted: they would go with it.
+    fn check_definition(&self, call: &Call) -> Result<(), Failure> {
+        let definition = collector::definition_of(&call.resource);
+        let found = self.store.memory().get(&definition);
+        if call.kind.custom && found.is_some_and(|it| it.deleting) {
+            return Err(Failure::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "MethodNotAllowed",
+                "create not allowed while custom resource definition is terminating",
+            ));
+        }
+        Ok(())
     }
 
     /// Refuses early what the store would refuse: a namespace that is not there, or not for long.
