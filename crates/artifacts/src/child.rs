@@ -7,6 +7,7 @@
 
 mod git;
 mod links;
+mod strays;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,6 +23,7 @@ use secret::Secret;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+pub use self::strays::kill_strays;
 pub use self::{git::GitAccess, links::link_out_of};
 
 /// How long a child may run unless its command says otherwise.

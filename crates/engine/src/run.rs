@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
+use artifacts::child::kill_strays;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -86,7 +87,13 @@ pub async fn run(
     };
     match found {
         Found::Fresh => progress.start_over(),
-        Found::Present => {}
+        Found::Present => {
+            if let Err(error) = kill_strays(work_dir.root()).await {
+                let message =
+                    format!("failed to end what an earlier attempt left running: {error}");
+                return Outcome::Retry { progress, message };
+            }
+        }
     }
     progress.phase = PromotionPhase::Running;
     let first = progress.current_step.min(run.steps.len());

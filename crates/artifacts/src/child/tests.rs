@@ -165,3 +165,26 @@ async fn the_credential_helper_answers_only_for_its_own_host() {
     );
     assert!(!ask("git.example.com.evil.org").await.succeeded());
 }
+
+#[tokio::test]
+async fn children_of_a_killed_process_are_found_and_ended() {
+    let [ours, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let start = |dir: &Path| {
+        let mut command = std::process::Command::new("sleep");
+        command
+            .arg("300")
+            .env("HOME", dir.join("home"))
+            .spawn()
+            .unwrap()
+    };
+    let mut stray = start(ours.path());
+    let mut bystander = start(other.path());
+    let kill = kill_strays(ours.path());
+    let (killed, status) = tokio::join!(kill, tokio::task::spawn_blocking(move || stray.wait()));
+    assert_eq!(killed.unwrap(), 1);
+    assert_eq!(status.unwrap().unwrap().code(), None);
+    assert_eq!(kill_strays(ours.path()).await.unwrap(), 0);
+    assert!(bystander.try_wait().unwrap().is_none());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}

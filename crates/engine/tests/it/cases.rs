@@ -98,11 +98,8 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
             .await
             .map_err(|error| format!("{error:#}"))?;
     }
-    let name = format!(
-        "{}-{}",
-        steps[0]["uses"].as_str().unwrap_or("x"),
-        file_name(case)
-    );
+    let kind = case.parent().unwrap();
+    let name = format!("{}-{}", file_name(kind), file_name(case));
     let repository = files(&case.join("repository"));
     if !repository.is_empty() {
         let contents: Vec<_> = repository
