@@ -56,6 +56,20 @@ fn a_warehouse_keeps_subscriptions_as_they_were_written() {
 }
 
 #[test]
+fn short_and_endless_lengths_of_time_pass_the_schema() {
+    let sources: resources::FreightSources =
+        serde_json::from_value(json!({ "requiredSoakTime": "0.25s" })).expect("it parses");
+    let written = serde_json::to_value(sources).expect("it is written");
+    assert_eq!(written, json!({ "requiredSoakTime": "0.25s" }));
+    let spec: resources::WarehouseSpec =
+        serde_json::from_value(json!({ "interval": "99999999999h" })).expect("it parses");
+    assert_eq!(spec.interval.as_nanos(), i64::MAX);
+    assert!(
+        serde_json::from_value::<resources::WarehouseSpec>(json!({ "interval": "soon" })).is_err()
+    );
+}
+
+#[test]
 fn an_empty_phase_is_none() {
     let status: resources::PromotionStatus =
         serde_json::from_value(json!({ "phase": "" })).expect("it parses");

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
+use kube::core::admission::AdmissionResponse;
 use kube::{Client, Resource};
 use resources::names::{annotation, label};
 use resources::{Freight, Promotion, Stage, Warehouse};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testkit::{AdmissionHook, UserInfo, World};
-use webhooks::admission::{Access, Admission, HOOKS, Phase, Settings};
+use webhooks::admission::{Access, Admission, HOOKS, Phase, Request, Settings};
 
 const PROJECT: &str = "demo";
 const CONTROLLER: &str = "system:serviceaccount:argosy:kargo-controller";
@@ -396,6 +397,56 @@ async fn a_request_to_verify_again_is_signed() -> Result<()> {
         (request.id.as_str(), request.actor.as_str()),
         ("some-id", "kubernetes:jane")
     );
+    Ok(())
+}
+
+/// Asks about one object as an API server does, beside the world's own.
+async fn review(world: &World, resource: &str, object: Value) -> Result<AdmissionResponse> {
+    let settings = Settings {
+        namespace: "argosy".to_owned(),
+        access: Access::Unchecked,
+    };
+    let admission = Admission::new(world.client(), settings, Arc::new(Timestamp::now));
+    let request: Request = serde_json::from_value(json!({
+        "uid": "1", "operation": "CREATE", "userInfo": {}, "namespace": PROJECT, "object": object, "dryRun": true,
+        "kind": { "group": "kargo.akuity.io", "version": "v1alpha1", "kind": object["kind"] },
+        "resource": { "group": "kargo.akuity.io", "version": "v1alpha1", "resource": resource },
+    }))?;
+    Ok(admission.review(Phase::Validate, request).await)
+}
+
+#[tokio::test]
+async fn a_step_that_does_not_exist_is_a_warning() -> Result<()> {
+    let world = world().await?;
+    let mut object = stage("test", &json!({ "direct": true }));
+    object["apiVersion"] = json!("kargo.akuity.io/v1alpha1");
+    object["kind"] = json!("Stage");
+    object["spec"]["promotionTemplate"]["spec"]["steps"][0]["uses"] = json!("jira-comment");
+    let answer = review(&world, "stages", object).await?;
+    let warnings = answer.warnings.unwrap_or_default();
+    assert!(answer.allowed && warnings.len() == 1, "{warnings:?}");
+    assert!(warnings[0].starts_with(
+        "spec.promotionTemplate.spec.steps[0].uses: there is no step kind \"jira-comment\""
+    ));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_makes_no_namespace() -> Result<()> {
+    let world = world().await?;
+    let object = json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Project", "metadata": { "name": "other" } });
+    assert!(review(&world, "projects", object).await?.allowed);
+    let namespaces: Api<Namespace> = Api::all(world.client());
+    assert!(namespaces.get_opt("other").await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_of_the_wrong_shape_is_a_bad_request() -> Result<()> {
+    let world = world().await?;
+    let object = json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage", "metadata": {}, "spec": "text" });
+    let answer = review(&world, "stages", object).await?;
+    assert_eq!((answer.allowed, answer.result.code), (false, 400));
     Ok(())
 }
 
