@@ -68,7 +68,6 @@ async fn kubectl_applies_server_side() -> Result<()> {
         let by = |manager: &'static str| {
             [
                 "apply",
-                "--validate=false",
                 "--server-side",
                 "--field-manager",
                 manager,
@@ -114,7 +113,7 @@ async fn kubectl_applies_server_side() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_applies_client_side_and_then_changes_over() -> Result<()> {
     with_kubectl(|kubectl| {
-        let client_side = ["apply", "--validate=false", "-f", "-"];
+        let client_side = ["apply", "-f", "-"];
         // Custom kinds are patched by merge, builtin ones strategically.
         for (text, next, name) in [
             (
@@ -139,7 +138,7 @@ async fn kubectl_applies_client_side_and_then_changes_over() -> Result<()> {
         }
         let map = kubectl.json(&["get", "configmap", "map"])?;
         ensure!(map["data"] == json!({ "a": "2" }), "{map}");
-        let server_side = ["apply", "--validate=false", "--server-side", "-f", "-"];
+        let server_side = ["apply", "--server-side", "-f", "-"];
         kubectl.run_with(
             &server_side,
             &config_map("map", &json!({ "c": "3" }), &json!({})),
@@ -157,10 +156,7 @@ async fn kubectl_applies_client_side_and_then_changes_over() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_patches_in_three_ways() -> Result<()> {
     with_kubectl(|kubectl| {
-        kubectl.run_with(
-            &["create", "--validate=false", "-f", "-"],
-            &warehouse("5m0s", "a"),
-        )?;
+        kubectl.run_with(&["create", "-f", "-"], &warehouse("5m0s", "a"))?;
         let patches = [
             (
                 "json",
@@ -175,7 +171,7 @@ async fn kubectl_patches_in_three_ways() -> Result<()> {
             ensure!(object["spec"]["interval"] == interval, "{kind}: {object}");
         }
         kubectl.run_with(
-            &["create", "--validate=false", "-f", "-"],
+            &["create", "-f", "-"],
             &config_map(
                 "map",
                 &json!({}),
@@ -206,7 +202,7 @@ async fn kubectl_patches_in_three_ways() -> Result<()> {
 async fn kubectl_deletes_with_and_without_dependents() -> Result<()> {
     with_kubectl(|kubectl| {
         kubectl.run(&["create", "namespace", "acme"])?;
-        let create = ["create", "--validate=false", "-n", "acme", "-f", "-"];
+        let create = ["create", "-n", "acme", "-f", "-"];
         for (policy, left) in [("background", false), ("foreground", false), ("orphan", true)] {
             let cascade = format!("--cascade={policy}");
             let owner = format!("owner-{policy}");
