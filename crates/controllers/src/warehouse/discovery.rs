@@ -17,9 +17,13 @@ pub(super) async fn ask(
     warehouse: &Warehouse,
     subscription: &RawSubscription,
 ) -> Result<Found, Failure> {
-    let Subscription { name, source } = subscription
-        .parse()
-        .map_err(|error| failed("a subscription", &error))?;
+    let Subscription { name, source } = subscription.parse().map_err(|error| {
+        failed(
+            "a subscription",
+            &error,
+            "correct spec.subscriptions: kubectl explain warehouse.spec",
+        )
+    })?;
     let project = warehouse.namespace();
     match source {
         Source::Image(image) => images(cx, project, name, &image).await,
@@ -47,7 +51,7 @@ async fn images(
     ));
     let references = found
         .await
-        .map_err(|error| failed(&image.repo_url, &error))?;
+        .map_err(|error| failed(&image.repo_url, &error, &error.hint()))?;
     Ok(Found::Images(DiscoveredImage {
         repo_url: image.repo_url.clone(),
         platform: image.platform.clone(),
@@ -73,7 +77,9 @@ async fn commits(
         previous,
         cx.now(),
     ));
-    let found = found.await.map_err(|error| failed(&git.repo_url, &error))?;
+    let found = found
+        .await
+        .map_err(|error| failed(&git.repo_url, &error, &error.hint()))?;
     Ok(Found::Commits(DiscoveredCommits {
         subscription_name,
         ..found
@@ -113,7 +119,7 @@ async fn login(
     cx.credentials
         .find(project, kind, repo_url)
         .await
-        .map_err(|error| failed(repo_url, &error))
+        .map_err(|error| failed(repo_url, &error, &error.hint()))
 }
 
 fn unsupported(subscription: &str, what: &str) -> Failure {
@@ -123,14 +129,14 @@ fn unsupported(subscription: &str, what: &str) -> Failure {
     }
 }
 
-/// Says what failed with all its causes, since a condition shows one line.
-fn failed(subscription: &str, error: &dyn std::error::Error) -> Failure {
+/// Says what failed with all its causes and what to do next, since a condition shows one line.
+fn failed(subscription: &str, error: &dyn std::error::Error, hint: &str) -> Failure {
     let causes = std::iter::successors(error.source(), |it| it.source());
     let message = causes.fold(error.to_string(), |message, cause| {
         format!("{message}: {cause}")
     });
     Failure {
         subscription: subscription.to_owned(),
-        message,
+        message: format!("{message}; next: {hint}"),
     }
 }
