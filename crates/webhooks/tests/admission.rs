@@ -238,6 +238,33 @@ async fn freight_that_a_stage_holds_stays() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_approval_by_a_person_is_told_and_makes_freight_available() -> Result<()> {
+    let (world, freight) = pipeline().await?;
+    let jane = world.api().client_as(user("jane"));
+    let approval = Patch::Merge(
+        json!({ "status": { "approvedFor": { "uat": { "approvedAt": "2026-01-01T00:00:00Z" } } } }),
+    );
+    let all: Api<Freight> = api(jane.clone());
+    all.patch_status(freight.name(), &PatchParams::default(), &approval)
+        .await?;
+    let events: Api<Event> = api(world.client());
+    let told = events.list(&kube::api::ListParams::default()).await?.items;
+    let event = told
+        .iter()
+        .find(|it| it.reason.as_deref() == Some("FreightApproved"))
+        .context("an event")?;
+    let actor = event
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|it| it.get("event.kargo.akuity.io/actor"));
+    assert_eq!(actor.map(String::as_str), Some("kubernetes:jane"));
+    let promotion: Promotion = create(jane, minimal("uat", freight.name())).await?;
+    assert_eq!(promotion.spec.stage, "uat");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_promotion_is_made_complete() -> Result<()> {
     let (world, freight) = pipeline().await?;
     let client = world.api().client_as(user("jane"));
