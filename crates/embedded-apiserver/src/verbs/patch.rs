@@ -9,8 +9,12 @@ use crate::failure::{Failure, FieldCause, Subject};
 use crate::patch::{self, PatchError};
 use crate::verbs::{Answer, Call, Tracking, metadata};
 
-const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
-                        application/apply-patch+yaml";
+const ACCEPTED: &str =
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+
+/// What builtin kinds accept: custom ones have no merge keys, so the third would not mean what its sender thinks.
+const ACCEPTED_OF_BUILTIN: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+                                   application/apply-patch+yaml";
 
 impl Api {
     pub(super) async fn patch(&self, call: &Call, bytes: &[u8]) -> Result<Answer, Failure> {
@@ -30,9 +34,9 @@ impl Api {
         };
         match call.media_type.as_str() {
             "application/json-patch+json" | "application/merge-patch+json" => {}
-            // Custom resources have no merge keys, so this patch would not mean what its sender thinks.
             "application/strategic-merge-patch+json" if !call.kind.custom => {}
-            _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
+            _ if call.kind.custom => return Err(Failure::unsupported_media_type(ACCEPTED)),
+            _ => return Err(Failure::unsupported_media_type(ACCEPTED_OF_BUILTIN)),
         }
         let next = |old: &Value| patched(old).map_err(refused);
         self.replace(call, Tracking::Update, next).await
