@@ -1,5 +1,6 @@
 //! The body of `argosy up` and `argosy controller`: reads settings, wires the parts, decides nothing.
 
+mod admission;
 pub mod args;
 pub mod child;
 mod controller;

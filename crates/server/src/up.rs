@@ -14,13 +14,14 @@ use embedded_apiserver::{
     EmbeddedApi, Listen, ListenError, Listening, Options, Reach, UserInfo, read_or_create_token,
     write_private,
 };
+use kube::Client;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Up;
 use crate::parts::{self, Identities, Place};
-use crate::{data_dir, manifests, metrics, process};
+use crate::{admission, data_dir, manifests, metrics, process};
 
 /// The namespace of the installation's own service accounts.
 const NAMESPACE: &str = "argosy";
@@ -49,6 +50,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     api.hold_ready("the loops are starting");
     api.install_crds(&crds()?).await?;
     ensure_namespaces(&api).await?;
+    admission::install(&api, account(&api, "kargo-admission"), NAMESPACE);
     let mut registry = Registry::default();
     let measured = Metrics::register(&mut registry);
     let listening = listen(&api, &arguments, &data, metrics::route(registry)).await?;
@@ -99,23 +101,24 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     }
 }
 
-/// Each part acts as its own service account, so that admission and the log can tell them apart.
 fn identities(api: &EmbeddedApi) -> Identities {
-    let account = |name: &str| {
-        api.client_as(UserInfo {
-            username: Some(format!("system:serviceaccount:{NAMESPACE}:{name}")),
-            groups: Some(vec![
-                "system:serviceaccounts".to_owned(),
-                format!("system:serviceaccounts:{NAMESPACE}"),
-                "system:authenticated".to_owned(),
-            ]),
-            ..UserInfo::default()
-        })
-    };
     Identities {
-        controller: account("kargo-controller"),
-        management: account("kargo-management-controller"),
+        controller: account(api, "kargo-controller"),
+        management: account(api, "kargo-management-controller"),
     }
+}
+
+/// Each part acts as its own service account, so that admission and the log can tell them apart.
+fn account(api: &EmbeddedApi, name: &str) -> Client {
+    api.client_as(UserInfo {
+        username: Some(format!("system:serviceaccount:{NAMESPACE}:{name}")),
+        groups: Some(vec![
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{NAMESPACE}"),
+            "system:authenticated".to_owned(),
+        ]),
+        ..UserInfo::default()
+    })
 }
 
 fn crds() -> Result<Vec<Value>> {

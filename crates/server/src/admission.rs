@@ -1,0 +1,50 @@
+//! Admission in process: the hooks of `webhooks`, asked by the embedded API.
+
+use std::sync::Arc;
+
+use embedded_apiserver::{AdmissionHook, EmbeddedApi};
+use futures::FutureExt as _;
+use kube::Client;
+use webhooks::admission::{Access, Admission, HOOKS, Hook, Phase, Settings};
+
+/// Has the API ask every hook from now on; `client` reads what their answers rest on.
+pub(crate) fn install(api: &EmbeddedApi, client: Client, namespace: &str) {
+    // Without RBAC there is nobody to ask whether a user may promote: one token, full rights.
+    let settings = Settings {
+        namespace: namespace.to_owned(),
+        access: Access::Unchecked,
+    };
+    let admission = Arc::new(Admission::new(
+        client,
+        settings,
+        Arc::new(jiff::Timestamp::now),
+    ));
+    for hook in HOOKS {
+        api.add_admission(bound(hook, &admission));
+    }
+}
+
+fn bound(hook: &Hook, admission: &Arc<Admission>) -> AdmissionHook {
+    let Hook {
+        name,
+        phase,
+        group,
+        resources,
+        operations,
+    } = *hook;
+    let admission = Arc::clone(admission);
+    AdmissionHook {
+        name: name.to_owned(),
+        group: group.to_owned(),
+        resources: resources
+            .iter()
+            .map(|&resource| resource.to_owned())
+            .collect(),
+        operations: operations.to_vec(),
+        mutating: phase == Phase::Default,
+        review: Arc::new(move |request| {
+            let admission = Arc::clone(&admission);
+            async move { admission.review(phase, request).await }.boxed()
+        }),
+    }
+}
