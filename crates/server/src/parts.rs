@@ -79,6 +79,8 @@ pub(crate) fn context(
         Arc::clone(&clock),
     );
     engine.egress = Arc::clone(&policy);
+    engine.credentials = credentials.clone();
+    engine.egress = Arc::clone(&policy);
     engine.settings.ui_base_url.clone_from(&work.ui_base_url);
     engine.settings.kustomize.clone_from(&work.kustomize);
     engine.settings.shared_namespace = work.shared_namespaces.first().cloned().unwrap_or_default();
