@@ -4,7 +4,7 @@
 //! tools.lock → apt-get download / pip download → sha-256 → <cache>/<lock digest>/{root, bin} → <cache>/current
 //! ```
 //!
-//! Nothing is installed: packages are unpacked beside each other and `bin/` holds one small wrapper per program, which
+//! Nothing is installed: packages are unpacked beside each other, and `bin/` holds the programs or a small wrapper that
 //! points the loader at the unpacked libraries. A package whose pinned version has left the archive is replaced by the
 //! archive's present one, whose signature apt has checked, and that is said.
 
@@ -23,6 +23,8 @@ use crate::workspace;
 #[derive(Debug, Deserialize)]
 struct Lock {
     architecture: String,
+    /// The programs that need libraries of other packages.
+    with_libraries: Vec<String>,
     #[serde(rename = "package")]
     packages: Vec<Package>,
     tools: BTreeMap<String, String>,
@@ -160,68 +162,118 @@ fn download(lock: &Lock, work: &Path, pinned: Pinned) -> Result<Vec<Downloaded>>
     let folder = work.join("download");
     fs::create_dir_all(&folder)?;
     let apt = Apt::prepare(lock, work)?;
+    if pinned == Pinned::Yes {
+        // One call for all is many times faster; whatever has left the archive makes it fail and is fetched below.
+        apt.download(
+            &folder,
+            &lock
+                .packages
+                .iter()
+                .filter_map(Package::exact)
+                .collect::<Vec<_>>(),
+        )
+        .ok();
+    }
     lock.packages
         .iter()
         .map(|package| download_one(package, &apt, &folder, pinned))
         .collect()
 }
 
+impl Package {
+    /// `name=version` of a Debian package.
+    fn exact(&self) -> Option<String> {
+        match self {
+            Self::Debian { name, version, .. } => Some(format!("{name}={version}")),
+            Self::Pypi { .. } => None,
+        }
+    }
+}
+
 fn download_one(package: &Package, apt: &Apt, folder: &Path, pinned: Pinned) -> Result<Downloaded> {
-    let (name, version, expected) = match package {
-        Package::Debian {
-            name,
-            version,
-            sha256,
-            ..
-        }
-        | Package::Pypi {
-            name,
-            version,
-            sha256,
-        } => (name, version, sha256),
-    };
-    let own = folder.join(name);
-    fs::create_dir_all(&own)?;
-    let mut replaced = false;
     match package {
-        Package::Debian { suite, .. } => {
-            let exact =
-                pinned == Pinned::Yes && apt.download(&own, &format!("{name}={version}")).is_ok();
-            if !exact {
-                apt.download(&own, &format!("{name}/{suite}"))?;
-                replaced = pinned == Pinned::Yes;
+        Package::Debian {
+            suite,
+            name,
+            version,
+            sha256,
+        } => {
+            let mut file = find_package(folder, name)?;
+            if file.is_none() && pinned == Pinned::Yes {
+                apt.download(folder, &[format!("{name}={version}")]).ok();
+                file = find_package(folder, name)?;
             }
+            let left_the_archive = file.is_none();
+            if left_the_archive {
+                apt.download(folder, &[format!("{name}/{suite}")])?;
+                file = find_package(folder, name)?;
+            }
+            let path = file.with_context(|| format!("apt-get left no file of {name}"))?;
+            let found = file_name(&path)
+                .split('_')
+                .nth(1)
+                .unwrap_or_default()
+                .replace("%3a", ":");
+            let downloaded = Downloaded::read(name, found, path)?;
+            match pinned {
+                Pinned::Yes if left_the_archive => eprintln!(
+                    "tools: {name} {version} has left the archive; using {}, whose signature apt checked. \
+                     To pin it: cargo xtask tools --lock",
+                    downloaded.version
+                ),
+                Pinned::Yes => downloaded.expect(sha256)?,
+                Pinned::No => {}
+            }
+            Ok(downloaded)
         }
-        Package::Pypi { .. } => pip_download(&own, name, version)?,
+        Package::Pypi {
+            name,
+            version,
+            sha256,
+        } => {
+            let own = folder.join(name);
+            fs::create_dir_all(&own)?;
+            pip_download(&own, name, version)?;
+            let downloaded = Downloaded::read(name, version.clone(), only_file(&own)?)?;
+            if pinned == Pinned::Yes {
+                downloaded.expect(sha256)?;
+            }
+            Ok(downloaded)
+        }
     }
-    let path = only_file(&own)?;
-    let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
-    if replaced {
-        eprintln!(
-            "tools: {name} {version} has left the archive; using {}, whose signature apt checked. \
-             To pin it: cargo xtask tools --lock",
-            file_name(&path)
-        );
-    } else if pinned == Pinned::Yes {
+}
+
+impl Downloaded {
+    fn read(name: &str, version: String, path: PathBuf) -> Result<Self> {
+        let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
+        Ok(Self {
+            name: name.to_owned(),
+            version,
+            sha256,
+            path,
+        })
+    }
+
+    fn expect(&self, sha256: &str) -> Result<()> {
         ensure!(
-            &sha256 == expected,
-            "{name} {version} has SHA-256 {sha256}, but tools.lock says {expected}; if the change is meant, run: cargo xtask tools --lock"
+            self.sha256 == sha256,
+            "{} {} has SHA-256 {}, but tools.lock says {sha256}; if the change is meant, run: cargo xtask tools --lock",
+            self.name,
+            self.version,
+            self.sha256
         );
+        Ok(())
     }
-    let found = match package {
-        Package::Debian { .. } => file_name(&path)
-            .split('_')
-            .nth(1)
-            .unwrap_or_default()
-            .replace("%3a", ":"),
-        Package::Pypi { .. } => version.clone(),
-    };
-    Ok(Downloaded {
-        name: name.clone(),
-        version: found,
-        sha256,
-        path,
-    })
+}
+
+/// Finds `<name>_<version>_<architecture>.deb`.
+fn find_package(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let beginning = format!("{name}_");
+    let mut entries = fs::read_dir(folder)?
+        .collect::<io::Result<Vec<_>>>()?
+        .into_iter()
+        .map(|entry| entry.path());
+    Ok(entries.find(|path| path.is_file() && file_name(path).starts_with(&beginning)))
 }
 
 /// An apt of its own: other suites, own lists and cache, the machine's mirror and keys.
@@ -277,8 +329,15 @@ impl Apt {
         Ok(apt)
     }
 
-    fn download(&self, folder: &Path, package: &str) -> Result<()> {
-        self.run(folder, &["download", "-qq", package])
+    fn download(&self, folder: &Path, packages: &[String]) -> Result<()> {
+        let packages = packages.iter().map(String::as_str);
+        self.run(
+            folder,
+            &["download", "-qq"]
+                .into_iter()
+                .chain(packages)
+                .collect::<Vec<_>>(),
+        )
     }
 
     fn run(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
@@ -374,6 +433,7 @@ fn unpack(package: &Path, root: &Path) -> Result<()> {
     )
 }
 
+/// Fills `bin/`: the program itself where it needs nothing beside it, else a wrapper that names its libraries.
 fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let bin = finished.join("bin");
@@ -387,15 +447,19 @@ fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
             "{name}: no {file} in the unpacked packages"
         );
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-        let wrapper = bin.join(name);
+        let entry = bin.join(name);
+        if !lock.with_libraries.contains(name) {
+            fs::hard_link(&program, &entry)?;
+            continue;
+        }
         let text = format!(
             "#!/bin/sh\nexport LD_LIBRARY_PATH=\"{}:{}\"\nexec \"{}\" \"$@\"\n",
             libraries.display(),
             more.display(),
             home.join("root").join(file).display()
         );
-        fs::write(&wrapper, text)?;
-        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+        fs::write(&entry, text)?;
+        fs::set_permissions(&entry, fs::Permissions::from_mode(0o755))?;
     }
     Ok(())
 }

@@ -115,6 +115,14 @@ fn limit_resources() {
     }
 }
 
+/// The file of a program that is named by its path, links followed: it may lie outside the folders of the search path.
+fn named_program(arguments: &Arguments) -> Option<PathBuf> {
+    let program = Path::new(arguments.command.first()?);
+    (program.components().count() > 1)
+        .then(|| program.canonicalize().ok())
+        .flatten()
+}
+
 /// Applies Landlock; says whether the kernel enforces it.
 fn fence_in(arguments: &Arguments) -> Result<bool> {
     let read = AccessFs::from_read(RULES);
@@ -125,6 +133,7 @@ fn fence_in(arguments: &Arguments) -> Result<bool> {
         .iter()
         .map(PathBuf::from)
         .chain(tools)
+        .chain(named_program(arguments))
         .chain(arguments.read_only.iter().cloned())
         .filter(|path| path.exists())
         .collect();
