@@ -3,9 +3,11 @@
 //! | file | from |
 //! | --- | --- |
 //! | `schemas/crds.yaml` | `crates/resources/crds/*.yaml` |
-//! | `docs/book/kinds.md` | the same: one table of fields for each kind |
+//! | `docs/book/kinds.md` | the same: tables of fields for each kind |
 //! | `docs/steps/README.md` | the first paragraph of each step's page |
 //! | `docs/book/command-line.md` | what `argosy … --help` prints |
+
+mod kinds;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -66,93 +68,11 @@ fn all_crds(root: &Path) -> Result<String> {
 }
 
 fn kinds_page(root: &Path) -> Result<String> {
-    let mut text = String::from(
-        "# Kinds\n\nEvery field of `kargo.akuity.io/v1alpha1`, written by `cargo xtask generate` from the CRDs. \
-         `kubectl explain` shows the same.\n",
-    );
-    for (path, crd) in crd_files(root)? {
-        let crd: Value = serde_saphyr::from_str(&crd)
-            .with_context(|| format!("failed to parse {}", path.display()))?;
-        let kind = crd
-            .pointer("/spec/names/kind")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let schema = crd
-            .pointer("/spec/versions/0/schema/openAPIV3Schema")
-            .context("a CRD has a schema")?;
-        write!(
-            text,
-            "\n## {kind}\n\n{}\n\n| Field | Type | |\n| --- | --- | --- |\n",
-            described(schema)
-        )?;
-        for skipped in field_rows(schema, "", 0) {
-            writeln!(text, "{skipped}")?;
-        }
-    }
-    Ok(text)
-}
-
-/// One table row for each field below `schema`, depth first, without the fields that every object has.
-fn field_rows(schema: &Value, prefix: &str, depth: usize) -> Vec<String> {
-    let mut rows = Vec::new();
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-        return rows;
+    let parse = |(path, crd): &(PathBuf, String)| {
+        serde_saphyr::from_str(crd).with_context(|| format!("failed to parse {}", path.display()))
     };
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    for (name, field) in properties {
-        if depth == 0 && ["apiVersion", "kind", "metadata"].contains(&name.as_str()) {
-            continue;
-        }
-        let path = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        let (inner, suffix) = match (field.get("items"), field.get("additionalProperties")) {
-            (Some(items), _) => (items, "[]"),
-            (None, Some(values)) if values.is_object() => (values, ".*"),
-            _ => (field, ""),
-        };
-        let kind = field.get("type").and_then(Value::as_str).unwrap_or("any");
-        let mark = if required.contains(&name.as_str()) {
-            ", required"
-        } else {
-            ""
-        };
-        rows.push(format!(
-            "| `{path}` | {kind}{mark} | {} |",
-            described(field)
-        ));
-        rows.extend(field_rows(inner, &format!("{path}{suffix}"), depth + 1));
-    }
-    rows
-}
-
-fn described(schema: &Value) -> String {
-    let text = schema
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let mut parts = vec![
-        text.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .replace('|', "\\|"),
-    ];
-    if let Some(default) = schema.get("default") {
-        parts.push(format!("Default: `{default}`."));
-    }
-    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
-        parts.push(format!("One of {}.", values.join(", ")));
-    }
-    parts.join(" ").trim().to_owned()
+    let crds: Vec<Value> = crd_files(root)?.iter().map(parse).collect::<Result<_>>()?;
+    kinds::page(&crds)
 }
 
 fn steps_page(root: &Path) -> Result<String> {

@@ -1,7 +1,8 @@
 //! What passes a schema fits into its type, and what a type writes passes its schema: nothing is lost on the way.
 //!
-//! The values come from the schemas: every field is there at times, never empty, and written the way we write it. So a
-//! field that a type forgets, renames or reads differently makes the object come back changed.
+//! The values come from the schemas. Where nothing in them is empty, they come back letter by letter, so a field that a
+//! type forgets, renames or reads differently shows. Where things may be empty, the type may leave them out, and the
+//! object comes back as the same value of the type.
 
 use embedded_apiserver::schema::Structural;
 use proptest::collection::{btree_map, vec};
@@ -26,67 +27,117 @@ fn schema(plural: &str) -> Value {
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
 }
 
+/// Which values are tried.
+#[derive(Clone, Copy, PartialEq)]
+enum Emptiness {
+    /// Nothing is empty, as our types write it.
+    Never,
+    /// Whatever the schema takes: empty texts, lists and objects, zero and `false` too.
+    Allowed,
+}
+
 fn check<T: DeserializeOwned + Serialize + PartialEq>(plural: &str, kind: &str) {
     let schema = schema(plural);
     let structural = Structural::compile(&schema).expect("the schema compiles");
-    let mut runner = TestRunner::new(Config {
-        cases: 64,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let objects = arbitrary(&schema, "").prop_map(|mut object| {
-        object["apiVersion"] = "kargo.akuity.io/v1alpha1".into();
-        object["kind"] = kind.into();
-        object["metadata"] = json!({ "name": "one", "annotations": { "a": "b" } });
-        repair(&mut object);
-        object
-    });
-    let result = runner.run(&objects, |object| {
-        let typed = T::deserialize(&object)
-            .map_err(|error| TestCaseError::fail(format!("{error}: {object}")))?;
-        let mut written = serde_json::to_value(&typed).expect("the object is written");
-        prop_assert_eq!(&written, &object);
-        let causes = structural.validate(&written, None);
-        prop_assert!(causes.is_empty(), "{:?}", causes);
-        let pruned = structural.prune(&mut written);
-        prop_assert!(pruned.is_empty(), "{:?}", pruned);
-        structural.fill_in(&mut written);
-        prop_assert!(T::deserialize(&written).expect("the object is read") == typed);
-        Ok(())
-    });
-    result.unwrap_or_else(|failure| panic!("{kind}: {failure}"));
+    for emptiness in [Emptiness::Never, Emptiness::Allowed] {
+        let mut runner = TestRunner::new(Config {
+            cases: 64,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let objects = arbitrary(&schema, "", emptiness).prop_map(|mut object| {
+            object["apiVersion"] = "kargo.akuity.io/v1alpha1".into();
+            object["kind"] = kind.into();
+            object["metadata"] = json!({ "name": "one", "annotations": { "a": "b" } });
+            object
+        });
+        let result = runner.run(&objects, |object| {
+            comes_back::<T>(&structural, object, emptiness)
+        });
+        result.unwrap_or_else(|failure| panic!("{kind}: {failure}"));
+    }
 }
 
-/// Any value a schema takes, never empty.
-fn arbitrary(schema: &Value, field: &str) -> BoxedStrategy<Value> {
+fn comes_back<T: DeserializeOwned + Serialize + PartialEq>(
+    structural: &Structural,
+    mut object: Value,
+    emptiness: Emptiness,
+) -> Result<(), TestCaseError> {
+    structural.fill_in(&mut object);
+    let causes = structural.validate(&object, None);
+    prop_assert!(causes.is_empty(), "not a fair question: {:?}", causes);
+    let read = |object: &Value| {
+        T::deserialize(object)
+            .map_err(|error| TestCaseError::fail(format!("cannot be read: {error}: {object}")))
+    };
+
+    let typed = read(&object)?;
+    let mut written = serde_json::to_value(&typed).expect("the object is written");
+    if emptiness == Emptiness::Never {
+        prop_assert_eq!(&written, &object);
+    }
+    let causes = structural.validate(&written, None);
+    prop_assert!(causes.is_empty(), "{:?} in {}", causes, written);
+    let pruned = structural.prune(&mut written);
+    prop_assert!(pruned.is_empty(), "{:?} in {}", pruned, written);
+    structural.fill_in(&mut written);
+    prop_assert!(read(&written)? == typed, "{} became {}", object, written);
+    Ok(())
+}
+
+/// Any value a schema takes.
+fn arbitrary(schema: &Value, field: &str, emptiness: Emptiness) -> BoxedStrategy<Value> {
+    let (least, lowest) = match emptiness {
+        Emptiness::Never => (1, 1),
+        Emptiness::Allowed => (0, 0),
+    };
     if schema["x-kubernetes-preserve-unknown-fields"] == true {
         return anything();
     }
     match schema["type"].as_str() {
         Some("object") => match &schema["additionalProperties"] {
-            Value::Null => object(schema),
-            values => btree_map("[a-z]{1,8}", arbitrary(values, ""), 1..3)
+            Value::Null => object(schema, emptiness),
+            values => btree_map("[a-z]{1,8}", arbitrary(values, "", emptiness), least..3)
                 .prop_map(|it| it.into_iter().collect::<Map<_, _>>().into())
                 .boxed(),
         },
-        Some("array") => {
-            let longest = schema["maxItems"].as_u64().map_or(2, |_| 1);
-            vec(arbitrary(&schema["items"], field), 1..=longest)
-                .prop_map(Value::from)
-                .boxed()
+        Some("array") => list(schema, field, emptiness),
+        Some("boolean") if emptiness == Emptiness::Allowed => {
+            any::<bool>().prop_map(Value::from).boxed()
         }
         Some("boolean") => Just(json!(true)).boxed(),
         Some("integer") if schema["format"] == "int32" => {
-            (1..i32::MAX).prop_map(Value::from).boxed()
+            (lowest..i32::MAX).prop_map(Value::from).boxed()
         }
-        Some("integer") => (1..i64::MAX).prop_map(Value::from).boxed(),
-        Some("string") => text(schema, field),
+        Some("integer") => (i64::from(lowest)..i64::MAX).prop_map(Value::from).boxed(),
+        Some("string") => text(schema, field, emptiness),
         other => panic!("{field} has type {other:?}"),
     }
 }
 
-/// Fields the schema requires, or gives a default to, are always there, others half of the time.
-fn object(schema: &Value) -> BoxedStrategy<Value> {
+/// One or two elements, none twice where the list is a set or has keys; at times none at all.
+fn list(schema: &Value, field: &str, emptiness: Emptiness) -> BoxedStrategy<Value> {
+    let least = match (emptiness, &schema["minItems"]) {
+        (Emptiness::Allowed, Value::Null) => 0,
+        _ => 1,
+    };
+    let keys = schema["x-kubernetes-list-map-keys"].clone();
+    let is_set = schema["x-kubernetes-list-type"] == "set";
+    vec(arbitrary(&schema["items"], field, emptiness), least..=2)
+        .prop_map(move |mut elements| {
+            if is_set {
+                elements.dedup();
+            } else if let Some(key) = keys[0].as_str() {
+                elements.dedup_by(|a, b| a[key] == b[key]);
+            }
+            elements.into()
+        })
+        .boxed()
+}
+
+/// Fields the schema requires are always there, as are those with a default if nothing may be empty; others half of the
+/// time.
+fn object(schema: &Value, emptiness: Emptiness) -> BoxedStrategy<Value> {
     let Some(fields) = schema["properties"].as_object() else {
         return Just(json!({})).boxed();
     };
@@ -98,15 +149,17 @@ fn object(schema: &Value) -> BoxedStrategy<Value> {
     let mut object = Just(Map::new()).boxed();
     for (name, field) in fields {
         let name = name.clone();
-        let value = arbitrary(field, &name);
-        let is_always =
-            required(&name) || field.get("default").is_some() || is_always_written(&name);
-        let value = if is_always {
+        let value = arbitrary(field, &name, emptiness);
+        let is_written = emptiness == Emptiness::Never
+            && (field.get("default").is_some() || is_always_written(&name));
+        let value = if required(&name) || is_written {
             value.prop_map(Some).boxed()
         } else {
-            // An object that may be absent is, rather than empty.
+            // Where nothing is empty, an object without fields is absent.
             proptest::option::of(value)
-                .prop_map(|it| it.filter(|it| *it != json!({})))
+                .prop_map(move |it| {
+                    it.filter(|it| emptiness == Emptiness::Allowed || *it != json!({}))
+                })
                 .boxed()
         };
         object = (object, value)
@@ -118,7 +171,68 @@ fn object(schema: &Value) -> BoxedStrategy<Value> {
             })
             .boxed();
     }
-    object.prop_map(Value::Object).boxed()
+    let alternatives = Alternatives::of(schema);
+    (object, any::<bool>())
+        .prop_map(move |(mut object, coin)| {
+            alternatives.choose(&mut object, coin);
+            Value::Object(object)
+        })
+        .boxed()
+}
+
+/// Fields of which a rule of the schema wants exactly one.
+enum Alternatives {
+    None,
+    /// A step of a template: a kind of step or a task, which takes no `retry`.
+    UsesOrTask,
+    /// A step anywhere else.
+    Uses,
+    FreightOrOrigin,
+    StageOrSelector,
+}
+
+impl Alternatives {
+    fn of(schema: &Value) -> Self {
+        let rules = schema["x-kubernetes-validations"].to_string();
+        if rules.contains("has(self.uses) && !has(self.task)") {
+            Self::Uses
+        } else if rules.contains("has(self.uses)") {
+            Self::UsesOrTask
+        } else if rules.contains("has(self.freight) != has(self.origin)") {
+            Self::FreightOrOrigin
+        } else if rules.contains("has(self.stage)") {
+            Self::StageOrSelector
+        } else {
+            Self::None
+        }
+    }
+
+    /// Takes one of the alternatives away and sees to it that the other is there.
+    fn choose(&self, object: &mut Map<String, Value>, coin: bool) {
+        let (gone, there, otherwise) = match (self, coin) {
+            (Self::None, _) => return,
+            (Self::Uses, _) | (Self::UsesOrTask, true) => (&["task"][..], "uses", json!("copy")),
+            (Self::UsesOrTask, false) => (
+                &["uses", "retry", "continueOnError"][..],
+                "task",
+                json!({ "name": "promote" }),
+            ),
+            (Self::FreightOrOrigin, true) => (&["origin"][..], "freight", json!("abc")),
+            (Self::FreightOrOrigin, false) => (
+                &["freight"][..],
+                "origin",
+                json!({ "kind": "Warehouse", "name": "web" }),
+            ),
+            (Self::StageOrSelector, true) => (&["stageSelector"][..], "stage", json!("test")),
+            (Self::StageOrSelector, false) => {
+                (&["stage"][..], "stageSelector", json!({ "name": "x" }))
+            }
+        };
+        for name in gone {
+            object.remove(*name);
+        }
+        object.entry(there).or_insert(otherwise);
+    }
 }
 
 /// What our types write although the schema does not ask for it.
@@ -126,11 +240,11 @@ fn is_always_written(field: &str) -> bool {
     matches!(field, "spec" | "origin")
 }
 
-fn text(schema: &Value, field: &str) -> BoxedStrategy<Value> {
+fn text(schema: &Value, field: &str, emptiness: Emptiness) -> BoxedStrategy<Value> {
     if let Some(words) = schema["enum"].as_array() {
         let words: Vec<Value> = words
             .iter()
-            .filter(|it| **it != json!(""))
+            .filter(|it| emptiness == Emptiness::Allowed || **it != json!(""))
             .cloned()
             .collect();
         return proptest::sample::select(words).boxed();
@@ -150,7 +264,8 @@ fn text(schema: &Value, field: &str) -> BoxedStrategy<Value> {
         "interval" | "requiredSoakTime" | "timeout" | "longestSoak" => (1..10_000_000_i64)
             .prop_map(|it| resources::Duration::from_secs(it).to_string().into())
             .boxed(),
-        "onPromotion" | "onVerification" => Just(json!("Failed")).boxed(),
+        "onPromotion" => proptest::sample::select(vec![json!("Failed"), json!("Errored")]).boxed(),
+        "onVerification" => proptest::sample::select(vec![json!("Failed"), json!("Error")]).boxed(),
         "repoURL" if schema.get("pattern").is_some() => proptest::sample::select(vec![
             json!("https://github.com/a/b.git"),
             json!("git@github.com:a/b"),
@@ -158,6 +273,9 @@ fn text(schema: &Value, field: &str) -> BoxedStrategy<Value> {
         .boxed(),
         _ => match schema["pattern"].as_str() {
             Some(pattern) => matching(pattern, schema["maxLength"].as_u64()),
+            None if emptiness == Emptiness::Allowed && schema.get("minLength").is_none() => {
+                "[ -~äß✓]{0,3}".prop_map(Value::from).boxed()
+            }
             None => "[ -~äß✓]{1,12}".prop_map(Value::from).boxed(),
         },
     }
@@ -193,47 +311,6 @@ fn anything() -> BoxedStrategy<Value> {
         ]
     });
     tree.boxed()
-}
-
-/// Makes what rules between fields ask for true.
-fn repair(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            if let Some(Value::Array(steps)) = fields.get_mut("steps") {
-                for step in steps.iter_mut().filter_map(Value::as_object_mut) {
-                    step.remove("task");
-                    step.entry("uses").or_insert(json!("copy"));
-                }
-            }
-            if fields.contains_key("stage")
-                && fields.contains_key("steps")
-                && fields.contains_key("freight")
-            {
-                fields.remove("origin");
-            } else if fields.contains_key("stage") && fields.contains_key("steps") {
-                fields.remove("freight");
-                fields
-                    .entry("origin")
-                    .or_insert(json!({ "kind": "Warehouse", "name": "web" }));
-            }
-            if let Some(Value::Array(policies)) = fields.get_mut("promotionPolicies") {
-                for policy in policies.iter_mut().filter_map(Value::as_object_mut) {
-                    policy.remove("stage");
-                    policy
-                        .entry("stageSelector")
-                        .or_insert(json!({ "name": "x" }));
-                }
-            }
-            for (key, list_key) in [("conditions", "type"), ("promotionWindows", "name")] {
-                if let Some(Value::Array(list)) = fields.get_mut(key) {
-                    list.dedup_by(|a, b| a[list_key] == b[list_key]);
-                }
-            }
-            fields.values_mut().for_each(repair);
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(repair),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[test]
