@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::kinds::KindTable;
 use crate::negotiate::{Form, ListHead};
 use crate::query::Query;
+use crate::reviews::Review;
 use crate::routes::{Route, Target};
 use crate::verbs::{Answer, Call};
 
@@ -103,6 +104,12 @@ impl Api {
         parts: Parts,
         body: Body,
     ) -> Result<Response<Body>, Failure> {
+        if let Some(review) = Review::find(&target) {
+            let media_type = body::media_type(&parts.headers);
+            let bytes = body::read(body).await?;
+            let (code, answer) = review.answer(&parts.method, &user, &media_type, &bytes)?;
+            return Ok(json(code, &answer));
+        }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let manager = manager(&query, &parts);
         let media_type = body::media_type(&parts.headers);
@@ -231,7 +238,7 @@ fn add_warnings(call: &Call, response: &mut Response<Body>) {
 
 fn version() -> Value {
     json!({
-        "major": "1", "minor": "34", "gitVersion": "v1.34.0+embedded", "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": "33", "gitVersion": "v1.33.0+embedded", "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "linux/amd64",
     })
 }

@@ -20,6 +20,7 @@ pub mod patch;
 mod pattern;
 mod protobuf;
 mod query;
+mod reviews;
 mod routes;
 mod rules;
 pub mod schema;

@@ -808,3 +808,24 @@ async fn readiness_can_be_held() {
     it.get("/readyz").await;
     assert_eq!(it.code, 200);
 }
+
+#[tokio::test]
+async fn callers_are_told_who_they_are_and_what_they_may() {
+    let mut it = Asked::start().await;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let spec = json!({"resourceAttributes": {"verb": "create", "resource": "secrets"}});
+    it.ask(Method::POST, path, &json!({"spec": spec})).await;
+    assert_eq!(
+        (it.code, &it.body["status"]["allowed"], &it.body["spec"]),
+        (201, &true.into(), &spec)
+    );
+    it.ask(
+        Method::POST,
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        &json!({}),
+    )
+    .await;
+    assert_eq!(it.body["status"]["userInfo"]["username"], "admin");
+    it.get(path).await;
+    it.refused(405, "MethodNotAllowed", "");
+}

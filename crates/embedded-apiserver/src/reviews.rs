@@ -1,0 +1,77 @@
+//! Questions callers ask about themselves: who am I, and may I do this.
+//!
+//! Roles are kept but not evaluated: whoever is let in may do everything, and is told so.
+
+use http::{Method, StatusCode};
+use k8s_openapi::api::authentication::v1::UserInfo;
+use serde_json::{Value, json};
+
+use crate::body;
+use crate::failure::Failure;
+use crate::routes::Target;
+
+/// One of the questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    Access,
+    Rules,
+    Identity,
+}
+
+impl Review {
+    /// Finds the question behind a path.
+    pub(crate) fn find(target: &Target) -> Option<Self> {
+        match (
+            target.group.as_str(),
+            target.version.as_str(),
+            target.plural.as_str(),
+        ) {
+            _ if target.name.is_some() || target.namespace.is_some() => None,
+            ("authorization.k8s.io", "v1", "selfsubjectaccessreviews") => Some(Self::Access),
+            ("authorization.k8s.io", "v1", "selfsubjectrulesreviews") => Some(Self::Rules),
+            ("authentication.k8s.io", "v1", "selfsubjectreviews") => Some(Self::Identity),
+            _ => None,
+        }
+    }
+
+    /// Answers the question, which repeats what was asked.
+    pub(crate) fn answer(
+        self,
+        method: &Method,
+        user: &UserInfo,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<(StatusCode, Value), Failure> {
+        if method != Method::POST {
+            return Err(Failure::method_not_allowed());
+        }
+        // What is asked makes no difference, so a form of it that cannot be read is no reason to refuse.
+        let asked = body::parse(media_type, bytes).unwrap_or_default();
+        let (api_version, kind, status) = match self {
+            Self::Access => (
+                "authorization.k8s.io/v1",
+                "SelfSubjectAccessReview",
+                json!({"allowed": true, "reason": "whoever is let in may do everything"}),
+            ),
+            Self::Rules => (
+                "authorization.k8s.io/v1",
+                "SelfSubjectRulesReview",
+                json!({
+                    "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+                    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+                    "incomplete": false,
+                }),
+            ),
+            Self::Identity => (
+                "authentication.k8s.io/v1",
+                "SelfSubjectReview",
+                json!({"userInfo": user}),
+            ),
+        };
+        let spec = asked.get("spec").cloned().unwrap_or_else(|| json!({}));
+        let review = json!({
+            "apiVersion": api_version, "kind": kind, "metadata": {"creationTimestamp": null}, "spec": spec, "status": status,
+        });
+        Ok((StatusCode::CREATED, review))
+    }
+}
