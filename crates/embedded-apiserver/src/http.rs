@@ -115,6 +115,9 @@ impl Api {
         let media_type = body::media_type(&parts.headers);
         let mut call = self.call(user, target, query, manager, media_type)?;
         call.form = Form::read(&parts.headers)?;
+        if let Some(text) = &call.kind.deprecation {
+            call.warn(text.as_str());
+        }
         if parts.method == Method::GET && call.query.watch && call.subresource().is_none() {
             return self.watch(call);
         }

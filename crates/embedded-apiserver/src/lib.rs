@@ -7,6 +7,7 @@ mod body;
 mod collector;
 mod crds;
 mod discovery;
+mod duplicates;
 mod expiry;
 mod failure;
 mod http;

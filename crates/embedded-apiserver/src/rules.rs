@@ -24,7 +24,7 @@ impl Api {
     ) -> Result<(), Failure> {
         if let Some(schema) = &call.kind.schema {
             let unknown = schema.prune(object);
-            call.note_unknown(unknown);
+            call.note_unknown(&unknown);
             schema.fill_in(object);
         }
         match (call.kind.group.as_str(), call.kind.kind.as_str()) {

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::api::{Api, Clock};
+use crate::duplicates;
 use crate::failure::{Failure, Subject};
 use crate::kinds::Kind;
 use crate::negotiate::Form;
@@ -38,7 +39,7 @@ pub(crate) struct Call {
     /// How the answer is wanted.
     pub(crate) form: Form,
     pub(crate) clock: CallClock,
-    /// Fields that were sent but are not in the schema.
+    /// What is said of fields that were sent twice, or are not in the schema.
     pub(crate) unknown: Mutex<Vec<String>>,
     /// Texts for `Warning` headers.
     pub(crate) warnings: Mutex<Vec<String>>,
@@ -142,22 +143,30 @@ impl Call {
     }
 
     /// Notes fields that the schema does not know, as they were sent.
-    pub(crate) fn note_unknown(&self, paths: Vec<String>) {
-        let mut unknown = self.unknown.lock();
-        for path in paths {
-            if !unknown.contains(&path) {
-                unknown.push(path);
+    pub(crate) fn note_unknown(&self, paths: &[String]) {
+        self.note(paths.iter().map(|it| format!("unknown field {it:?}")));
+    }
+
+    /// Notes fields that stand more than once in a body.
+    pub(crate) fn note_duplicates(&self, body: &[u8]) {
+        if self.query.field_validation != FieldValidation::Ignore {
+            let paths = duplicates::find(body);
+            self.note(paths.iter().map(|it| format!("duplicate field {it:?}")));
+        }
+    }
+
+    fn note(&self, texts: impl Iterator<Item = String>) {
+        let mut noted = self.unknown.lock();
+        for text in texts {
+            if !noted.contains(&text) {
+                noted.push(text);
             }
         }
     }
 
     /// Refuses or reports the unknown fields noted so far, as the caller asked.
     pub(crate) fn answer_for_unknown(&self) -> Result<(), Failure> {
-        let unknown = std::mem::take(&mut *self.unknown.lock());
-        let texts: Vec<String> = unknown
-            .iter()
-            .map(|it| format!("unknown field {it:?}"))
-            .collect();
+        let texts = std::mem::take(&mut *self.unknown.lock());
         match self.query.field_validation {
             FieldValidation::Strict if !texts.is_empty() => Err(Failure::bad_request(format!(
                 "strict decoding error: {}",

@@ -23,6 +23,7 @@ impl Api {
             return Err(Failure::method_not_allowed());
         }
         let object = body::parse(&call.media_type, bytes)?;
+        call.note_duplicates(bytes);
         self.create_value(call, object, Tracking::Update).await
     }
 

@@ -19,6 +19,7 @@ const TRIES: usize = 16;
 impl Api {
     pub(super) async fn update(&self, call: &Call, bytes: &[u8]) -> Result<Answer, Failure> {
         let mut object = body::parse(&call.media_type, bytes)?;
+        call.note_duplicates(bytes);
         metadata::check_identity(call, &mut object)?;
         if call.kind.custom && metadata::text(&object, "resourceVersion").is_empty() {
             let cause = FieldCause::invalid(
