@@ -62,7 +62,7 @@ fn a_killed_promotion_completes_and_is_pushed_once() {
         });
         promoted.push(freight);
         let log = example
-            .git(&["log", "--format=%s%n%b", "stage/test"])
+            .git(&["log", "--format=%B", "stage/test"])
             .unwrap();
         let commits = log
             .lines()

@@ -64,9 +64,9 @@ fn an_image_goes_through_three_stages() {
                 ])
                 .unwrap();
             assert_eq!(rendered.lines().count(), 1, "{rendered}");
-            let log = example.git(&["log", "--format=%s", &branch]).unwrap();
+            let log = example.git(&["log", "--format=%B", &branch]).unwrap();
             assert_eq!(
-                log.lines().filter(|line| line.contains("acme/web")).count(),
+                log.lines().filter(|line| line.contains("/acme/web:")).count(),
                 commits,
                 "{stage}: {log}"
             );
