@@ -61,9 +61,7 @@ fn a_killed_promotion_completes_and_is_pushed_once() {
             )
         });
         promoted.push(freight);
-        let log = example
-            .git(&["log", "--format=%B", "stage/test"])
-            .unwrap();
+        let log = example.git(&["log", "--format=%B", "stage/test"]).unwrap();
         let commits = log
             .lines()
             .filter(|line| line.contains(&format!(":{version}")))

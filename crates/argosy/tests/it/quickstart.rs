@@ -66,7 +66,9 @@ fn an_image_goes_through_three_stages() {
             assert_eq!(rendered.lines().count(), 1, "{rendered}");
             let log = example.git(&["log", "--format=%B", &branch]).unwrap();
             assert_eq!(
-                log.lines().filter(|line| line.contains("/acme/web:")).count(),
+                log.lines()
+                    .filter(|line| line.contains("/acme/web:"))
+                    .count(),
                 commits,
                 "{stage}: {log}"
             );
