@@ -25,7 +25,7 @@ pub struct Seen<'a> {
 }
 
 /// What to do about a Project.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Put our finalizer on the Project, so that it cannot go before its namespace is dealt with.
     Hold,

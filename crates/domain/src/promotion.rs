@@ -79,7 +79,7 @@ pub struct Seen<'a> {
 }
 
 /// What to do about a Promotion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Nothing but what the status says.
     Rest,

@@ -18,6 +18,10 @@ fn stage(name: &str) -> Stage {
 }
 
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without references"
+)]
 fn check(policies: serde_json::Value, expected: bool) {
     let promotion_policies =
         serde_json::from_value(policies.clone()).expect("policies are well-formed");

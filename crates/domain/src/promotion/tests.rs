@@ -61,6 +61,10 @@ fn freight(name: &str, origin: &str) -> Freight {
 }
 
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without references"
+)]
 fn check(
     promotion: &Promotion,
     stage: Option<&Stage>,

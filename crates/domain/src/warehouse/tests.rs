@@ -123,7 +123,7 @@ fn an_operator_may_ask_for_longer_intervals() {
     };
     assert_eq!(
         decide(&patient).again,
-        Again::After(Duration::from_secs(600))
+        Again::After(Duration::from_mins(10))
     );
 }
 
@@ -170,7 +170,7 @@ fn what_was_found_becomes_freight() {
     let (status, again) = created(&seen(&warehouse, Work::None), plan.status, &creation);
     assert_eq!(
         (status.last_freight_id.as_str(), again),
-        ("f1", Again::After(Duration::from_secs(300)))
+        ("f1", Again::After(Duration::from_mins(5)))
     );
     check_condition(&status, READY, TRUE, "ArtifactsDiscovered");
     check_condition(&status, FREIGHT_CREATED, TRUE, "NewFreight");
@@ -210,7 +210,7 @@ fn nothing_found_is_not_an_error_but_not_healthy_either() {
     let plan = decide(&seen(&fresh(), ended(vec![Ok(Found::Images(empty))])));
     assert_eq!(
         (plan.act, plan.again),
-        (Act::Rest, Again::After(Duration::from_secs(300)))
+        (Act::Rest, Again::After(Duration::from_mins(5)))
     );
     check_condition(&plan.status, HEALTHY, FALSE, "NoImageReferencesDiscovered");
     check_condition(&plan.status, READY, FALSE, "MissingImageReferences");

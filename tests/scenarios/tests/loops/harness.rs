@@ -181,12 +181,23 @@ impl Harbour {
         Api::namespaced(self.client(), PROJECT)
     }
 
-    /// Creates a Stage; `spec` is what is special about it.
+    /// Creates a Stage that takes Freight of the Warehouse `main`.
     pub(crate) async fn stage(&self, name: &str, sources: Value, steps: Value) -> Result<Stage> {
+        self.stage_of(name, "main", sources, steps).await
+    }
+
+    /// Creates a Stage that takes Freight of a Warehouse.
+    pub(crate) async fn stage_of(
+        &self,
+        name: &str,
+        warehouse: &str,
+        sources: Value,
+        steps: Value,
+    ) -> Result<Stage> {
         let stage = json!({
             "metadata": {"name": name},
             "spec": {
-                "requestedFreight": [{"origin": {"kind": "Warehouse", "name": "main"}, "sources": sources}],
+                "requestedFreight": [{"origin": {"kind": "Warehouse", "name": warehouse}, "sources": sources}],
                 "promotionTemplate": {"spec": {"steps": steps}},
             },
         });
@@ -408,7 +419,13 @@ pub(crate) fn upstream(stages: &[&str]) -> Value {
 
 /// Steps that do nothing to the outside.
 pub(crate) fn harmless() -> Value {
-    json!([{"uses": "compose-output", "as": "note", "config": {"tag": "${{ imageFrom('127.0.0.1:1/web', warehouse('main')).Tag }}"}}])
+    harmless_with(REPOSITORY, "main")
+}
+
+/// Steps that only tell the tag of an image.
+pub(crate) fn harmless_with(repository: &str, warehouse: &str) -> Value {
+    let tag = format!("${{{{ imageFrom('{repository}', warehouse('{warehouse}')).Tag }}}}");
+    json!([{"uses": "compose-output", "as": "note", "config": {"tag": tag}}])
 }
 
 /// A step that fails.

@@ -7,3 +7,4 @@ mod control_flow;
 mod going;
 mod promotions;
 mod soaking;
+mod warehouses;
