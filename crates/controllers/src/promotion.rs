@@ -22,7 +22,7 @@ use crate::{
     writes,
 };
 
-/// What a task leaves behind; nothing if it found that there was nothing to do.
+/// What a task leaves behind; nothing if it ended in a panic.
 type Ended = Option<Outcome>;
 
 /// The loop over Promotions.
@@ -99,7 +99,12 @@ impl Loop {
     /// Fetches what became of the task, and lays its progress over the status that was read.
     fn gather_work(&self, key: &Key, mut promotion: Promotion) -> (Promotion, Work) {
         let outcome = match self.tasks.take(key) {
-            Task::None | Task::Ended(None) => return (promotion, Work::None),
+            Task::None => return (promotion, Work::None),
+            Task::Ended(None) => {
+                let message =
+                    "running the steps ended in a panic; this is a defect of Argosy".to_owned();
+                return (promotion, Work::Ended(End::Retrying { message }));
+            }
             Task::Running => return (promotion, Work::Running),
             Task::Ended(Some(outcome)) => outcome,
         };

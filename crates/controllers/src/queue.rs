@@ -60,6 +60,8 @@ pub(crate) enum Next {
     OnChange,
     /// After this long, or earlier when something changes.
     After(Duration),
+    /// When the task that was started ends, which is when it is known whether this was an error.
+    OnceDone,
     /// After a delay that grows with every error in a row.
     AfterError,
 }
@@ -70,6 +72,7 @@ impl From<domain::Again> for Next {
             domain::Again::OnChange => Self::OnChange,
             domain::Again::Now => Self::After(Duration::ZERO),
             domain::Again::After(delay) => Self::After(delay),
+            domain::Again::OnceDone => Self::OnceDone,
             domain::Again::AfterError => Self::AfterError,
         }
     }
@@ -142,6 +145,7 @@ impl Queue {
             Some(Place::Waiting(..)) | None => None,
         };
         let own_wish = match next {
+            Next::OnceDone => None,
             Next::OnChange => {
                 state.failures.remove(key);
                 None
@@ -282,6 +286,18 @@ mod tests {
             );
         }
         assert!(back_off(10) > back_off(1));
+    }
+
+    #[test]
+    fn starting_a_task_does_not_forget_the_errors_before_it() {
+        let queue = Queue::default();
+        for expected in 1..4 {
+            queue.finish(&key("a"), Next::OnceDone);
+            queue.finish(&key("a"), Next::AfterError);
+            assert_eq!(queue.state.lock().failures.get(&key("a")), Some(&expected));
+        }
+        queue.finish(&key("a"), Next::OnChange);
+        assert!(queue.state.lock().failures.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -93,7 +93,7 @@ impl Loop {
             }
             Act::Discover => {
                 self.write(key, seen, &status).await?;
-                self.start(key);
+                self.start(key, seen.warehouse.metadata.generation.unwrap_or_default());
                 Ok(again.into())
             }
             Act::Create(freight) => {
@@ -122,12 +122,19 @@ impl Loop {
         .await
     }
 
-    fn start(&self, key: &Key) {
+    fn start(&self, key: &Key, generation: i64) {
         let (world, subject) = (Arc::clone(&self.world), key.clone());
-        let crashed = || Discovery {
-            generation: i64::MIN,
-            refresh: None,
-            answers: Vec::new(),
+        let crashed = move || {
+            let message = "discovery ended in a panic; this is a defect of Argosy".to_owned();
+            let failure = Failure {
+                subscription: "Warehouse".to_owned(),
+                message,
+            };
+            Discovery {
+                generation,
+                refresh: None,
+                answers: vec![Err(failure)],
+            }
         };
         self.tasks
             .start(key, |cancel| discover(world, subject, cancel), crashed);

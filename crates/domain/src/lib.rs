@@ -47,6 +47,8 @@ pub enum Again {
     /// At once: this decision changed what the next one rests on.
     Now,
     After(Duration),
+    /// When the work that was started ends; only then it is known whether this was an error.
+    OnceDone,
     /// After a delay that grows with every error in a row.
     AfterError,
 }

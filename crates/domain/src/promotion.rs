@@ -124,7 +124,7 @@ pub fn decide(seen: &Seen<'_>) -> Plan {
         .filter(resources::request::AbortRequest::is_terminate)
     {
         if seen.work == Work::Running {
-            return plan(status, Act::Stop, Again::OnChange);
+            return plan(status, Act::Stop, Again::OnceDone);
         }
         let actor = if request.actor.is_empty() {
             "the control plane"
@@ -134,7 +134,7 @@ pub fn decide(seen: &Seen<'_>) -> Plan {
         return aborted(seen, status, &format!("Promotion terminated by {actor}"));
     }
     match &seen.work {
-        Work::Running => plan(status, Act::Rest, Again::OnChange),
+        Work::Running => plan(status, Act::Rest, Again::OnceDone),
         Work::Ended(End::Waiting { after }) => {
             let again = Again::After(after.map_or(POLL, |it| it.max(SHORTEST_WAIT)));
             plan(status, Act::Rest, again)
@@ -185,7 +185,7 @@ fn start(seen: &Seen<'_>, mut status: PromotionStatus) -> Plan {
     }
     status.freight = Some(freight.reference());
     status.freight_collection = Some(collection(stage, freight));
-    plan(status, Act::Start, Again::OnChange)
+    plan(status, Act::Start, Again::OnceDone)
 }
 
 /// Gives what the Stage will hold afterwards: the new Freight, and from other origins that are still requested what the

@@ -93,7 +93,7 @@ pub fn decide(seen: &Seen<'_>) -> Plan {
         Work::Running => Plan {
             status,
             act: Act::Rest,
-            again: Again::OnChange,
+            again: Again::OnceDone,
         },
         Work::Ended(discovery) if is_current(discovery, seen.warehouse) => {
             outcome::decide(seen, discovery, status)
@@ -171,7 +171,7 @@ fn discover(seen: &Seen<'_>, mut status: WarehouseStatus) -> Plan {
     Plan {
         status,
         act: Act::Discover,
-        again: Again::OnChange,
+        again: Again::OnceDone,
     }
 }
 
