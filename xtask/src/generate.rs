@@ -125,6 +125,7 @@ fn command_line_page() -> Result<String> {
             Command::new(&binary)
                 .args(words)
                 .arg("--help")
+                .env_clear()
                 .env("COLUMNS", "100")
                 .env("NO_COLOR", "1"),
         )?;

@@ -15,8 +15,8 @@ use crate::child;
 
 /// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.
 ///
-/// The API keeps its objects in a file and answers kubectl and every other Kubernetes client on a loopback port. The
-/// kubeconfig that it writes bears a token; one token has full rights.
+/// The API keeps its objects in a file and answers kubectl and every other Kubernetes client on a
+/// loopback port. The kubeconfig that it writes bears a token; one token has full rights.
 ///
 /// Examples:
 ///   argosy up                                   an empty API, kept in ~/.local/state/argosy
@@ -57,7 +57,7 @@ pub struct Up {
     pub logging: Logging,
 }
 
-/// Runs the loops against a Kubernetes API: the cluster's when in a pod, or the one of a kubeconfig.
+/// Runs the loops against a Kubernetes API: a pod's own cluster, or that of a kubeconfig.
 ///
 /// The API must know Argosy's kinds: argosy crds | kubectl apply --server-side -f -
 ///

@@ -146,7 +146,7 @@ async fn ensure_namespaces(api: &EmbeddedApi) -> Result<()> {
         match namespaces.create(&PostParams::default(), &namespace).await {
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             created => {
-                drop(created.with_context(|| format!("failed to create the namespace {name}"))?)
+                created.with_context(|| format!("failed to create the namespace {name}"))?;
             }
         }
     }
