@@ -110,7 +110,7 @@ impl Harbour {
     pub(crate) async fn start(&mut self) -> Result<()> {
         self.cancel = CancellationToken::new();
         let clock = self.clock.clone();
-        let engine = engine::Context::new(
+        let mut engine = engine::Context::new(
             self.client(),
             Launcher::direct(),
             self.folder.path().join("work"),
@@ -118,6 +118,7 @@ impl Harbour {
         );
         let limits = Limits::default();
         let policy = Arc::new(Policy::new().with_loopback());
+        engine.egress = Arc::clone(&policy);
         let context = Context {
             controller: self.client_as("kargo-controller"),
             management: self.client_as("kargo-management-controller"),
@@ -159,6 +160,17 @@ impl Harbour {
             loops.abort();
             drop(loops.await);
         }
+    }
+
+    /// Counts the folders that Promotions have on disk.
+    pub(crate) fn work_dirs(&self) -> usize {
+        let folders = std::fs::read_dir(self.folder.path().join("work"));
+        folders
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|it| it.path().is_dir())
+            .count()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -301,10 +313,20 @@ impl Harbour {
         is: impl Fn(&Stage) -> bool,
     ) -> Result<Stage> {
         let what = format!("Stage {name:?}: {what}");
-        self.until(&what, async || {
-            Ok(Some(self.api::<Stage>().get(name).await?).filter(&is))
-        })
-        .await
+        let found = self
+            .until(&what, async || {
+                Ok(Some(self.api::<Stage>().get(name).await?).filter(&is))
+            })
+            .await;
+        match found {
+            Ok(stage) => Ok(stage),
+            Err(error) => {
+                let last = self.api::<Stage>().get(name).await?.status;
+                let promotions = self.promotions(name).await?;
+                let promotions: Vec<_> = promotions.into_iter().map(|it| it.status).collect();
+                Err(error.context(format!("it is {last:?} with {promotions:?}")))
+            }
+        }
     }
 
     /// Waits until a Stage holds Freight and says that it is verified.

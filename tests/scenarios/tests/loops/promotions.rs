@@ -1,9 +1,13 @@
 //! Promotions: their turn, their end, aborts, restarts.
 
+use std::net::TcpListener;
+use std::time::Instant;
+
 use anyhow::Result;
+use kube::api::DeleteParams;
 use resources::names::annotation;
-use resources::{Promotion, PromotionPhase};
-use serde_json::json;
+use resources::{Promotion, PromotionPhase, StepStatus};
+use serde_json::{Value, json};
 
 use crate::harness::{Harbour, direct, failing, harmless, upstream};
 
@@ -150,5 +154,97 @@ async fn what_was_under_way_when_the_process_died_is_finished_by_the_next() -> R
         harbour.holds("test", &freight).await?;
     }
     assert_eq!(harbour.promotions("test").await?.len(), 4);
+    Ok(())
+}
+
+/// A Git host that takes connections and never answers.
+fn silent_host() -> Result<(TcpListener, Value)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/acme/config.git", listener.local_addr()?);
+    let clone = json!({"repoURL": url, "checkout": [{"branch": "main", "path": "./src"}]});
+    Ok((
+        listener,
+        json!([{"uses": "git-clone", "as": "clone", "config": clone}]),
+    ))
+}
+
+async fn started(harbour: &Harbour, promotion: &str) -> Result<()> {
+    harbour
+        .until("the step is under way", async || {
+            let it: Promotion = harbour.api().get(promotion).await?;
+            let steps = it
+                .status
+                .map(|it| it.step_execution_metadata)
+                .unwrap_or_default();
+            Ok(steps
+                .first()
+                .is_some_and(|it| it.status == Some(StepStatus::Running))
+                .then_some(()))
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_stops_a_step_that_runs() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    let (_host, steps) = silent_host()?;
+    harbour.stage("test", direct(), steps).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("test", &freight).await?;
+    started(&harbour, &promotion).await?;
+    harbour
+        .annotate::<Promotion>(&promotion, annotation::ABORT, "terminate")
+        .await?;
+    let promotion = harbour.phase(&promotion, PromotionPhase::Aborted).await?;
+    let status = promotion.status.expect("it ended");
+    assert_eq!(
+        status.step_execution_metadata[0].status,
+        Some(StepStatus::Aborted)
+    );
+    assert!(status.finished_at.is_some());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_step_and_leaves_the_promotion_running() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
+    let (_host, steps) = silent_host()?;
+    harbour.stage("test", direct(), steps).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let name = harbour.promote("test", &freight).await?;
+    started(&harbour, &name).await?;
+    let before = Instant::now();
+    harbour.stop().await?;
+    assert!(before.elapsed().as_secs() < 5, "{:?}", before.elapsed());
+    let promotion: Promotion = harbour.api().get(&name).await?;
+    assert_eq!(promotion.phase(), Some(&PromotionPhase::Running));
+    harbour.start().await?;
+    started(&harbour, &name).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_promotion_left_on_disk_goes_with_it() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    let (_host, steps) = silent_host()?;
+    harbour.stage("test", direct(), steps).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("test", &freight).await?;
+    started(&harbour, &promotion).await?;
+    assert_eq!(harbour.work_dirs(), 1);
+    harbour
+        .api::<Promotion>()
+        .delete(&promotion, &DeleteParams::default())
+        .await?;
+    harbour
+        .until("its files are gone", async || {
+            Ok((harbour.work_dirs() == 0).then_some(()))
+        })
+        .await?;
+    harbour
+        .stage_until("test", "nothing is current", |it| {
+            it.current_promotion().is_none()
+        })
+        .await?;
     Ok(())
 }

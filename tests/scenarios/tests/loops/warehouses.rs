@@ -84,6 +84,8 @@ async fn what_is_pushed_becomes_freight_and_reaches_a_stage() -> Result<()> {
     );
     harbour.holds("test", made[0].name()).await?;
 
+    // What is found in the same second is ordered by name.
+    harbour.clock.advance(1);
     registry.push(&Image::new("acme/web", "2.0.0"))?;
     registry.push(&Image::new("acme/web", "1.1.0"))?;
     harbour
