@@ -1,17 +1,21 @@
 //! Values as rules see them: fields escaped where their names are no identifiers, times and durations as such.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube_cel::KubeCelExt;
+use kube_cel::cel::extractors::This;
 use kube_cel::cel::objects::{Key, Map, OptionalValue};
-use kube_cel::cel::{Context, Program, Value as Cel};
+use kube_cel::cel::{Context, FunctionContext, Program, Value as Cel};
+use regex::Regex;
 use serde_json::Value;
 
 use super::formats::Format;
 use super::{Additional, Structural, Type};
+use crate::pattern;
 
 /// Words that are no identifiers in expressions.
 const RESERVED: [&str; 21] = [
@@ -38,11 +42,40 @@ const RESERVED: [&str; 21] = [
     "while",
 ];
 
+/// The most patterns that are remembered.
+const MOST_PATTERNS: usize = 200;
+
 thread_local! {
     /// The functions rules may call; costly to register.
-    static FUNCTIONS: Context<'static> = Context::default().with_all();
+    static FUNCTIONS: Context<'static> = functions();
+    /// Patterns that rules matched before.
+    static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
     static TIMESTAMP: Option<Program> = Program::compile("timestamp(it)").ok();
     static DURATION: Option<Program> = Program::compile("duration(it)").ok();
+}
+
+/// Kubernetes' functions; patterns are read as Go reads them.
+fn functions() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    context.add_function(
+        "matches",
+        |cx: &FunctionContext<'_, '_>, This(text): This<Arc<String>>, pattern: Arc<String>| {
+            matches(&text, &pattern).ok_or_else(|| cx.error(format!("{pattern:?} is no pattern")))
+        },
+    );
+    context
+}
+
+fn matches(text: &str, pattern: &str) -> Option<bool> {
+    PATTERNS.with_borrow_mut(|known| {
+        if known.len() >= MOST_PATTERNS {
+            known.clear();
+        }
+        let regex = known
+            .entry(pattern.to_owned())
+            .or_insert_with(|| pattern::compile(pattern).ok());
+        regex.as_ref().map(|it| it.is_match(text))
+    })
 }
 
 /// What the rules of one node see.

@@ -259,7 +259,8 @@ fn rules_see_escaped_names_times_and_numbers() {
         "x-kubernetes-validations": [
             {"rule": "self.__namespace__ == 'n' && self.a__dash__b == 'x' && self.my_field == 'y'"},
             {"rule": "self.at < timestamp('2030-01-01T00:00:00Z') && self.wait <= duration('1h')"},
-            {"rule": "self.ratio > 0.5 && 'x/y' in self.labels"}
+            {"rule": "self.ratio > 0.5 && 'x/y' in self.labels"},
+            {"rule": "self.my_field.matches('^\\\\w+$') && !'naïve'.matches('^\\\\w+$')"}
         ]
     }));
     let fits = json!({
