@@ -10,7 +10,10 @@ use testkit::servers::Argosy;
 use crate::binary;
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(binary()).args(arguments).output().unwrap()
+    Command::new(binary())
+        .args(arguments)
+        .output()
+        .expect("the binary was built")
 }
 
 fn said(output: &Output) -> String {
