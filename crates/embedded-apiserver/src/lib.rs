@@ -1,4 +1,14 @@
 //! A Kubernetes API without a cluster: objects in one file, watched, patched and admitted as an API server does it.
+//!
+//! ```text
+//! kube::Client ─ in process ─┐
+//! kubectl ─ https, token ─ listen ─→ http ─→ verbs ─→ admission, schema, rules ─→ store ─→ one redb file
+//!                            routes, negotiate ↲        patch, apply ↲              │ every change
+//!                                                    watch, collector, expiry ←─────┘
+//! ```
+//!
+//! Start at [`EmbeddedApi`]; a request's way begins in `http`. Reads never wait for the disk, and a write that was answered
+//! is on it.
 
 mod admission;
 mod api;

@@ -144,3 +144,57 @@ async fn a_kubeconfig_stays_valid_after_a_restart() {
         server.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn whoever_talks_nonsense_disturbs_nobody() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = EmbeddedApi::open_in_memory(Options::default())
+        .await
+        .unwrap();
+    let listening = server.listen(listen_on("127.0.0.1:0")).await.unwrap();
+    let mut silent = Vec::new();
+    for text in ["GET /api HTTP/1.1\r\n\r\n", "\u{0}\u{1}\u{2}", ""] {
+        let mut stream = tokio::net::TcpStream::connect(listening.address)
+            .await
+            .unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        if text.is_empty() {
+            silent.push(stream);
+            continue;
+        }
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer).await);
+        assert!(!answer.starts_with(b"HTTP"), "plain HTTP was answered");
+    }
+    let client = client(&listening, |_| {}).await;
+    assert_eq!(ask(&client, "/version").await.0, 200);
+    server.shutdown().await;
+    assert!(
+        tokio::net::TcpStream::connect(listening.address)
+            .await
+            .is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[tokio::test]
+async fn watches_over_the_network_end_with_the_server() {
+    use futures::TryStreamExt;
+    let server = EmbeddedApi::open_in_memory(Options::default())
+        .await
+        .unwrap();
+    let listening = server.listen(listen_on("127.0.0.1:0")).await.unwrap();
+    let api: Api<ConfigMap> = Api::default_namespaced(client(&listening, |_| {}).await);
+    let events = api
+        .watch(&kube::api::WatchParams::default(), "0")
+        .await
+        .unwrap();
+    let started = std::time::Instant::now();
+    server.shutdown().await;
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(4),
+        "the shutdown waited for the watch"
+    );
+    let seen: Vec<_> = events.try_collect().await.unwrap();
+    assert!(seen.is_empty());
+}

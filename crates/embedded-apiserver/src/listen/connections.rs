@@ -9,14 +9,15 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 /// At most this many connections at once; more wait.
@@ -58,6 +59,8 @@ async fn accept(
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let (closing, closed) = watch::channel(());
+    let mut serving = JoinSet::new();
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -65,12 +68,19 @@ async fn accept(
         };
         let (place, accepted) = tokio::select! {
             next = next => next,
+            Some(_) = serving.join_next() => continue,
             _ = &mut stopped => break,
         };
         match (place, accepted) {
             (Ok(place), Ok((stream, _))) => {
-                let (acceptor, router) = (acceptor.clone(), router.clone());
-                tokio::spawn(serve(stream, acceptor, router, graceful.watcher(), place));
+                let (router, watcher) = (router.clone(), graceful.watcher());
+                let handshake = handshake(stream, acceptor.clone(), closed.clone());
+                serving.spawn(async move {
+                    if let Some(stream) = handshake.await {
+                        serve(stream, router, watcher).await;
+                    }
+                    drop(place);
+                });
             }
             (_, Err(error)) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -79,25 +89,27 @@ async fn accept(
             (Err(_), Ok(_)) => break,
         }
     }
-    drop(listener);
+    drop((listener, closing));
     if timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::info!("connections were still open when the server stopped");
     }
+    serving.shutdown().await;
 }
 
-async fn serve(
+/// Agrees on TLS; whoever takes too long, or is still at it when the server stops, is let go.
+async fn handshake(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-    _place: OwnedSemaphorePermit,
-) {
-    if stream.set_nodelay(true).is_err() {
-        return;
+    mut closed: watch::Receiver<()>,
+) -> Option<TlsStream<TcpStream>> {
+    stream.set_nodelay(true).ok()?;
+    tokio::select! {
+        stream = timeout(HANDSHAKE, acceptor.accept(stream)) => stream.ok()?.ok(),
+        _ = closed.changed() => None,
     }
-    let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else {
-        return;
-    };
+}
+
+async fn serve(stream: TlsStream<TcpStream>, router: Router, watcher: Watcher) {
     let service = router.map_request(|request: Request<Incoming>| request.map(Body::new));
     let mut builder = Builder::new(TokioExecutor::new());
     builder

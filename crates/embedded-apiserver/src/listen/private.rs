@@ -57,3 +57,38 @@ fn random_text(length: usize) -> String {
         .map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn private_files_are_their_owners_alone_and_replaced_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kubeconfig");
+        fs::write(&path, "old and readable").unwrap();
+        write_private(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing unfinished is left"
+        );
+        assert!(write_private(&directory.path().join("missing/file"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_token_is_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let token = read_or_create_token(&path).unwrap();
+        assert_eq!(token.len(), 43);
+        assert_eq!(read_or_create_token(&path).unwrap(), token);
+    }
+}

@@ -194,9 +194,13 @@ impl File {
     /// Rewrites the file when most of it is free space.
     pub(super) fn shrink(&mut self, live: usize) -> Result<(), OpenError> {
         let size = fs::metadata(&self.path).map_or(0, |it| it.len());
-        if size < SHRINK_FROM || size / 4 < live as u64 {
+        if !is_worth_shrinking(size, live as u64) {
             return Ok(());
         }
+        self.rewrite()
+    }
+
+    fn rewrite(&mut self) -> Result<(), OpenError> {
         self.database
             .compact()
             .map_err(|source| self.failed(source.into()))?;
@@ -242,6 +246,11 @@ impl File {
             what: format!("row {row:?}: {why}"),
         }
     }
+}
+
+/// Says whether a file is large, and three quarters of it or more are of no use.
+fn is_worth_shrinking(size: u64, live: u64) -> bool {
+    size >= SHRINK_FROM && size / 4 >= live
 }
 
 struct Rows {
@@ -330,4 +339,41 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(META)?.insert("format", FORMAT)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::object::Resource;
+
+    #[test]
+    fn small_files_and_full_ones_are_left_as_they_are() {
+        assert!(!is_worth_shrinking(1 << 20, 0));
+        assert!(!is_worth_shrinking(100 << 20, 50 << 20));
+        assert!(is_worth_shrinking(100 << 20, 20 << 20));
+    }
+
+    #[test]
+    fn a_rewritten_file_is_smaller_and_holds_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let mut file = File::open(&path).unwrap();
+        let key = Key::new(&Resource::new("", "things"), "a", "it");
+        for revision in 1..=200 {
+            let value = serde_json::json!({"metadata": {"name": "it"}, "text": "x".repeat(50_000)});
+            let object = Arc::new(Object::stamp(key.clone(), value, revision).unwrap());
+            let change = Change::new(ChangeKind::Updated, None, object);
+            file.commit(&[Arc::new(change)], (revision == 200).then_some(190))
+                .unwrap();
+        }
+        let before = fs::metadata(&file.path).unwrap().len();
+        file.rewrite().unwrap();
+        let after = fs::metadata(&file.path).unwrap().len();
+        assert!(after < before / 2, "{before} bytes became {after}");
+        let memory = file.load().unwrap();
+        assert_eq!(
+            (memory.revision(), memory.get(&key).unwrap().revision),
+            (200, 200)
+        );
+    }
 }
