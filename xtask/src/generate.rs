@@ -5,6 +5,7 @@
 //! | `schemas/crds.yaml` | `crates/resources/crds/*.yaml` |
 //! | `docs/book/kinds.md` | the same: tables of fields for each kind |
 //! | `docs/steps/README.md` | the first paragraph of each step's page |
+//! | `docs/decisions/README.md` | the titles of the decisions |
 //! | `docs/book/command-line.md` | what `argosy … --help` prints |
 
 mod kinds;
@@ -26,6 +27,7 @@ pub(crate) fn generate() -> Result<Vec<PathBuf>> {
         ("schemas/crds.yaml", all_crds(&root)?),
         ("docs/book/kinds.md", kinds_page(&root)?),
         ("docs/steps/README.md", steps_page(&root)?),
+        ("docs/decisions/README.md", decisions_page(&root)?),
         ("docs/book/command-line.md", command_line_page()?),
     ];
     let mut changed = Vec::new();
@@ -105,6 +107,37 @@ fn steps_page(root: &Path) -> Result<String> {
             .trim()
             .to_owned();
         writeln!(text, "| [`{name}`]({name}.md) | {sentence} |")?;
+    }
+    Ok(text)
+}
+
+fn decisions_page(root: &Path) -> Result<String> {
+    let folder = root.join("docs/decisions");
+    let mut pages: Vec<PathBuf> = fs::read_dir(&folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    pages.retain(|page| page.file_name().is_some_and(|name| name != "README.md"));
+    pages.sort();
+    let mut text = String::from(
+        "# Decisions\n\nWhat we chose where the road forked, so that the next reader is not surprised. Each page: context, \
+         decision, consequence. Numbers to 0019 are about the house and the embedded API, to 0039 about kinds and \
+         admission, to 0059 about promotions, to 0079 about artifacts and credentials, then about decisions and loops.\n\n",
+    );
+    for page in pages {
+        let name = page
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let content = fs::read_to_string(&page)?;
+        let title = content
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('#')
+            .trim();
+        let number = name.split('-').next().unwrap_or_default();
+        writeln!(text, "- [{number}]({name}) {title}")?;
     }
     Ok(text)
 }
