@@ -80,11 +80,14 @@ async fn apply(
         }
         Act::DeleteNamespace | Act::ReleaseNamespace => {
             withdraw(world, project).await?;
-            if let Some(namespace) = namespace {
-                release_namespace(world, namespace).await?;
-                if act == Act::DeleteNamespace {
-                    delete_namespace(world, namespace).await?;
-                }
+            // Deleted first and let go afterwards: whenever this is interrupted, it is taken up again.
+            if let Some(namespace) = namespace.filter(|_| act == Act::DeleteNamespace) {
+                delete_namespace(world, namespace).await?;
+            }
+            let known = namespaces(world).get_opt(project.name()).await;
+            let known = known.map_err(|source| Error::api("read the namespace", source))?;
+            if let Some(namespace) = known {
+                release_namespace(world, &namespace).await?;
             }
             writes::release(&api, project).await?;
             return Ok(Next::OnChange);

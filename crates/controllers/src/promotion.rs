@@ -8,7 +8,10 @@ use domain::promotion::{Act, End, Plan, Seen, Work};
 use engine::{Outcome, Progress, Run};
 use kube::Api;
 use parking_lot::Mutex;
-use resources::{Freight, Promotion, PromotionPhase, PromotionStatus, Stage, names::annotation};
+use resources::{
+    Freight, Promotion, PromotionPhase, PromotionStatus, Stage, names::annotation,
+    request::VerificationRequest,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::progress::Log;
@@ -154,22 +157,28 @@ impl Loop {
             Act::Stop => self.tasks.stop(key),
             Act::End => {
                 self.forget(key, seen.promotion.metadata.uid.as_deref());
-                if let (Some(request), Some(stage)) = (reverify, seen.stage) {
-                    let stages: Api<Stage> =
-                        Api::namespaced(self.world.cx.controller.clone(), &key.namespace);
-                    writes::annotation(
-                        &stages,
-                        stage.name(),
-                        annotation::REVERIFY,
-                        Some(&request.to_string()),
-                    )
-                    .await?;
-                }
                 self.announce(key, seen, status).await?;
+                if let (Some(request), Some(stage)) = (reverify, seen.stage) {
+                    self.ask_to_verify_again(key, stage, &request).await?;
+                }
             }
             Act::Rest | Act::CleanUp => {}
         }
         Ok(again.into())
+    }
+
+    async fn ask_to_verify_again(
+        &self,
+        key: &Key,
+        stage: &Stage,
+        request: &VerificationRequest,
+    ) -> Result<(), Error> {
+        let stages: Api<Stage> = Api::namespaced(self.world.cx.controller.clone(), &key.namespace);
+        let value = request.to_string();
+        match writes::annotation(&stages, stage.name(), annotation::REVERIFY, Some(&value)).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn api(&self, key: &Key) -> Api<Promotion> {

@@ -41,19 +41,16 @@ impl Recorder {
     pub(crate) async fn tell(&self, event: domain::event::Event, now: Timestamp) {
         let api: Api<ApiEvent> = Api::namespaced(self.client.clone(), &event.project);
         let (reason, name) = (event.reason, event.name.clone());
-        let object = self.object(event, now);
+        let mut object = self.object(event, now);
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
+            object.metadata.name = Some(unique(&name, now));
             match api.create(&PostParams::default(), &object).await {
                 Ok(_) => return,
-                // It is there, or its namespace is going: trying again is no use.
-                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 409 | 422) => {
-                    tracing::debug!(
-                        reason,
-                        name,
-                        message = status.message,
-                        "an Event was refused"
-                    );
+                // Its namespace is going, or the API does not want it: trying again is no use.
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 422) => {
+                    let message = &status.message;
+                    tracing::debug!(reason, name, message, "an Event was refused");
                     return;
                 }
                 Err(error) if attempt == ATTEMPTS => {
@@ -66,10 +63,8 @@ impl Recorder {
     }
 
     fn object(&self, event: domain::event::Event, now: Timestamp) -> ApiEvent {
-        let prefix = hash_shorten(&event.name, NAME_MAX - NUMBER_LEN);
         ApiEvent {
             metadata: ObjectMeta {
-                name: Some(format!("{prefix}.{:x}", now.as_nanosecond())),
                 namespace: Some(event.project.clone()),
                 annotations: Some(event.annotations),
                 ..ObjectMeta::default()
@@ -94,4 +89,11 @@ impl Recorder {
             ..ApiEvent::default()
         }
     }
+}
+
+/// Names an Event after its object and the moment, with sixteen random bits: two things may happen at once.
+fn unique(object: &str, now: Timestamp) -> String {
+    let prefix = hash_shorten(object, NAME_MAX - NUMBER_LEN);
+    let number = now.as_nanosecond() ^ i128::from(rand::random::<u16>());
+    format!("{prefix}.{number:016x}")
 }

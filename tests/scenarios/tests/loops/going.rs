@@ -3,8 +3,10 @@
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
-use kube::api::{Api, DeleteParams, ListParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use resources::names::annotation;
 use resources::{Project, Stage};
+use serde_json::json;
 
 use crate::harness::{Harbour, PROJECT, direct, harmless};
 
@@ -82,6 +84,48 @@ async fn deleting_the_namespace_deletes_the_project() -> Result<()> {
                 .get_opt(PROJECT)
                 .await?;
             Ok((project.is_none() && namespace.is_none()).then_some(()))
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_somebody_wants_to_keep_stays() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    let projects: Api<Project> = Api::all(harbour.client());
+    let keep = json!({"metadata": {"annotations": {annotation::KEEP_NAMESPACE: "true"}}});
+    projects
+        .patch(PROJECT, &PatchParams::default(), &Patch::Merge(keep))
+        .await?;
+    projects.delete(PROJECT, &DeleteParams::default()).await?;
+    harbour
+        .until("the Project is gone", async || {
+            Ok(projects.get_opt(PROJECT).await?.is_none().then_some(()))
+        })
+        .await?;
+    let namespace: Namespace = Api::all(harbour.client()).get(PROJECT).await?;
+    assert!(namespace.metadata.deletion_timestamp.is_none());
+    assert!(namespace.metadata.finalizers.unwrap_or_default().is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_that_were_changed_are_put_back() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
+    harbour.stop().await?;
+    let emptied = json!({"rules": []});
+    harbour
+        .api::<Role>()
+        .patch(
+            "kargo-viewer",
+            &PatchParams::default(),
+            &Patch::Merge(emptied),
+        )
+        .await?;
+    harbour.start().await?;
+    harbour
+        .until("the role is as it was", async || {
+            let role: Role = harbour.api().get("kargo-viewer").await?;
+            Ok(role.rules.is_some_and(|it| !it.is_empty()).then_some(()))
         })
         .await
 }

@@ -4,12 +4,13 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use anyhow::Result;
-use kube::api::DeleteParams;
+use k8s_openapi::api::core::v1::Event;
+use kube::api::{DeleteParams, ListParams};
 use resources::names::annotation;
 use resources::{Promotion, PromotionPhase, StepStatus};
 use serde_json::{Value, json};
 
-use crate::harness::{Harbour, direct, failing, harmless, upstream};
+use crate::harness::{Harbour, PROJECT, direct, failing, harmless, upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_brings_freight_into_the_stage() -> Result<()> {
@@ -246,5 +247,42 @@ async fn what_a_promotion_left_on_disk_goes_with_it() -> Result<()> {
             it.current_promotion().is_none()
         })
         .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_promotion_ended_is_told_in_an_event() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.auto_promote(&["test"]).await?;
+    harbour.stage("test", direct(), harmless()).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    harbour.holds("test", &freight).await?;
+    let reasons = [
+        "PromotionCreated",
+        "PromotionSucceeded",
+        "FreightVerificationSucceeded",
+    ];
+    let events = harbour
+        .until("all Events are there", async || {
+            let mut events = harbour
+                .api::<Event>()
+                .list(&ListParams::default())
+                .await?
+                .items;
+            events.retain(|it| reasons.contains(&it.reason.as_deref().unwrap_or_default()));
+            Ok((events.len() == reasons.len()).then_some(events))
+        })
+        .await?;
+    for event in events {
+        let annotations = event.metadata.annotations.clone().unwrap_or_default();
+        let value = |key: &str| annotations[&format!("event.kargo.akuity.io/{key}")].clone();
+        assert_eq!(
+            (value("project").as_str(), value("stage-name").as_str()),
+            (PROJECT, "test")
+        );
+        assert_eq!(value("freight-name"), freight);
+        assert!(value("actor").starts_with("controller:"), "{annotations:?}");
+        assert!(value("freight-images").contains("1.0.0"));
+    }
     Ok(())
 }
