@@ -27,6 +27,7 @@ struct World {
 
 /// Runs the story; with `keep` leaves everything running until Enter or Ctrl-C.
 pub(crate) fn demo(keep: bool) -> Result<()> {
+    end_with_us()?;
     tools::ensure_tools()?;
     let binary = generate::build_argosy(&[])?;
     let start = Instant::now();
@@ -164,8 +165,21 @@ fn wait<T>(world: &World, what: &str, ask: impl FnMut() -> Result<Option<T>>) ->
     Ok(answer)
 }
 
+/// Ctrl-C and SIGTERM end the servers too: they run in process groups of their own.
+fn end_with_us() -> Result<()> {
+    #[expect(
+        clippy::exit,
+        reason = "the end was asked for, and everything that runs is killed first"
+    )]
+    ctrlc::set_handler(|| {
+        loopback_servers::kill_all();
+        std::process::exit(130);
+    })
+    .context("failed to listen for Ctrl-C")
+}
+
 fn wait_for_enter(world: &World) -> Result<()> {
-    title("Still running; look around, then press Enter to end");
+    title("Still running; look around, then press Enter or Ctrl-C to end");
     say(&format!(
         "export KUBECONFIG={}",
         world.kubectl().kubeconfig().display()
@@ -179,8 +193,13 @@ fn wait_for_enter(world: &World) -> Result<()> {
         world.example.repository_path().display()
     ));
     say(&format!("less {}", world.argosy.log().display()));
-    std::io::stdin().read_line(&mut String::new())?;
-    Ok(())
+    if std::io::stdin().read_line(&mut String::new())? > 0 {
+        return Ok(());
+    }
+    // Without a terminal only a signal ends it.
+    loop {
+        std::thread::park();
+    }
 }
 
 fn title(text: &str) {

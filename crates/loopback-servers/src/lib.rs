@@ -18,7 +18,7 @@ pub use git_server::GitServer;
 pub use image::Image;
 pub use kubectl::Kubectl;
 pub use patience::wait;
-pub use process::Process;
+pub use process::{Process, kill_all};
 pub use quickstart::{PROJECT, Quickstart};
 pub use registry::Registry;
 

@@ -1,13 +1,35 @@
 //! A child process that ends with its owner.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroI32;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+
+/// The process groups that run now, for [`kill_all`].
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Kills everything that was started and not dropped yet: for a program that is itself told to end.
+pub fn kill_all() {
+    let groups = std::mem::take(&mut *running());
+    for group in groups
+        .into_iter()
+        .filter_map(rustix::process::Pid::from_raw)
+    {
+        // A process that is gone already is what we want.
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+    }
+}
+
+fn running() -> MutexGuard<'static, BTreeSet<i32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A program in a process group of its own; dropping it kills the whole group.
 #[derive(Debug)]
@@ -34,6 +56,11 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("failed to start {}", command.get_program().display()))?;
+        running().extend(
+            pid(&child)
+                .map(rustix::process::Pid::as_raw_nonzero)
+                .map(NonZeroI32::get),
+        );
         Ok(Self {
             child,
             log: log.to_owned(),
@@ -94,6 +121,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(group) = pid(&self.child) {
+            running().remove(&group.as_raw_nonzero().get());
             // A process that is gone already is what we want.
             rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
         }
