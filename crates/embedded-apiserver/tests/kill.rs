@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng};
 /// How often the writer is killed, and how long that may take altogether on a busy machine.
 const KILLS: u32 = 300;
 const LEAST_KILLS: u32 = 200;
-const AT_MOST: Duration = Duration::from_secs(50);
+const AT_MOST: Duration = Duration::from_secs(40);
 
 const TASKS: u64 = 8;
 const NAMES: u64 = 5;
