@@ -147,6 +147,14 @@ impl<K: Indexed> IndexedStore<K> {
         found
     }
 
+    /// Lists everything; only for what happens once per start.
+    pub(crate) fn all(&self) -> Vec<Arc<K>> {
+        let objects = self.objects.read();
+        self.entries_read
+            .fetch_add(objects.by_key.len() as u64, Ordering::Relaxed);
+        objects.by_key.values().cloned().collect()
+    }
+
     /// Says how many entries lookups have touched so far.
     pub(crate) fn entries_read(&self) -> u64 {
         self.entries_read.load(Ordering::Relaxed)

@@ -151,6 +151,7 @@ pub async fn run(cx: Context, cancel: CancellationToken) -> Result<(), Error> {
     tracing::info!("the loops are at work");
 
     let promotions = promotion::Loop::new(Arc::clone(&world), &cancel);
+    promotions.tidy_up().await;
     let warehouses = warehouse::Loop::new(Arc::clone(&world), &cancel);
     let management = async {
         if world.cx.settings.shard.is_default() {

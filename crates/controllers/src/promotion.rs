@@ -1,8 +1,12 @@
 //! Runs Promotions: one task per Promotion whose turn it is, its progress stored as it goes.
 
+mod leftovers;
 mod progress;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use domain::promotion::{Act, End, Plan, Seen, Work};
 use engine::{Outcome, Progress, Run};
@@ -297,6 +301,23 @@ impl Loop {
         if self.tasks.start(key, work, || None) {
             tracing::info!(project = %key.namespace, promotion = %key.name, "runs the steps of a Promotion");
             self.started.lock().insert(key.clone(), uid);
+        }
+    }
+
+    /// Removes what was left on disk by Promotions that ended while no process was there to see it.
+    pub(crate) async fn tidy_up(&self) {
+        let open = self
+            .world
+            .stores
+            .promotions
+            .all()
+            .into_iter()
+            .filter(|it| !it.is_terminal());
+        let open: BTreeSet<String> = open.filter_map(|it| it.metadata.uid.clone()).collect();
+        let (root, now) = (self.world.cx.engine.work_root.clone(), self.world.cx.now());
+        let removing = tokio::task::spawn_blocking(move || leftovers::remove(&root, &open, now));
+        if removing.await.is_err() {
+            tracing::warn!("looking for what Promotions left ended in a panic");
         }
     }
 

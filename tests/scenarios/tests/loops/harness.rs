@@ -37,7 +37,7 @@ pub(crate) struct Clock(Arc<AtomicI64>);
 
 impl Clock {
     fn new() -> Self {
-        Self(Arc::new(AtomicI64::new(1_800_000_000)))
+        Self(Arc::new(AtomicI64::new(4_000_000_000)))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -251,6 +251,29 @@ async fn what_a_promotion_left_on_disk_goes_with_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_promotion_left_goes_also_if_nobody_looked_when_it_went() -> Result<()> {
+    let mut harbour = Harbour::open().await?;
+    let (_host, steps) = silent_host()?;
+    harbour.stage("test", direct(), steps).await?;
+    let freight = harbour.freight("1.0.0").await?;
+    let promotion = harbour.promote("test", &freight).await?;
+    started(&harbour, &promotion).await?;
+    harbour.stop().await?;
+    assert_eq!(harbour.work_dirs(), 1);
+    harbour
+        .api::<Promotion>()
+        .delete(&promotion, &DeleteParams::default())
+        .await?;
+    harbour.start().await?;
+    harbour
+        .until("its files are gone", async || {
+            Ok((harbour.work_dirs() == 0).then_some(()))
+        })
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn how_a_promotion_ended_is_told_in_an_event() -> Result<()> {
     let harbour = Harbour::open().await?;
     harbour.auto_promote(&["test"]).await?;
