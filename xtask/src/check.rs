@@ -33,9 +33,6 @@ pub(crate) fn check(slow: bool) -> Result<()> {
     step("tests", || {
         let mut tests = workspace::cargo(&["test", "--workspace", "--locked"])?;
         tests.env("ARGOSY_TOOLS", &bin).env("INSTA_UPDATE", "no");
-        if slow {
-            tests.env("ARGOSY_SLOW", "1");
-        }
         workspace::run(&mut tests)
     })?;
     step("generated files", generated_files_are_current)?;
@@ -45,6 +42,16 @@ pub(crate) fn check(slow: bool) -> Result<()> {
         workspace::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     if slow {
+        step("soaks", || {
+            let mut soaks = workspace::cargo(&[
+                "test",
+                "--package=argosy",
+                "--locked",
+                "--features=slow",
+                "--test=slow",
+            ])?;
+            workspace::run(soaks.env("ARGOSY_TOOLS", &bin))
+        })?;
         step("benchmarks", || {
             let mut benches = workspace::cargo(&["bench", "--workspace", "--locked"])?;
             workspace::run(benches.env("ARGOSY_TOOLS", &bin))
