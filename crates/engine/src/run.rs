@@ -87,13 +87,18 @@ pub async fn run(
     };
     match found {
         Found::Fresh => progress.start_over(),
-        Found::Present => {
-            if let Err(error) = kill_strays(work_dir.root()).await {
+        Found::Present => match kill_strays(work_dir.root()).await {
+            Ok(0) => {}
+            Ok(count) => {
+                let promotion = &run.promotion;
+                tracing::warn!(%promotion, count, "ended children that an earlier attempt left running");
+            }
+            Err(error) => {
                 let message =
                     format!("failed to end what an earlier attempt left running: {error}");
                 return Outcome::Retry { progress, message };
             }
-        }
+        },
     }
     progress.phase = PromotionPhase::Running;
     let first = progress.current_step.min(run.steps.len());
@@ -369,6 +374,8 @@ impl Attempt<'_> {
         }
         let now = self.cx.now();
         let mut progress = self.progress.lock();
+        let (project, promotion) = (&self.run.project, &self.run.promotion);
+        tracing::info!(%project, %promotion, step = step.alias, uses = step.uses, ?status, message, "step ended");
         let execution = progress.execution(index, step);
         execution.status = Some(status);
         execution.message = message;
