@@ -3,7 +3,7 @@
 /// Why a loop could not do what it wanted; it tries again later.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("failed to {attempt}: {source}")]
+    #[error("failed to {attempt}: {}", said(source))]
     Api {
         attempt: &'static str,
         source: Box<kube::Error>,
@@ -12,6 +12,14 @@ pub enum Error {
         "the loops ended before the stores were filled; is the API server reachable and are the CRDs installed?"
     )]
     NeverFilled,
+}
+
+/// Gives what the API said, without the dump of its whole answer that `kube` appends.
+pub(crate) fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl Error {
@@ -48,5 +56,21 @@ impl Error {
     /// Says that the API will refuse this for ever: it is invalid or too large.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.code(), Some(400 | 413 | 422))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_api_reads_as_its_message() {
+        let status =
+            kube::core::Status::failure("stages \"test\" not found", "NotFound").with_code(404);
+        let error = Error::api("write the status", kube::Error::Api(status.boxed()));
+        assert_eq!(
+            error.to_string(),
+            "failed to write the status: stages \"test\" not found"
+        );
     }
 }

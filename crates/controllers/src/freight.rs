@@ -49,7 +49,7 @@ async fn rewrite(
     };
     let api: Api<Freight> = Api::namespaced(world.cx.controller.clone(), namespace);
     let after = change(freight.status.clone().unwrap_or_default());
-    match writes::status(
+    writes::status(
         &api,
         &world.stores.freight,
         name,
@@ -57,10 +57,6 @@ async fn rewrite(
         &after,
     )
     .await
-    {
-        Err(error) if error.is_not_found() => Ok(()),
-        other => other,
-    }
 }
 
 /// Reads Freight whole, for what the store does not remember; nothing where it is gone.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Metrics, World,
-    error::Error,
+    error::{Error, said},
     queue::{Key, Next},
     recorder::Recorder,
     tasks::{Task, Tasks},
@@ -80,6 +80,13 @@ impl Loop {
     async fn apply(&self, key: &Key, seen: &Seen<'_>, plan: Plan) -> Result<Next, Error> {
         let Plan { status, act, again } = plan;
         if let Work::Ended(discovery) = &seen.work {
+            for failure in discovery.answers.iter().filter_map(|it| it.as_ref().err()) {
+                let Failure {
+                    subscription,
+                    message,
+                } = failure;
+                tracing::warn!(project = %key.namespace, warehouse = %key.name, subscription, message, "discovery failed, it is tried again");
+            }
             let failed = discovery.answers.iter().any(Result::is_err);
             Metrics::ended(
                 &self.world.cx.metrics.discoveries,
@@ -171,7 +178,7 @@ impl Loop {
                 Creation::AlreadyExists { name }
             }
             Err(error) => Creation::Failed {
-                message: error.to_string(),
+                message: said(&error),
             },
         }
     }
@@ -191,7 +198,7 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
                 .unwrap_or_default();
             let failure = Failure {
                 subscription: "Warehouse".to_owned(),
-                message: format!("it cannot be read: {error}"),
+                message: format!("it cannot be read: {}", said(&error)),
             };
             return Discovery {
                 generation,

@@ -41,6 +41,8 @@ pub(crate) fn difference(before: &Value, after: &Value) -> Option<Value> {
 }
 
 /// Writes the status of `object` if it changed; the store has seen the answer when this returns.
+///
+/// What was deleted meanwhile has no status, and needs none.
 pub(crate) async fn status<K, S>(
     api: &Api<K>,
     store: &IndexedStore<K>,
@@ -63,7 +65,11 @@ where
     let answer = api
         .patch_status(name, &PatchParams::default(), &patch)
         .await;
-    store.observe(answer.map_err(|source| Error::api("write the status", source))?);
+    match answer.map_err(|source| Error::api("write the status", source)) {
+        Ok(written) => store.observe(written),
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 

@@ -22,6 +22,9 @@ use resources::{
 pub use self::outcome::{Creation, created};
 use crate::Again;
 
+/// Reason of Healthy while a subscription cannot be answered.
+const DISCOVERY_FAILED: &str = "DiscoveryFailed";
+
 /// What one subscription found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
@@ -152,6 +155,11 @@ fn interval(seen: &Seen<'_>) -> Duration {
 }
 
 fn discover(seen: &Seen<'_>, mut status: WarehouseStatus) -> Plan {
+    // A repository that is down is asked again and again; what is wrong with it stays readable meanwhile.
+    let still_failed = condition::find(&status.conditions, HEALTHY).is_some_and(|it| {
+        it.reason == DISCOVERY_FAILED
+            && it.observed_generation == seen.warehouse.metadata.generation
+    });
     let mut conditions = Conditions::new(seen, &mut status);
     conditions.set(
         RECONCILING,
@@ -160,12 +168,14 @@ fn discover(seen: &Seen<'_>, mut status: WarehouseStatus) -> Plan {
         "looking for artifacts",
     );
     conditions.set(READY, FALSE, "DiscoveryInProgress", "looking for artifacts");
-    conditions.set(
-        HEALTHY,
-        UNKNOWN,
-        "Pending",
-        "health is known when all subscriptions have answered",
-    );
+    if !still_failed {
+        conditions.set(
+            HEALTHY,
+            UNKNOWN,
+            "Pending",
+            "health is known when all subscriptions have answered",
+        );
+    }
     conditions.remove(FREIGHT_CREATION_CRITERIA_SATISFIED);
     conditions.remove(FREIGHT_CREATED);
     Plan {

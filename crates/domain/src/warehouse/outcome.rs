@@ -8,7 +8,7 @@ use resources::{
     },
 };
 
-use super::{Act, Conditions, Discovery, Failure, Plan, Seen, interval, merged};
+use super::{Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, interval, merged};
 use crate::{
     Again, criteria,
     freight::{self, Lack},
@@ -38,7 +38,7 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
             .map(|it| format!("{}: {}", it.subscription, it.message))
             .collect::<Vec<_>>()
             .join("; ");
-        Conditions::new(seen, &mut status).fail("DiscoveryFailed", "DiscoveryFailure", &message);
+        Conditions::new(seen, &mut status).fail(DISCOVERY_FAILED, "DiscoveryFailure", &message);
         return Plan {
             status,
             act: Act::Rest,

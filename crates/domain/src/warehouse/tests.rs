@@ -245,3 +245,19 @@ fn freight_that_could_not_be_made_is_tried_again() {
     later.status = Some(status);
     assert_eq!(decide(&seen(&later, Work::None)).act, Act::Discover);
 }
+
+#[test]
+fn what_is_wrong_stays_readable_while_it_is_tried_again() {
+    let mut warehouse = fresh();
+    let failed = decide(&seen(&warehouse, ended(vec![failure()]))).status;
+    warehouse.status = Some(failed);
+    let again = decide(&seen(&warehouse, Work::None));
+    assert_eq!(again.act, Act::Discover);
+    check_condition(&again.status, READY, FALSE, "DiscoveryInProgress");
+    check_condition(&again.status, HEALTHY, FALSE, "DiscoveryFailed");
+
+    // Whether a new spec is healthy is not known.
+    warehouse.metadata.generation = Some(2);
+    let again = decide(&seen(&warehouse, Work::None));
+    check_condition(&again.status, HEALTHY, UNKNOWN, "Pending");
+}
