@@ -155,12 +155,15 @@ async fn ask(
     let causes: Vec<FieldCause> = causes
         .map(|it| FieldCause::new(&it.reason, &it.field, it.message.as_str()))
         .collect();
+    if causes.is_empty() {
+        return Err(Failure::new(code, reason, why));
+    }
+    let named = review.object.as_ref().or(review.old.as_ref());
+    let name = named.map_or("", |it| metadata::text(it, "name"));
     let failure = Failure::new(code, reason, why);
-    Err(if causes.is_empty() {
-        failure
-    } else {
-        failure.with_causes(&causes)
-    })
+    Err(failure
+        .with_subject(&call.kind_subject(name))
+        .with_causes(&causes))
 }
 
 fn request(call: &Call, review: &Review) -> Result<AdmissionRequest<DynamicObject>, Failure> {

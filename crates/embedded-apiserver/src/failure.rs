@@ -260,6 +260,12 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
     }
 
+    /// Names what the refusal is about.
+    pub(crate) fn with_subject(mut self, subject: &Subject<'_>) -> Self {
+        self.details.extend(subject.details());
+        self
+    }
+
     pub(crate) fn with_causes(mut self, causes: &[FieldCause]) -> Self {
         let causes: Vec<Value> = causes
             .iter()

@@ -786,6 +786,26 @@ async fn hooks_change_refuse_and_warn() {
 }
 
 #[tokio::test]
+async fn a_refusal_by_a_hook_names_the_object_and_its_fields() {
+    let mut it = Asked::start().await;
+    it.server.add_admission(hook("guard", false, |request| {
+        let mut response = AdmissionResponse::from(request).deny("no");
+        let details = json!({"causes": [{"reason": "FieldValueInvalid", "field": "data.a", "message": "wrong"}]});
+        response.result.code = 422;
+        response.result.details = serde_json::from_value(details).unwrap();
+        response
+    }));
+    it.ask(Method::POST, CONFIG_MAPS, &config_map("a")).await;
+    it.refused(422, "Invalid", "\"guard\" denied the request: no");
+    let details = &it.body["details"];
+    assert_eq!(
+        (&details["kind"], &details["name"]),
+        (&"ConfigMap".into(), &"a".into())
+    );
+    assert_eq!(details["causes"][0]["field"], "data.a");
+}
+
+#[tokio::test]
 async fn a_hook_that_fails_has_refused() {
     let mut it = Asked::start().await;
     it.server
