@@ -164,7 +164,11 @@ impl Admission {
         };
         let response = AdmissionResponse::from(&request);
         let answer = match phase {
-            Phase::Default => call.default().await.map(|patch| (patch, Warnings::new())),
+            Phase::Default => match call.default().await {
+                // The schema comes next, and says which field is wrong; should it not, the validation reads the same.
+                Err(Refusal::Malformed { .. }) => Ok((None, Warnings::new())),
+                answer => answer.map(|patch| (patch, Warnings::new())),
+            },
             Phase::Validate => call.validate().await.map(|warnings| (None, warnings)),
         };
         match answer {
