@@ -160,6 +160,37 @@ pub struct Work {
         default_value = "kustomize"
     )]
     pub kustomize: PathBuf,
+    /// The helm program, which kustomize may call to inflate charts
+    #[arg(long, env = "ARGOSY_HELM", value_name = "PATH", default_value = "helm")]
+    pub helm: PathBuf,
+    /// Lets kustomize fetch bases and resources by URL
+    #[arg(long, env = "ARGOSY_KUSTOMIZE_REMOTE_BASES")]
+    pub kustomize_remote_bases: bool,
+    /// Name of the author of commits, unless git-clone says otherwise
+    #[arg(
+        long,
+        env = "ARGOSY_GIT_AUTHOR_NAME",
+        value_name = "NAME",
+        default_value = "Argosy"
+    )]
+    pub git_author_name: String,
+    /// Address of the author of commits, unless git-clone says otherwise
+    #[arg(
+        long,
+        env = "ARGOSY_GIT_AUTHOR_EMAIL",
+        value_name = "EMAIL",
+        default_value = "no-reply@argosy.dev"
+    )]
+    pub git_author_email: String,
+    /// How git-push takes in what others pushed meanwhile
+    #[arg(long, env = "ARGOSY_PUSH_INTEGRATION", value_enum, default_value_t = PushIntegration::AlwaysRebase)]
+    pub push_integration: PushIntegration,
+    /// SSH host keys that are accepted; without it any host key is
+    #[arg(long, env = "ARGOSY_KNOWN_HOSTS", value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
+    /// Certificates (PEM) that git trusts, rather than the system's
+    #[arg(long, env = "ARGOSY_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Shortest time between two looks of a Warehouse at its repositories, such as 30s or 5m
     #[arg(long, env = "ARGOSY_MIN_WAREHOUSE_INTERVAL", value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub min_warehouse_interval: Duration,
@@ -174,6 +205,21 @@ pub struct Work {
     /// Time that running work has to stop after SIGTERM, such as 20s
     #[arg(long, env = "ARGOSY_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub shutdown_grace: Duration,
+}
+
+/// How git-push takes in what others pushed meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PushIntegration {
+    /// Replays our commits on theirs
+    AlwaysRebase,
+    /// Replays ours where that keeps signatures honest, else merges theirs
+    RebaseOrMerge,
+    /// Replays ours where that keeps signatures honest, else gives up
+    RebaseOrFail,
+    /// Merges theirs into ours
+    AlwaysMerge,
+    /// Never
+    None,
 }
 
 /// How the log reads.

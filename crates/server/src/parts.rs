@@ -10,12 +10,13 @@ use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::git::Repositories;
 use artifacts::registry::Registries;
+use artifacts::work_tree::{Identity, Integration};
 use controllers::{Metrics, Settings, Shard};
 use credentials::{Credentials, PlainHttp};
 use kube::Client;
 use tokio::sync::watch;
 
-use crate::args::Work;
+use crate::args::{PushIntegration, Work};
 
 /// Who acts: each part of a control plane is its own service account.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ pub(crate) fn context(
     metrics: Arc<Metrics>,
 ) -> Result<controllers::Context> {
     let policy = Arc::new(egress(work, place, api_server)?);
-    let launcher = launcher()?;
+    let launcher = launcher(work)?;
     let limits = artifacts::Limits::default();
     let plain_http = match place {
         _ if work.allow_credentials_over_http => PlainHttp::Anywhere,
@@ -78,12 +79,9 @@ pub(crate) fn context(
         data.join("promotions"),
         Arc::clone(&clock),
     );
-    engine.egress = Arc::clone(&policy);
     engine.credentials = credentials.clone();
     engine.egress = Arc::clone(&policy);
-    engine.settings.ui_base_url.clone_from(&work.ui_base_url);
-    engine.settings.kustomize.clone_from(&work.kustomize);
-    engine.settings.shared_namespace = work.shared_namespaces.first().cloned().unwrap_or_default();
+    engine.settings = engine_settings(work);
     let concurrency = usize::from(work.concurrency);
     Ok(controllers::Context {
         controller: identities.controller,
@@ -130,12 +128,40 @@ fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Result<P
     Ok(policy)
 }
 
+fn engine_settings(work: &Work) -> engine::Settings {
+    engine::Settings {
+        ui_base_url: work.ui_base_url.clone(),
+        shared_namespace: work.shared_namespaces.first().cloned().unwrap_or_default(),
+        git_identity: Identity {
+            name: work.git_author_name.clone(),
+            email: work.git_author_email.clone(),
+            signing: None,
+        },
+        push_integration: match work.push_integration {
+            PushIntegration::AlwaysRebase => Integration::AlwaysRebase,
+            PushIntegration::RebaseOrMerge => Integration::RebaseOrMerge,
+            PushIntegration::RebaseOrFail => Integration::RebaseOrFail,
+            PushIntegration::AlwaysMerge => Integration::AlwaysMerge,
+            PushIntegration::None => Integration::None,
+        },
+        kustomize: work.kustomize.clone(),
+        helm: work.helm.clone(),
+        remote_bases: work.kustomize_remote_bases,
+    }
+}
+
 /// Children run behind `argosy child`, find programs where we do, and use the operator's proxy.
-fn launcher() -> Result<Launcher> {
+fn launcher(work: &Work) -> Result<Launcher> {
     let argosy = env::current_exe().context("failed to find our own program")?;
     let mut launcher = Launcher::through(argosy);
     if let Some(path) = env::var_os("PATH") {
         launcher = launcher.with_search_path(path);
+    }
+    if let Some(file) = &work.ca_file {
+        launcher = launcher.with_ca_file(file);
+    }
+    if let Some(file) = &work.known_hosts {
+        launcher = launcher.with_known_hosts(file);
     }
     for name in PROXY_VARIABLES {
         if let Some(value) = env::var_os(name) {
