@@ -42,7 +42,8 @@ pub struct Up {
     /// Where to write the kubeconfig [default: <data-dir>/kubeconfig]
     #[arg(long, env = "ARGOSY_KUBECONFIG_OUT", value_name = "FILE")]
     pub kubeconfig_out: Option<PathBuf>,
-    /// Manifests to apply once the API is up: files, or folders of .yaml, .yml and .json files; repeatable
+    /// Manifests to apply once the API is up: files, or folders of .yaml, .yml and .json files (without their
+    /// sub-folders); repeatable
     #[arg(
         short = 'f',
         long = "filename",

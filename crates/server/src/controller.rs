@@ -69,8 +69,12 @@ async fn config(arguments: &Controller) -> Result<Config> {
              name one: argosy controller --kubeconfig FILE",
         );
     };
-    let kubeconfig = Kubeconfig::read_from(path)
-        .with_context(|| format!("failed to read {}", path.display()))?;
+    let kubeconfig = Kubeconfig::read_from(path).with_context(|| {
+        format!(
+            "failed to read {}; name another: argosy controller --kubeconfig FILE",
+            path.display()
+        )
+    })?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .with_context(|| format!("{} names no usable cluster", path.display()))

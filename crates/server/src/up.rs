@@ -38,6 +38,7 @@ pub fn up(arguments: Up) -> Result<()> {
 }
 
 async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
+    let manifests = manifests::read(&arguments.filenames)?;
     let data = data_dir::prepare(arguments.data_dir.as_deref(), "argosy")?;
     let api = EmbeddedApi::open(&data, Options::default())
         .await
@@ -77,7 +78,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
             "ready; look around with: kubectl --kubeconfig {} get projects",
             kubeconfig.display()
         );
-        let count = manifests::apply(&api.client(), &arguments.filenames).await?;
+        let count = manifests::apply(&api.client(), manifests).await?;
         if count > 0 {
             tracing::info!(count, "all manifests are applied");
         }

@@ -115,10 +115,11 @@ fn manifests_are_applied_at_the_start_and_kept() {
     let manifests = folder.path().join("manifests");
     fs::create_dir(&manifests).unwrap();
     let project = "apiVersion: kargo.akuity.io/v1alpha1\nkind: Project\nmetadata:\n  name: acme\n";
-    fs::write(manifests.join("1.yaml"), project).unwrap();
+    fs::write(manifests.join("project.yaml"), project).unwrap();
     let task = "apiVersion: kargo.akuity.io/v1alpha1\nkind: PromotionTask\nmetadata:\n  name: none\n  namespace: acme\n\
                 spec:\n  steps:\n    - uses: fail\n";
-    fs::write(manifests.join("2.yaml"), task).unwrap();
+    // Read first, applied after the Project that brings its namespace.
+    fs::write(manifests.join("a-task.yaml"), task).unwrap();
     let path = manifests.display().to_string();
     let mut argosy = Argosy::start(binary(), folder.path(), &["-f", &path]).unwrap();
     let kubectl = argosy.kubectl().clone();
@@ -139,6 +140,26 @@ fn manifests_are_applied_at_the_start_and_kept() {
         .kubectl()
         .run(&["-n", "acme", "get", "promotiontask", "none"])
         .unwrap();
+}
+
+#[test]
+fn manifests_that_are_not_there_are_told_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let refused = run(&[
+        "up",
+        "--data-dir",
+        &data.display().to_string(),
+        "-f",
+        "none.yaml",
+    ]);
+    assert!(!refused.status.success());
+    assert!(
+        said(&refused).contains("argosy up -f FILE"),
+        "{}",
+        said(&refused)
+    );
+    assert!(!data.exists());
 }
 
 #[test]
