@@ -20,15 +20,20 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// Writes all generated files and gives those that changed.
+/// Builds `argosy`, then writes all generated files and gives those that changed.
 pub(crate) fn generate() -> Result<Vec<PathBuf>> {
+    generate_with(&build_argosy(&[])?)
+}
+
+/// The same with an `argosy` that is built already.
+pub(crate) fn generate_with(argosy: &Path) -> Result<Vec<PathBuf>> {
     let root = workspace::root()?;
     let files = [
         ("schemas/crds.yaml", all_crds(&root)?),
         ("docs/book/kinds.md", kinds_page(&root)?),
         ("docs/steps/README.md", steps_page(&root)?),
         ("docs/decisions/README.md", decisions_page(&root)?),
-        ("docs/book/command-line.md", command_line_page()?),
+        ("docs/book/command-line.md", command_line_page(argosy)?),
     ];
     let mut changed = Vec::new();
     for (path, text) in files {
@@ -142,8 +147,7 @@ fn decisions_page(root: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn command_line_page() -> Result<String> {
-    let binary = build_argosy(&[])?;
+fn command_line_page(argosy: &Path) -> Result<String> {
     let mut text = String::from(
         "# Command line\n\nWhat `--help` prints, written by `cargo xtask generate`.\n",
     );
@@ -155,7 +159,7 @@ fn command_line_page() -> Result<String> {
             .collect::<Vec<_>>()
             .join(" ");
         let help = workspace::output(
-            Command::new(&binary)
+            Command::new(argosy)
                 .args(words)
                 .arg("--help")
                 .env_clear()
