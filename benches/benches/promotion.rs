@@ -1,10 +1,13 @@
 //! A promotion (clone, change one value, commit, push) against the same git commands in a shell, over the same HTTP.
 //!
-//! `cargo bench -p benches --bench promotion`
+//! `cargo build --release -p argosy; cargo bench -p benches --bench promotion`
+//!
+//! With the binary beside this one, promotions are also measured as `argosy up` runs them: each git behind
+//! `argosy child`, which fences it in.
 
 use std::{
-    fs,
-    path::Path,
+    env, fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -13,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use artifacts::{child::Launcher, egress::Policy};
 use async_trait::async_trait;
-use benches::{compare, median, milliseconds};
+use benches::{compare, median, milliseconds, skip};
 use engine::{Context, Outcome, Progress, RecordError, Recorder, Run};
 use jiff::Timestamp;
 use resources::{PromotionPhase, PromotionStatus};
@@ -44,31 +47,51 @@ async fn main() -> Result<()> {
         .map(|(path, text)| (path.as_str(), text.as_str()))
         .collect();
     files.push(("values.yaml", "image:\n  tag: v0\n"));
-    for name in ["engine", "shell"] {
-        server.create(name, &files)?;
-    }
     let world = World::new().await?;
     let folder = tempfile::tempdir_in(".")?;
-    let mut cx = Context::new(
-        world.client(),
+    let mut launchers = vec![(
+        "direct",
+        "promotion, git started directly",
         Launcher::direct(),
-        folder.path().join("work"),
-        Arc::new(Timestamp::now),
-    );
-    cx.egress = Arc::new(Policy::new().with_loopback());
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    )];
+    match argosy() {
+        Some(binary) => launchers.push((
+            "fenced",
+            "promotion, git behind argosy child",
+            Launcher::through(binary),
+        )),
+        None => skip(
+            "promotion, git behind argosy child",
+            "cargo build --release -p argosy comes first",
+        ),
+    }
+    let mut engines = Vec::new();
+    for (repository, what, launcher) in launchers {
+        server.create(repository, &files)?;
+        let mut cx = Context::new(
+            world.client(),
+            launcher,
+            folder.path().join("work"),
+            Arc::new(Timestamp::now),
+        );
+        cx.egress = Arc::new(Policy::new().with_loopback());
+        engines.push((repository, what, cx, Vec::new()));
+    }
+    server.create("shell", &files)?;
+    let mut theirs = Vec::new();
     for round in 0..ROUNDS {
-        ours.push(by_engine(&server.url("engine"), round, &cx, folder.path()).await?);
+        for (repository, _, cx, ours) in &mut engines {
+            ours.push(by_engine(&server.url(repository), round, cx, folder.path()).await?);
+        }
         theirs.push(by_shell(&server.url("shell"), round, folder.path())?);
     }
-    compare(
-        "promotion: clone, yaml-update, commit, push",
-        milliseconds(median(&mut ours)),
-        "ms",
-        "the same git commands in a shell",
-        milliseconds(median(&mut theirs)),
-    );
-    for name in ["engine", "shell"] {
+    let theirs = milliseconds(median(&mut theirs));
+    for (_, what, _, ours) in &mut engines {
+        let ours = milliseconds(median(ours));
+        compare(what, ours, "ms", "the same git commands in a shell", theirs);
+    }
+    let repositories = engines.iter().map(|(repository, ..)| *repository);
+    for name in repositories.chain(["shell"]) {
         let count = server.git(name, &["rev-list", "--count", "main"])?;
         ensure!(
             count.trim() == (ROUNDS + 1).to_string(),
@@ -77,6 +100,13 @@ async fn main() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The binary that was built beside this one.
+fn argosy() -> Option<PathBuf> {
+    let this = env::current_exe().ok()?;
+    let binary = this.parent()?.parent()?.join("argosy");
+    binary.exists().then_some(binary)
 }
 
 async fn by_engine(url: &str, round: usize, cx: &Context, folder: &Path) -> Result<Duration> {
@@ -109,7 +139,7 @@ async fn by_engine(url: &str, round: usize, cx: &Context, folder: &Path) -> Resu
 }
 
 /// Stores progress with an fsync, as the embedded API does.
-struct OnDisk(std::path::PathBuf);
+struct OnDisk(PathBuf);
 
 #[async_trait]
 impl Recorder for OnDisk {

@@ -11,6 +11,11 @@ pub fn compare(what: &str, ours: f64, unit: &str, peer: &str, theirs: f64) {
     );
 }
 
+/// Prints why something was not measured.
+pub fn skip(what: &str, why: &str) {
+    println!("{what:<44} not measured: {why}");
+}
+
 /// How many a second.
 pub fn rate(count: usize, time: Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()

@@ -2,7 +2,7 @@
 
 mod world;
 
-pub use embedded_apiserver::{AdmissionHook, UserInfo};
+pub use embedded_apiserver::{AdmissionHook, Options, UserInfo};
 pub use loopback_servers::{Kubectl, tools};
 pub use world::World;
 

@@ -1,10 +1,13 @@
 //! An embedded API with Argosy's kinds, and whatever a test starts over it.
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use embedded_apiserver::{EmbeddedApi, Options};
+use axum::Router;
+use embedded_apiserver::{EmbeddedApi, Listen, Options, Reach, write_private};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{GroupVersionKind, TypeMeta};
@@ -13,6 +16,9 @@ use serde_json::Value;
 
 /// How long [`World::until`] waits.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What opens a world that listens.
+const TOKEN: &str = "the-token-of-a-world-in-a-test";
 
 /// An API server in this process, in memory, that knows the kinds.
 ///
@@ -36,15 +42,42 @@ impl World {
     /// # Errors
     /// When a CRD is refused.
     pub async fn with(options: Options) -> Result<Self> {
-        let api = EmbeddedApi::open_in_memory(options).await?;
+        let world = Self::without_kinds(options).await?;
         let crds: Vec<Value> = resources::crds()
             .iter()
             .map(|(name, yaml)| {
                 serde_saphyr::from_str(yaml).with_context(|| format!("failed to parse {name}"))
             })
             .collect::<Result<_>>()?;
-        api.install_crds(&crds).await?;
+        world.api.install_crds(&crds).await?;
+        Ok(world)
+    }
+
+    /// A world as a cluster is before anybody applied the CRDs.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn without_kinds(options: Options) -> Result<Self> {
+        let api = EmbeddedApi::open_in_memory(options).await?;
         Ok(Self { api })
+    }
+
+    /// Opens the world to other processes on a free loopback port, and writes what they need to `kubeconfig`.
+    ///
+    /// # Errors
+    /// When no port is free, or the file cannot be written.
+    pub async fn listen(&self, kubeconfig: &Path) -> Result<SocketAddr> {
+        let listen = Listen {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            reach: Reach::Loopback,
+            token: TOKEN.to_owned(),
+            directory: None,
+            name: "world".to_owned(),
+            routes: Router::new(),
+        };
+        let listening = self.api.listen(listen).await?;
+        write_private(kubeconfig, listening.kubeconfig().as_bytes())?;
+        Ok(listening.address)
     }
 
     /// The server, for hooks and other identities.

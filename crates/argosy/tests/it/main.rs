@@ -1,5 +1,6 @@
 //! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP.
 
+mod controller;
 mod crash;
 mod quickstart;
 mod up;
