@@ -39,7 +39,7 @@ pub struct Up {
     /// Allows --listen to be an address that other machines can reach
     #[arg(long, env = "ARGOSY_ALLOW_REMOTE_CLIENTS")]
     pub allow_remote_clients: bool,
-    /// Where to write the kubeconfig [default: <data-dir>/kubeconfig]
+    /// Where to write the kubeconfig [default: kubeconfig in the data folder]
     #[arg(long, env = "ARGOSY_KUBECONFIG_OUT", value_name = "FILE")]
     pub kubeconfig_out: Option<PathBuf>,
     /// Manifests to apply once the API is up: files, or folders of .yaml, .yml and .json files (without their
