@@ -1,7 +1,7 @@
 //! Discovers the images of a repository.
 //!
 //! The rules say what to look at ([`domain::selection`]), the registry's client looks, and what a look finds is brought
-//! into the form the rules take: digest, platforms, annotations, and when the image was built ([`built`]).
+//! into the form the rules take: digest, platforms, annotations, and when the image was built (`built`).
 //!
 //! A tag whose image is broken for everybody (gone, no image, an empty index) is left out and does not fail the others;
 //! anything that could be otherwise a moment later fails the subscription, lest an older image be taken for the newest.
