@@ -25,7 +25,7 @@ const EVENTS: usize = 100;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let api = EmbeddedApi::open(&folder.path().join("data"), Options::default()).await?;
     let maps: Api<ConfigMap> = Api::namespaced(api.client(), "default");
     creates(&maps, folder.path()).await?;

@@ -48,7 +48,7 @@ async fn main() -> Result<()> {
         .collect();
     files.push(("values.yaml", "image:\n  tag: v0\n"));
     let world = World::new().await?;
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut launchers = vec![(
         "direct",
         "promotion, git started directly",
