@@ -57,7 +57,13 @@ fn availability(
                 "Freight is not available to this Stage before {time}, when it will have soaked upstream"
             )
         }
-        Some(Availability::No) => "Freight is not available to this Stage".to_owned(),
+        Some(Availability::No) => format!(
+            "Freight is not available to this Stage: it must come from an origin that the Stage requests, and be \
+             verified upstream or approved; to approve it: kubectl -n {} patch freight {name} --subresource=status \
+             --type=merge -p '{{\"status\":{{\"approvedFor\":{{\"{}\":{{}}}}}}}}'",
+            stage.namespace(),
+            stage.name()
+        ),
     };
     Some(Cause::invalid("spec.freight", name, why))
 }

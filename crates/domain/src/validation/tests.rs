@@ -245,7 +245,10 @@ fn a_promotion_takes_freight_that_is_available() {
     };
     check(
         &causes(&promotion_of("f1"), &stage, Some(&found)),
-        &[("spec.freight", "not available")],
+        &[(
+            "spec.freight",
+            "kubectl -n demo patch freight f1 --subresource=status --type=merge -p '{\"status\":{\"approvedFor\":{\"uat\":{}}}}'",
+        )],
     );
     check(
         &causes(&promotion_of("f2"), &stage, None),
