@@ -53,6 +53,13 @@ pub(crate) fn check(slow: bool) -> Result<()> {
             workspace::run(soaks.env("ARGOSY_TOOLS", &bin))
         })?;
         step("benchmarks", || {
+            // The promotion benchmark looks for the program beside it.
+            workspace::run(&mut workspace::cargo(&[
+                "build",
+                "--release",
+                "--package=argosy",
+                "--locked",
+            ])?)?;
             let mut benches = workspace::cargo(&["bench", "--workspace", "--locked"])?;
             workspace::run(benches.env("ARGOSY_TOOLS", &bin))
         })?;
