@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -15,6 +15,9 @@ use crate::protobuf;
 /// The most that is read of a body, as upstream has it.
 pub(crate) const LIMIT: usize = 3 << 20;
 
+/// The most that is taken in of a body that is too large, until its sender is cut off.
+const DRAINED: usize = 64 << 20;
+
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,17 +26,32 @@ const DEPTH: usize = 128;
 
 /// Reads a body, up to the bound.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Failure> {
-    let collected = timeout(PATIENCE, Limited::new(body, LIMIT).collect()).await;
-    let Ok(collected) = collected else {
-        return Err(Failure::timed_out("the body did not arrive in time"));
-    };
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(LIMIT)),
-        Err(error) => Err(Failure::bad_request(format!(
-            "the body could not be read: {error}"
-        ))),
+    let collected = timeout(PATIENCE, collect(body)).await;
+    collected.unwrap_or_else(|_| Err(Failure::timed_out("the body did not arrive in time")))
+}
+
+/// What is beyond the bound is thrown away: whoever is still sending would not read the refusal.
+async fn collect(mut body: Body) -> Result<Bytes, Failure> {
+    let mut kept = BytesMut::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Failure::bad_request(format!("the body could not be read: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        seen = seen.saturating_add(data.len());
+        if seen <= LIMIT {
+            kept.extend_from_slice(&data);
+        } else if seen > DRAINED {
+            break;
+        }
     }
+    if seen > LIMIT {
+        return Err(Failure::too_large(LIMIT));
+    }
+    Ok(kept.freeze())
 }
 
 /// The media type of a body, without its parameters.
