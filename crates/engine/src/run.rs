@@ -191,7 +191,12 @@ impl Attempt<'_> {
             }
         }
         let Some(entry) = steps::find(&step.uses) else {
-            let message = format!("no step is called {:?}", step.uses);
+            let known: Vec<&str> = steps::STEPS.iter().map(|entry| entry.kind).collect();
+            let message = format!(
+                "no step is called {:?}; this version has {}",
+                step.uses,
+                known.join(", ")
+            );
             return self.finish(index, StepStatus::Errored, message, None);
         };
         if execution.started_at.is_none()

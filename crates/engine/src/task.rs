@@ -5,9 +5,11 @@ use resources::{PromotionStep, TaskReference, TaskSpec, Variable};
 /// Why steps could not be made self-contained.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InflateError {
-    #[error("{kind} {name:?} does not exist")]
+    #[error("{kind} {name:?} does not exist; apply it, then create the Promotion again")]
     UnknownTask { kind: String, name: String },
-    #[error("missing value for variable {variable:?} of {kind} {task:?}")]
+    #[error(
+        "missing value for variable {variable:?} of {kind} {task:?}; give it one in the Stage's vars"
+    )]
     MissingValue {
         kind: String,
         task: String,

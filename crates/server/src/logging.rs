@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -11,9 +11,9 @@ use crate::args::{LogFormat, Logging};
 
 /// Starts logging as asked. Colours only on a terminal, and never when `NO_COLOR` is set.
 pub(crate) fn start(settings: &Logging) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.log_level).with_context(|| {
-        format!(
-            "--log-level {:?} is not a level or a list of part=level",
+    let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
+        anyhow!(
+            "--log-level {:?} is wrong ({error}); use error, warn, info, debug or trace, or parts such as info,controllers=debug",
             settings.log_level
         )
     })?;

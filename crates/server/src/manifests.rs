@@ -112,8 +112,13 @@ fn objects_of(file: &Path) -> Result<Vec<DynamicObject>> {
     );
     let text =
         fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&text)
-        .with_context(|| format!("failed to parse {}", file.display()))?;
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple(&text).with_context(|| {
+            format!(
+                "failed to parse {}; mend it and start again",
+                file.display()
+            )
+        })?;
     documents
         .into_iter()
         .filter(|document| !document.is_null())

@@ -28,6 +28,8 @@ fn a_killed_promotion_completes_and_is_pushed_once() {
     let mut promoted: Vec<String> = vec![freight];
     for (round, moment) in MOMENTS.iter().enumerate() {
         // Every round brings a newer image, which test takes by itself while the process is killed.
+        // Freight found in the same second has no order but that of its names, so a second passes in between.
+        pause(1_100);
         let version = format!("1.0.{}", round + 1);
         example.push_image(&version).unwrap();
         let refresh = format!("kargo.akuity.io/refresh={version}");

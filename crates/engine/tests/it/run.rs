@@ -105,7 +105,8 @@ async fn an_unknown_kind_fails_only_when_it_would_run() {
     let expected = [
         "a Skipped",
         "b Succeeded",
-        "c Errored no step is called \"tf-plan\"",
+        "c Errored no step is called \"tf-plan\"; this version has compose-output, copy, delete, fail, git-clear, git-clone, \
+         git-commit, git-push, kustomize-build, kustomize-set-image, set-metadata, yaml-update",
         "Errored",
     ];
     check(steps, &expected).await;

@@ -33,7 +33,10 @@ pub(crate) async fn default(call: &Call<'_>, object: &mut Value) -> Result<(), R
     let stage: Option<Stage> = call.reader().find(call.namespace, name).await?;
     match (call.operation(), stage) {
         (Operation::Create, None) => {
-            let why = format!("there is no such Stage in project {:?}", call.namespace);
+            let why = format!(
+                "there is no such Stage in project {0:?}; to see those there are: kubectl -n {0} get stages",
+                call.namespace
+            );
             Err(invalid("spec.stage", name, why))
         }
         (Operation::Create, Some(stage)) => {
