@@ -231,7 +231,9 @@ mod tests {
     #[test]
     fn a_variable_of_a_task_needs_a_value_from_somewhere() {
         let inner = task(vec![Variable::new("a", "")], vec![step("copy", "")]);
-        let missing = Err("missing value for variable \"a\" of PromotionTask \"build\"");
+        let missing = Err(
+            "missing value for variable \"a\" of PromotionTask \"build\"; give it one in the Stage's vars",
+        );
         check(&[uses_task("t", Vec::new())], &[], &inner, missing);
         check(
             &[uses_task("t", vec![Variable::new("a", "")])],
@@ -260,7 +262,10 @@ mod tests {
     #[test]
     fn a_task_that_does_not_exist_is_named() {
         let error = inflate(&[uses_task("t", Vec::new())], &[], |_| None).unwrap_err();
-        assert_eq!(error.to_string(), "PromotionTask \"build\" does not exist");
+        assert_eq!(
+            error.to_string(),
+            "PromotionTask \"build\" does not exist; apply it, then create the Promotion again"
+        );
     }
 
     #[test]
