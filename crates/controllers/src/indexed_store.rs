@@ -97,6 +97,11 @@ impl<K: Indexed> IndexedStore<K> {
         drop(complete.wait_for(|it| *it).await);
     }
 
+    /// Says whether the store has been filled once.
+    pub(crate) fn is_filled(&self) -> bool {
+        *self.complete.borrow()
+    }
+
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<K>> {
         self.entries_read.fetch_add(1, Ordering::Relaxed);
         self.objects.read().by_key.get(key).cloned()

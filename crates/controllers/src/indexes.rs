@@ -16,6 +16,8 @@ pub(crate) enum By {
     VerifiedIn,
     /// Freight by the Stages it was approved for.
     ApprovedFor,
+    /// Freight by its alias.
+    Alias,
     /// Promotions by their Stage.
     Stage,
     /// Stages by the Stages they take Freight from.
@@ -43,6 +45,13 @@ impl Indexed for Freight {
             it.status
                 .iter()
                 .flat_map(|it| it.approved_for.keys().cloned())
+                .collect()
+        }),
+        (By::Alias, |it| {
+            Some(&it.alias)
+                .filter(|it| !it.is_empty())
+                .cloned()
+                .into_iter()
                 .collect()
         }),
     ];

@@ -16,6 +16,7 @@
 
 mod error;
 mod freight;
+mod freight_index;
 mod indexed_store;
 mod indexes;
 mod metrics;
@@ -48,7 +49,9 @@ use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{error::Error, metrics::Metrics, shard::Shard};
+pub use self::{
+    error::Error, freight_index::FreightIndex, metrics::Metrics, shard::Shard,
+};
 use self::{
     queue::{Key, Next, Queue},
     stores::{Queues, Stores},
@@ -71,6 +74,8 @@ pub struct Context {
     pub credentials: Arc<Credentials>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    /// Where all Freight is looked up; [`run`] keeps it up to date.
+    pub freight: FreightIndex,
     /// Becomes true when all stores are filled and the loops work.
     pub ready: watch::Sender<bool>,
 }
@@ -138,7 +143,7 @@ pub(crate) struct World {
 /// # Errors
 /// [`Error::NeverFilled`] if `cancel` fired before the API had answered.
 pub async fn run(cx: Context, cancel: CancellationToken) -> Result<(), Error> {
-    let (stores, queues) = (Stores::new(), Queues::default());
+    let (stores, queues) = (Stores::new(&cx.freight), Queues::default());
     triggers::wire(&stores, &queues, &cx.settings.shard);
     let world = Arc::new(World { cx, stores, queues });
     let following = tokio::spawn(follow(Arc::clone(&world), cancel.clone()));

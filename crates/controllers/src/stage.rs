@@ -5,12 +5,12 @@ mod control_flow;
 use std::sync::Arc;
 
 use domain::{
-    availability::{Choice, Search, matching_upstream},
+    availability::{Choice, choose},
     stage::{Announcement, Plan, Seen},
 };
 use jiff::Timestamp;
 use kube::{Api, api::PostParams};
-use resources::{Freight, FreightRequest, Promotion, Stage};
+use resources::{Freight, Promotion, Stage};
 
 use crate::{
     World,
@@ -125,7 +125,7 @@ impl Gathered {
                 .spec
                 .requested_freight
                 .iter()
-                .map(|it| choose(world, stage, it, now))
+                .map(|it| choose(&world.cx.freight, stage, it, now))
                 .collect(),
             fresh_id: uuid::Uuid::new_v4().to_string(),
             promotions,
@@ -177,33 +177,6 @@ async fn next_freight(
         Some(next) => freight::read(world, stage.namespace(), &next.spec.freight).await,
         None => Ok(None),
     }
-}
-
-/// Looks for what auto-promotion would take, newest first, and reads no further than it has to.
-fn choose(
-    world: &World,
-    stage: &Stage,
-    request: &FreightRequest,
-    now: Timestamp,
-) -> Choice<Arc<Freight>> {
-    let mut search = Search::new(stage.name(), request, now);
-    let mut walk = |by, value: &str| {
-        world
-            .stores
-            .freight
-            .walk_back(by, stage.namespace(), value, |it| search.see(it));
-    };
-    if let Some(upstream) = matching_upstream(request) {
-        walk(By::CurrentlyIn, upstream);
-    } else if request.sources.direct {
-        walk(By::Warehouse, &request.origin.name);
-    } else {
-        walk(By::ApprovedFor, stage.name());
-        for upstream in &request.sources.stages {
-            walk(By::VerifiedIn, upstream);
-        }
-    }
-    search.finish()
 }
 
 async fn apply(world: &World, api: &Api<Stage>, stage: &Stage, plan: Plan) -> Result<Next, Error> {

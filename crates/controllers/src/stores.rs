@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use resources::{Freight, Project, ProjectConfig, Promotion, Stage, Warehouse};
 
 use crate::{
+    FreightIndex,
     indexed_store::{Indexed, IndexedStore},
     metrics::{Kind, Metrics},
     queue::Queue,
@@ -23,9 +24,10 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    pub(crate) fn new() -> Self {
+    /// `freight` is looked at by others too.
+    pub(crate) fn new(freight: &FreightIndex) -> Self {
         Self {
-            freight: IndexedStore::new().into(),
+            freight: Arc::clone(&freight.0),
             promotions: IndexedStore::new().into(),
             stages: IndexedStore::new().into(),
             warehouses: IndexedStore::new().into(),

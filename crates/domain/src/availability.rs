@@ -3,7 +3,7 @@
 //! One rule serves admission, the promotion loop and auto-promotion, so what a person may promote by hand is exactly
 //! what is promoted automatically. Only upstream Stages that the request names count (decision 0080).
 
-use std::{borrow::Borrow, ops::ControlFlow};
+use std::{borrow::Borrow, ops::ControlFlow, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use resources::{Freight, FreightRequest, SelectionPolicy, Stage};
@@ -140,7 +140,7 @@ pub struct Choice<F = Freight> {
 ///
 /// It is shown Freight newest first, perhaps several rows of it, and says when a row need not be read on.
 #[derive(Debug)]
-pub struct Search<'a, F> {
+struct Search<'a, F> {
     stage: &'a str,
     request: &'a FreightRequest,
     now: Timestamp,
@@ -149,7 +149,7 @@ pub struct Search<'a, F> {
 }
 
 impl<'a, F: Borrow<Freight> + Clone> Search<'a, F> {
-    pub fn new(stage: &'a str, request: &'a FreightRequest, now: Timestamp) -> Self {
+    fn new(stage: &'a str, request: &'a FreightRequest, now: Timestamp) -> Self {
         Self {
             stage,
             request,
@@ -160,7 +160,7 @@ impl<'a, F: Borrow<Freight> + Clone> Search<'a, F> {
     }
 
     /// Looks at one Freight; `Break` means that no older one can be chosen.
-    pub fn see(&mut self, freight: &F) -> ControlFlow<()> {
+    fn see(&mut self, freight: &F) -> ControlFlow<()> {
         let matching = matching_upstream(self.request);
         let it = freight.borrow();
         if matching.is_none()
@@ -198,7 +198,7 @@ impl<'a, F: Borrow<Freight> + Clone> Search<'a, F> {
     }
 
     /// Gives what was found; two pieces of Freight in the Stage that is to be matched are no choice.
-    pub fn finish(mut self) -> Choice<F> {
+    fn finish(mut self) -> Choice<F> {
         let freight = if self.found.len() > 1 {
             None
         } else {
@@ -219,8 +219,60 @@ pub fn matching_upstream(request: &FreightRequest) -> Option<&str> {
     }
 }
 
-/// Chooses among `freight`, in any order, what auto-promotion would take for `request`.
-pub fn choose<F: Borrow<Freight> + Clone>(
+/// A row of Freight that is kept together, so that it can be read without looking at any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row<'a> {
+    /// What came from a Warehouse.
+    Warehouse(&'a str),
+    /// What is in a Stage now.
+    CurrentlyIn(&'a str),
+    /// What was verified in a Stage.
+    VerifiedIn(&'a str),
+    /// What was approved for a Stage.
+    ApprovedFor(&'a str),
+    /// What has an alias.
+    Alias(&'a str),
+}
+
+/// Freight in rows, as somebody keeps it up to date; perhaps a moment behind the API.
+pub trait FreightIndex: Send + Sync {
+    /// Says whether all there is has been seen once.
+    fn is_filled(&self) -> bool;
+
+    /// Shows a row of a namespace, newest first, until `visit` breaks.
+    fn walk(
+        &self,
+        namespace: &str,
+        row: Row<'_>,
+        visit: &mut dyn FnMut(&Arc<Freight>) -> ControlFlow<()>,
+    );
+}
+
+/// Looks up what auto-promotion into `stage` would take for `request`, and reads no further than it has to.
+pub fn choose(
+    index: &dyn FreightIndex,
+    stage: &Stage,
+    request: &FreightRequest,
+    now: Timestamp,
+) -> Choice<Arc<Freight>> {
+    let mut search = Search::new(stage.name(), request, now);
+    let mut walk = |row| index.walk(stage.namespace(), row, &mut |it| search.see(it));
+    if let Some(upstream) = matching_upstream(request) {
+        walk(Row::CurrentlyIn(upstream));
+    } else if request.sources.direct {
+        walk(Row::Warehouse(&request.origin.name));
+    } else {
+        walk(Row::ApprovedFor(stage.name()));
+        for upstream in &request.sources.stages {
+            walk(Row::VerifiedIn(upstream));
+        }
+    }
+    search.finish()
+}
+
+/// Chooses as [`choose`] does, by looking at all there is.
+#[cfg(test)]
+pub(crate) fn choose_among<F: Borrow<Freight> + Clone>(
     stage: &str,
     request: &FreightRequest,
     freight: &[F],

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use controllers::FreightIndex;
 use embedded_apiserver::{AdmissionHook, EmbeddedApi};
 use futures::FutureExt as _;
 use kube::Client;
 use webhooks::admission::{Access, Admission, HOOKS, Hook, Phase, Settings};
 
-/// Has the API ask every hook from now on; `client` reads what their answers rest on.
-pub(crate) fn install(api: &EmbeddedApi, client: Client, namespace: &str) {
+/// Has the API ask every hook from now on; `client` and `freight` read what their answers rest on.
+pub(crate) fn install(api: &EmbeddedApi, client: Client, freight: &FreightIndex, namespace: &str) {
     // Without RBAC there is nobody to ask whether a user may promote: one token, full rights.
     let settings = Settings {
         namespace: namespace.to_owned(),
@@ -16,6 +17,7 @@ pub(crate) fn install(api: &EmbeddedApi, client: Client, namespace: &str) {
     };
     let admission = Arc::new(Admission::new(
         client,
+        Arc::new(freight.clone()),
         settings,
         Arc::new(jiff::Timestamp::now),
     ));

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use controllers::{Metrics, Shard};
+use controllers::{FreightIndex, Metrics, Shard};
 use kube::api::{Api, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -49,6 +49,7 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
         shard,
         &data,
         api_server,
+        FreightIndex::new(),
         measured,
     )?;
     let health = health(arguments.health_listen, context.ready.subscribe(), registry).await?;

@@ -11,7 +11,7 @@ use artifacts::egress::Policy;
 use artifacts::git::Repositories;
 use artifacts::registry::Registries;
 use artifacts::work_tree::{Identity, Integration};
-use controllers::{Metrics, Settings, Shard};
+use controllers::{FreightIndex, Metrics, Settings, Shard};
 use credentials::{Credentials, PlainHttp};
 use kube::Client;
 use tokio::sync::watch;
@@ -57,6 +57,7 @@ pub(crate) fn context(
     shard: Shard,
     data: &Path,
     api_server: Option<SocketAddr>,
+    freight: FreightIndex,
     metrics: Arc<Metrics>,
 ) -> Result<controllers::Context> {
     let policy = Arc::new(egress(work, place, api_server)?);
@@ -106,6 +107,7 @@ pub(crate) fn context(
         credentials: Arc::new(credentials),
         clock,
         metrics,
+        freight,
         ready: watch::Sender::new(false),
     })
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::Router;
-use controllers::{Metrics, Shard};
+use controllers::{FreightIndex, Metrics, Shard};
 use embedded_apiserver::{
     EmbeddedApi, Listen, ListenError, Listening, Options, Reach, UserInfo, read_or_create_token,
     write_private,
@@ -51,7 +51,8 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     api.hold_ready("the loops are starting");
     api.install_crds(&crds()?).await?;
     ensure_namespaces(&api).await?;
-    admission::install(&api, account(&api, "kargo-admission"), NAMESPACE);
+    let freight = FreightIndex::new();
+    admission::install(&api, account(&api, "kargo-admission"), &freight, NAMESPACE);
     let mut registry = Registry::default();
     let measured = Metrics::register(&mut registry);
     let listening = listen(&api, &arguments, &data, metrics::route(registry)).await?;
@@ -63,6 +64,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
         Shard::default_one(),
         &data,
         Some(listening.address),
+        freight,
         measured,
     )?;
     let mut filled = context.ready.subscribe();

@@ -22,6 +22,7 @@ mod warehouse;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::availability::FreightIndex;
 use jiff::Timestamp;
 use kube::Client;
 use kube::core::DynamicObject;
@@ -117,6 +118,7 @@ pub enum Access {
 /// Answers what the API server asks.
 pub struct Admission {
     reader: Reader,
+    freight: Arc<dyn FreightIndex>,
     settings: Settings,
     clock: Clock,
     ulids: Ulids,
@@ -143,10 +145,16 @@ struct Call<'a> {
 type Warnings = Vec<String>;
 
 impl Admission {
-    /// `client` reads what decisions rest on, and creates the Namespace of a Project.
-    pub fn new(client: Client, settings: Settings, clock: Clock) -> Self {
+    /// `client` reads what decisions rest on, and creates the Namespace of a Project; `freight` is looked up by rows.
+    pub fn new(
+        client: Client,
+        freight: Arc<dyn FreightIndex>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
         Self {
             reader: Reader::new(client),
+            freight,
             settings,
             clock,
             ulids: Ulids::default(),
@@ -216,6 +224,12 @@ impl Call<'_> {
 
     fn reader(&self) -> &Reader {
         &self.admission.reader
+    }
+
+    /// Freight in rows, once all of it is known.
+    fn freight(&self) -> Result<&dyn FreightIndex, Refusal> {
+        let index = &*self.admission.freight;
+        index.is_filled().then_some(index).ok_or(Refusal::Starting)
     }
 
     fn operation(&self) -> &Operation {

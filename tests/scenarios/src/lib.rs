@@ -1,1 +1,3 @@
 //! Pipelines as users run them; the tests are in `tests/`.
+
+pub mod admission;

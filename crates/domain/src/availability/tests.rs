@@ -222,7 +222,7 @@ fn check_choice(
     expected: Option<&str>,
     soaked_at: Option<i64>,
 ) {
-    let choice = choose("prod", request, freight, at(NOW));
+    let choice = choose_among("prod", request, freight, at(NOW));
     assert_eq!(choice.freight.as_ref().map(Freight::name), expected);
     assert_eq!(choice.soaked_at, soaked_at.map(at));
 }

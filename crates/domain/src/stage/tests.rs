@@ -84,7 +84,7 @@ impl Case {
                     .find(|it| it.name() == next.spec.freight)
             })
             .cloned();
-        let choices = [crate::availability::choose(
+        let choices = [crate::availability::choose_among(
             "test",
             &self.stage.spec.requested_freight[0],
             &self.freight,

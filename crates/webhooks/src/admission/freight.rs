@@ -1,5 +1,8 @@
 //! Freight: its name is its contents, its alias is its own, and it stays while a Stage holds it.
 
+use std::ops::ControlFlow;
+
+use domain::availability::Row;
 use domain::freight::moniker;
 use domain::validation::{self, Cause};
 use jiff::Timestamp;
@@ -25,7 +28,7 @@ pub(super) async fn default(call: &Call<'_>, object: &mut Value) -> Result<(), R
     }
     let mut alias = freight.alias;
     if alias.is_empty() && call.is_create() {
-        alias = free_alias(call).await?;
+        alias = free_alias(call)?;
         object["alias"] = json!(alias);
     }
     edit::label(
@@ -41,10 +44,10 @@ fn written(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-async fn free_alias(call: &Call<'_>) -> Result<String, Refusal> {
+fn free_alias(call: &Call<'_>) -> Result<String, Refusal> {
     for _ in 0..ATTEMPTS {
         let alias = moniker(rand::random());
-        if with_alias(call, &alias).await?.is_empty() {
+        if !is_taken(call, &alias, "")? {
             return Ok(alias);
         }
     }
@@ -55,10 +58,19 @@ async fn free_alias(call: &Call<'_>) -> Result<String, Refusal> {
     ))
 }
 
-async fn with_alias(call: &Call<'_>, alias: &str) -> Result<Vec<Freight>, Refusal> {
-    call.reader()
-        .list(call.namespace, &format!("{}={alias}", label::ALIAS))
-        .await
+/// Says whether Freight of another name has the alias.
+fn is_taken(call: &Call<'_>, alias: &str, name: &str) -> Result<bool, Refusal> {
+    let mut taken = false;
+    call.freight()?
+        .walk(call.namespace, Row::Alias(alias), &mut |it| {
+            taken = it.name() != name;
+            if taken {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+    Ok(taken)
 }
 
 pub(super) async fn validate(call: &Call<'_>) -> Result<Warnings, Refusal> {
@@ -85,7 +97,7 @@ async fn validate_create(call: &Call<'_>) -> Result<(), Refusal> {
         causes.push(Cause::invalid("alias", &freight.alias, why));
     }
     // Freight of the same name is this Freight: that it exists is for the API to say.
-    if is_label && !others_with_alias(call, &freight).await?.is_empty() {
+    if is_label && is_taken(call, &freight.alias, freight.name())? {
         let why = "another piece of Freight in the project has this alias";
         causes.push(Cause::invalid("alias", &freight.alias, why));
     }
@@ -103,15 +115,6 @@ fn is_label(alias: &str) -> bool {
             .all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(it))
 }
 
-async fn others_with_alias(call: &Call<'_>, freight: &Freight) -> Result<Vec<Freight>, Refusal> {
-    if freight.alias.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut found = with_alias(call, &freight.alias).await?;
-    found.retain(|it| it.name() != freight.name());
-    Ok(found)
-}
-
 async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
     let (old, new): (Freight, Freight) = (call.old_object()?, call.object()?);
     Refusal::unless_empty(validation::freight_change(&old, &new))?;
@@ -121,7 +124,7 @@ async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
                 "must be at most 63 letters, digits, dashes, underscores and dots, as a label is";
             return Refusal::unless_empty(vec![Cause::invalid("alias", &new.alias, why)]);
         }
-        if !others_with_alias(call, &new).await?.is_empty() {
+        if is_taken(call, &new.alias, new.name())? {
             return Err(Refusal::Conflict {
                 message: format!(
                     "another piece of Freight in the project has the alias {:?}",
@@ -143,7 +146,7 @@ async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
 /// Freight that a Stage holds now cannot be deleted. The Stages say so, since Freight hears of it a moment later.
 async fn validate_delete(call: &Call<'_>) -> Result<(), Refusal> {
     let freight: Freight = call.old_object()?;
-    let stages: Vec<Stage> = call.reader().list(call.namespace, "").await?;
+    let stages: Vec<Stage> = call.reader().list(call.namespace).await?;
     let holds = |it: &&Stage| {
         it.current_freight()
             .is_some_and(|it| it.includes(freight.name()))

@@ -124,7 +124,7 @@ pub(super) async fn validate_request(call: &Call<'_>) -> Result<Warnings, Refusa
         .reader()
         .find(call.namespace, &request.spec.stage)
         .await?;
-    let targets: Vec<Target> = call.reader().list(call.namespace, "").await?;
+    let targets: Vec<Target> = call.reader().list(call.namespace).await?;
     let names: BTreeSet<String> = targets.iter().map(|it| it.name().to_owned()).collect();
     let mut causes = validation::promotion_request(&request, stage.as_ref(), &names);
     if call.is_create() {

@@ -64,7 +64,7 @@ impl Reader {
         .await
     }
 
-    pub(super) async fn list<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>, Refusal>
+    pub(super) async fn list<K>(&self, namespace: &str) -> Result<Vec<K>, Refusal>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -72,7 +72,7 @@ impl Reader {
             + DeserializeOwned,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        let mut parameters = ListParams::default().labels(labels).limit(PAGE);
+        let mut parameters = ListParams::default().limit(PAGE);
         let mut objects = Vec::new();
         for _ in 0..PAGES_MAX {
             let page = attempt(&format!("list {}", K::plural(&())), api.list(&parameters)).await?;

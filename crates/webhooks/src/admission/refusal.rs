@@ -33,6 +33,11 @@ pub(super) enum Refusal {
     /// The API did not answer in time; trying again may help.
     #[error("failed to {attempt}: no answer in time")]
     Timeout { attempt: String },
+    /// What is looked up is still being read; trying again will help.
+    #[error(
+        "the Freight there is has not been read yet; try again once the API is ready: kubectl get --raw /readyz"
+    )]
+    Starting,
 }
 
 impl Refusal {
@@ -58,6 +63,7 @@ impl Refusal {
             Self::Conflict { .. } => (409, "Conflict"),
             Self::Malformed { .. } => (400, "BadRequest"),
             Self::Api { .. } | Self::Timeout { .. } => (500, "InternalError"),
+            Self::Starting => (503, "ServiceUnavailable"),
         }
     }
 

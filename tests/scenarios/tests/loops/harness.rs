@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use artifacts::{Limits, child::Launcher, egress::Policy, git::Repositories, registry::Registries};
-use controllers::{Context, Metrics, Settings};
+use controllers::{Context, FreightIndex, Metrics, Settings};
 use embedded_apiserver::Options;
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use resources::{Freight, Promotion, PromotionPhase, Stage};
+use scenarios::admission::{self, NAMESPACE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::World;
@@ -24,9 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 /// The project of every test.
 pub(crate) const PROJECT: &str = "acme";
-
-/// The namespace of the loops' own accounts.
-pub(crate) const NAMESPACE: &str = "argosy";
 
 /// A repository that nobody serves: Freight is made by the tests.
 const REPOSITORY: &str = "127.0.0.1:1/web";
@@ -54,6 +52,8 @@ impl Clock {
 pub(crate) struct Harbour {
     pub world: World,
     pub clock: Clock,
+    /// Where admission looks Freight up.
+    index: FreightIndex,
     folder: Arc<TempDir>,
     cancel: CancellationToken,
     loops: Option<JoinHandle<Result<(), controllers::Error>>>,
@@ -69,10 +69,12 @@ impl Harbour {
             ..Options::default()
         };
         let world = World::with(options).await?;
-        admission::install(&world, &clock);
+        let time = clock.clone();
+        let index = admission::install(&world, Arc::new(move || time.now())).await?;
         let folder = Arc::new(TempDir::new()?);
         let mut it = Self {
             world,
+            index,
             clock,
             folder,
             cancel: CancellationToken::new(),
@@ -137,6 +139,7 @@ impl Harbour {
             clock: Arc::clone(&engine.clock),
             engine,
             metrics: Arc::new(Metrics::default()),
+            freight: FreightIndex::new(),
             ready: watch::Sender::new(false),
         };
         let mut ready = context.ready.subscribe();
@@ -245,7 +248,8 @@ impl Harbour {
             "origin": {"kind": "Warehouse", "name": "main"},
             "images": [{"repoURL": REPOSITORY, "tag": tag, "digest": "sha256:1"}],
         }))?;
-        let created = self.api().create(&PostParams::default(), &freight).await?;
+        let created: Freight = self.api().create(&PostParams::default(), &freight).await?;
+        admission::indexed(&self.world, &self.index, &created).await?;
         self.clock.advance(1);
         Ok(created.name_any())
     }
@@ -455,4 +459,3 @@ pub(crate) fn failing() -> Value {
     json!([{"uses": "fail", "config": {"message": "on purpose"}}])
 }
 
-mod admission;

@@ -1,6 +1,7 @@
 //! Makes a Promotion complete: its name, its steps without tasks, its labels and its owner.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::availability;
 use domain::validation::{Cause, is_part_of_request};
@@ -73,8 +74,7 @@ async fn construct(
 ) -> Result<(), Refusal> {
     let mut freight = written.spec.freight.clone();
     if let Some(origin) = written.spec.origin.as_ref().filter(|_| freight.is_empty()) {
-        candidate(call, stage, origin)
-            .await?
+        candidate(call, stage, origin)?
             .name()
             .clone_into(&mut freight);
         object["spec"]["freight"] = json!(freight);
@@ -109,16 +109,13 @@ async fn construct(
 }
 
 /// The Freight of an origin that would be promoted by itself now.
-async fn candidate(
+fn candidate(
     call: &Call<'_>,
     stage: &Stage,
     origin: &FreightOrigin,
-) -> Result<Freight, Refusal> {
+) -> Result<Arc<Freight>, Refusal> {
     let found = match stage.request_for(origin) {
-        Some(request) => {
-            let freight: Vec<Freight> = call.reader().list(call.namespace, "").await?;
-            availability::choose(stage.name(), request, &freight, call.now).freight
-        }
+        Some(request) => availability::choose(call.freight()?, stage, request, call.now).freight,
         None => None,
     };
     found.ok_or_else(|| {

@@ -56,8 +56,7 @@ async fn find(
     let Some(request) = stage.request_for(&freight.origin) else {
         return Ok(None);
     };
-    let all: Vec<Freight> = call.reader().list(call.namespace, "").await?;
-    let choice = availability::choose(stage.name(), request, &all, call.now).freight;
+    let choice = availability::choose(call.freight()?, stage, request, call.now).freight;
     let key = match choice {
         Some(choice) if choice.name() == freight.name() => annotation::AUTO_PROMOTION_RESUME,
         Some(_) | None => annotation::AUTO_PROMOTION_HOLD,

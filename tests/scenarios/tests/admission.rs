@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use controllers::FreightIndex;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
@@ -11,46 +12,24 @@ use kube::core::admission::AdmissionResponse;
 use kube::{Client, Resource};
 use resources::names::{annotation, label};
 use resources::{Freight, Promotion, Stage, Warehouse};
+use scenarios::admission;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use testkit::{AdmissionHook, UserInfo, World};
-use webhooks::admission::{Access, Admission, HOOKS, Phase, Request, Settings};
+use testkit::{UserInfo, World};
+use webhooks::admission::{Phase, Request};
 
 const PROJECT: &str = "demo";
 const CONTROLLER: &str = "system:serviceaccount:argosy:kargo-controller";
 
-/// A world that asks for admission, with a project in it.
-async fn world() -> Result<World> {
+/// A world that asks for admission, with a project in it, and where Freight is looked up.
+async fn world() -> Result<(World, FreightIndex)> {
     let world = World::new().await?;
-    let settings = Settings {
-        namespace: "argosy".to_owned(),
-        access: Access::Unchecked,
-    };
-    let admission = Arc::new(Admission::new(
-        world.client(),
-        settings,
-        Arc::new(Timestamp::now),
-    ));
-    for hook in HOOKS {
-        let admission = Arc::clone(&admission);
-        let phase = hook.phase;
-        world.api().add_admission(AdmissionHook {
-            name: hook.name.to_owned(),
-            group: hook.group.to_owned(),
-            resources: hook.resources.iter().map(|it| (*it).to_owned()).collect(),
-            operations: hook.operations.to_vec(),
-            mutating: phase == Phase::Default,
-            review: Arc::new(move |request| {
-                let admission = Arc::clone(&admission);
-                Box::pin(async move { admission.review(phase, request).await })
-            }),
-        });
-    }
+    let index = admission::install(&world, Arc::new(Timestamp::now)).await?;
     world
         .apply("{apiVersion: kargo.akuity.io/v1alpha1, kind: Project, metadata: {name: demo}}")
         .await?;
-    Ok(world)
+    Ok((world, index))
 }
 
 fn user(name: &str) -> UserInfo {
@@ -122,8 +101,8 @@ spec:
 ";
 
 /// A project with a Warehouse, its first Freight and two Stages, `test` and then `uat`.
-async fn pipeline() -> Result<(World, Freight)> {
-    let world = world().await?;
+async fn pipeline() -> Result<(World, FreightIndex, Freight)> {
+    let (world, index) = world().await?;
     create::<Warehouse>(world.client(), warehouse()).await?;
     world.apply(TASK).await?;
     let sources = json!({ "direct": true });
@@ -131,7 +110,8 @@ async fn pipeline() -> Result<(World, Freight)> {
     let sources = json!({ "stages": ["test"] });
     create::<Stage>(world.client(), stage("uat", &sources)).await?;
     let freight = create::<Freight>(world.client(), freight("1.0.0")).await?;
-    Ok((world, freight))
+    admission::indexed(&world, &index, &freight).await?;
+    Ok((world, index, freight))
 }
 
 fn minimal(stage: &str, freight: &str) -> Value {
@@ -140,7 +120,7 @@ fn minimal(stage: &str, freight: &str) -> Value {
 
 #[tokio::test]
 async fn a_project_has_its_namespace_at_once() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let namespaces: Api<Namespace> = Api::all(world.client());
     let namespace = namespaces.get(PROJECT).await?;
     let labels = namespace.metadata.labels.unwrap_or_default();
@@ -156,7 +136,7 @@ async fn a_project_has_its_namespace_at_once() -> Result<()> {
 
 #[tokio::test]
 async fn a_warehouse_gets_its_defaults_and_keeps_the_rest() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let mut object = warehouse();
     object["spec"]["shard"] = json!("blue");
     let made: Warehouse = create(world.client(), object).await?;
@@ -184,7 +164,7 @@ async fn a_warehouse_gets_its_defaults_and_keeps_the_rest() -> Result<()> {
 
 #[tokio::test]
 async fn freight_is_named_by_what_is_in_it() -> Result<()> {
-    let (world, first) = pipeline().await?;
+    let (world, _, first) = pipeline().await?;
     assert_eq!(first.name(), first.generate_name());
     assert_eq!(first.label(label::ALIAS), Some(first.alias.as_str()));
     assert!(!first.alias.is_empty() && first.discovered_at.is_some());
@@ -218,7 +198,7 @@ async fn freight_is_named_by_what_is_in_it() -> Result<()> {
 
 #[tokio::test]
 async fn freight_that_a_stage_holds_stays() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let parameters = PatchParams::default();
     let all: Api<Freight> = api(world.client());
     let reference = serde_json::to_value(freight.reference())?;
@@ -239,7 +219,7 @@ async fn freight_that_a_stage_holds_stays() -> Result<()> {
 
 #[tokio::test]
 async fn an_approval_by_a_person_is_told_and_makes_freight_available() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let jane = world.api().client_as(user("jane"));
     let approval = Patch::Merge(
         json!({ "status": { "approvedFor": { "uat": { "approvedAt": "2026-01-01T00:00:00Z" } } } }),
@@ -266,7 +246,7 @@ async fn an_approval_by_a_person_is_told_and_makes_freight_available() -> Result
 
 #[tokio::test]
 async fn a_promotion_is_made_complete() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let client = world.api().client_as(user("jane"));
     let promotion: Promotion = create(client, minimal("test", freight.name())).await?;
     let parts: Vec<&str> = promotion.name().split('.').collect();
@@ -318,7 +298,7 @@ async fn a_promotion_is_made_complete() -> Result<()> {
 
 #[tokio::test]
 async fn a_promotion_by_origin_takes_what_would_be_promoted() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let origin = json!({ "kind": "Warehouse", "name": "web" });
     let by_origin = |stage: &str| json!({ "metadata": { "generateName": "promo-" }, "spec": { "stage": stage, "origin": origin, "steps": [] } });
     let promotion: Promotion = create(world.client(), by_origin("test")).await?;
@@ -331,7 +311,7 @@ async fn a_promotion_by_origin_takes_what_would_be_promoted() -> Result<()> {
 
 #[tokio::test]
 async fn a_promotion_that_cannot_be_is_refused_with_its_field() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let refused = |stage: &str, freight: &str| {
         let answer = create::<Promotion>(world.client(), minimal(stage, freight));
         async { refusal(answer.await) }
@@ -353,7 +333,7 @@ async fn a_promotion_that_cannot_be_is_refused_with_its_field() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_of_a_promotion_changes_and_nothing_about_its_making_is_forged() -> Result<()> {
-    let (world, freight) = pipeline().await?;
+    let (world, _, freight) = pipeline().await?;
     let jane = world.api().client_as(user("jane"));
     let promotion: Promotion = create(jane.clone(), minimal("test", freight.name())).await?;
     let all: Api<Promotion> = api(jane);
@@ -387,13 +367,14 @@ async fn nothing_of_a_promotion_changes_and_nothing_about_its_making_is_forged()
 
 #[tokio::test]
 async fn promoting_by_hand_holds_or_resumes_auto_promotion() -> Result<()> {
-    let (world, old) = pipeline().await?;
+    let (world, index, old) = pipeline().await?;
     let config = "{apiVersion: kargo.akuity.io/v1alpha1, kind: ProjectConfig, metadata: {name: demo, namespace: demo}, \
          spec: {promotionPolicies: [{stageSelector: {name: test}, autoPromotionEnabled: true}]}}";
     world.apply(config).await?;
     let mut newer = freight("2.0.0");
     newer["discoveredAt"] = json!("2999-01-01T00:00:00Z");
     let newer: Freight = create(world.client(), newer).await?;
+    admission::indexed(&world, &index, &newer).await?;
     let by_hand: Promotion = create(world.client(), minimal("test", old.name())).await?;
     assert_eq!(
         by_hand.annotation(annotation::AUTO_PROMOTION_HOLD),
@@ -429,11 +410,7 @@ async fn a_request_to_verify_again_is_signed() -> Result<()> {
 
 /// Asks about one object as an API server does, beside the world's own.
 async fn review(world: &World, resource: &str, object: Value) -> Result<AdmissionResponse> {
-    let settings = Settings {
-        namespace: "argosy".to_owned(),
-        access: Access::Unchecked,
-    };
-    let admission = Admission::new(world.client(), settings, Arc::new(Timestamp::now));
+    let admission = admission::admission(world, &FreightIndex::new(), Arc::new(Timestamp::now));
     let request: Request = serde_json::from_value(json!({
         "uid": "1", "operation": "CREATE", "userInfo": {}, "namespace": PROJECT, "object": object, "dryRun": true,
         "kind": { "group": "kargo.akuity.io", "version": "v1alpha1", "kind": object["kind"] },
@@ -444,7 +421,7 @@ async fn review(world: &World, resource: &str, object: Value) -> Result<Admissio
 
 #[tokio::test]
 async fn a_step_that_does_not_exist_is_a_warning() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let mut object = stage("test", &json!({ "direct": true }));
     object["apiVersion"] = json!("kargo.akuity.io/v1alpha1");
     object["kind"] = json!("Stage");
@@ -460,7 +437,7 @@ async fn a_step_that_does_not_exist_is_a_warning() -> Result<()> {
 
 #[tokio::test]
 async fn a_dry_run_makes_no_namespace() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let object = json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Project", "metadata": { "name": "other" } });
     assert!(review(&world, "projects", object).await?.allowed);
     let namespaces: Api<Namespace> = Api::all(world.client());
@@ -470,7 +447,7 @@ async fn a_dry_run_makes_no_namespace() -> Result<()> {
 
 #[tokio::test]
 async fn an_object_of_the_wrong_shape_is_a_bad_request() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let object = json!({ "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage", "metadata": {}, "spec": "text" });
     let answer = review(&world, "stages", object).await?;
     assert_eq!((answer.allowed, answer.result.code), (false, 400));
@@ -478,8 +455,22 @@ async fn an_object_of_the_wrong_shape_is_a_bad_request() -> Result<()> {
 }
 
 #[tokio::test]
+async fn freight_is_refused_until_the_freight_there_is_has_been_read() -> Result<()> {
+    let (world, _) = world().await?;
+    create::<Warehouse>(world.client(), warehouse()).await?;
+    let mut object = freight("1.0.0");
+    object["apiVersion"] = json!("kargo.akuity.io/v1alpha1");
+    object["kind"] = json!("Freight");
+    object["alias"] = json!("some-alias");
+    let answer = review(&world, "freights", object).await?;
+    assert_eq!((answer.allowed, answer.result.code), (false, 503));
+    assert!(answer.result.message.contains("kubectl get --raw /readyz"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn objects_live_in_projects_only() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let namespaces: Api<Namespace> = Api::all(world.client());
     let plain = serde_json::from_value(json!({ "metadata": { "name": "plain" } }))?;
     namespaces.create(&PostParams::default(), &plain).await?;
@@ -492,7 +483,7 @@ async fn objects_live_in_projects_only() -> Result<()> {
 
 #[tokio::test]
 async fn copies_of_shared_objects_are_not_touched() -> Result<()> {
-    let world = world().await?;
+    let (world, _) = world().await?;
     let copy = json!({ "metadata": { "name": "ca", "labels": { label::REPLICATED_FROM: "ca" } } });
     let jane = world.api().client_as(user("jane"));
     let (code, _) = refusal(create::<ConfigMap>(jane, copy.clone()).await);
