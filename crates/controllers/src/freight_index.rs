@@ -1,5 +1,6 @@
 //! Freight as the loops and admission look it up: never all of it, always a row.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -30,6 +31,15 @@ impl FreightIndex {
 impl Default for FreightIndex {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for FreightIndex {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FreightIndex")
+            .field("length", &self.0.len())
+            .finish()
     }
 }
 

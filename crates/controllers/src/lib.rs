@@ -49,9 +49,7 @@ use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{
-    error::Error, freight_index::FreightIndex, metrics::Metrics, shard::Shard,
-};
+pub use self::{error::Error, freight_index::FreightIndex, metrics::Metrics, shard::Shard};
 use self::{
     queue::{Key, Next, Queue},
     stores::{Queues, Stores},

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Controller;
-use crate::parts::{self, Identities, Place};
+use crate::parts::{self, Identities, Installation, Place};
 use crate::{data_dir, metrics, process};
 
 /// Runs until SIGTERM or SIGINT.
@@ -42,16 +42,16 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
     let shard = arguments
         .shard
         .map_or_else(Shard::default_one, Shard::named);
-    let context = parts::context(
+    let context = parts::context(Installation {
         identities,
-        &arguments.work,
-        Place::Cluster,
+        work: &arguments.work,
+        place: Place::Cluster,
         shard,
-        &data,
+        data: &data,
         api_server,
-        FreightIndex::new(),
-        measured,
-    )?;
+        freight: FreightIndex::new(),
+        metrics: measured,
+    })?;
     let health = health(arguments.health_listen, context.ready.subscribe(), registry).await?;
     let serving = tokio::spawn(health);
     tracing::info!(health = %arguments.health_listen, "started");

@@ -46,20 +46,35 @@ const PROXY_VARIABLES: &[&str] = &[
     "no_proxy",
 ];
 
+/// What a control plane is wired from.
+pub(crate) struct Installation<'a> {
+    pub(crate) identities: Identities,
+    pub(crate) work: &'a Work,
+    pub(crate) place: Place,
+    pub(crate) shard: Shard,
+    /// The folder of everything that outlives the process.
+    pub(crate) data: &'a Path,
+    /// Where the Kubernetes API listens, so that no repository URL may lead there.
+    pub(crate) api_server: Option<SocketAddr>,
+    pub(crate) freight: FreightIndex,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// Wires the loops' context.
 ///
 /// # Errors
 /// When a setting makes no sense, such as a network that is none.
-pub(crate) fn context(
-    identities: Identities,
-    work: &Work,
-    place: Place,
-    shard: Shard,
-    data: &Path,
-    api_server: Option<SocketAddr>,
-    freight: FreightIndex,
-    metrics: Arc<Metrics>,
-) -> Result<controllers::Context> {
+pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Context> {
+    let Installation {
+        identities,
+        work,
+        place,
+        shard,
+        data,
+        api_server,
+        freight,
+        metrics,
+    } = installation;
     let policy = Arc::new(egress(work, place, api_server)?);
     let launcher = launcher(work)?;
     let limits = artifacts::Limits::default();

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Up;
-use crate::parts::{self, Identities, Place};
+use crate::parts::{self, Identities, Installation, Place};
 use crate::{admission, data_dir, manifests, metrics, process};
 
 /// The namespace of the installation's own service accounts.
@@ -57,16 +57,16 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     let measured = Metrics::register(&mut registry);
     let listening = listen(&api, &arguments, &data, metrics::route(registry)).await?;
     let kubeconfig = write_kubeconfig(&arguments, &data, &listening)?;
-    let context = parts::context(
-        identities(&api),
-        &arguments.work,
-        Place::Laptop,
-        Shard::default_one(),
-        &data,
-        Some(listening.address),
+    let context = parts::context(Installation {
+        identities: identities(&api),
+        work: &arguments.work,
+        place: Place::Laptop,
+        shard: Shard::default_one(),
+        data: &data,
+        api_server: Some(listening.address),
         freight,
-        measured,
-    )?;
+        metrics: measured,
+    })?;
     let mut filled = context.ready.subscribe();
     let loops = tokio::spawn(controllers::run(context, stop.clone()));
     let started = async {

@@ -192,7 +192,7 @@ impl Call<'_> {
         let written = serde_json::to_value(&self.request.object).map_err(Refusal::malformed)?;
         let mut object = written.clone();
         match self.request.resource.resource.as_str() {
-            "freights" => freight::default(self, &mut object).await?,
+            "freights" => freight::default(self, &mut object)?,
             "promotions" => promotion::default(self, &mut object).await?,
             "stages" => stage::default(self, &mut object)?,
             "warehouses" => warehouse::default(&mut object),

@@ -394,7 +394,7 @@ async fn promoting_by_hand_holds_or_resumes_auto_promotion() -> Result<()> {
 
 #[tokio::test]
 async fn a_request_to_verify_again_is_signed() -> Result<()> {
-    let (world, _) = pipeline().await?;
+    let (world, _, _) = pipeline().await?;
     let all: Api<Stage> = api(world.api().client_as(user("jane")));
     let patch = json!({ "metadata": { "annotations": { annotation::REVERIFY: "some-id" } } });
     let stage = all

@@ -17,7 +17,7 @@ use super::{Call, Warnings, edit, events};
 /// How many names of two words are tried before a number is put behind one.
 const ATTEMPTS: usize = 8;
 
-pub(super) async fn default(call: &Call<'_>, object: &mut Value) -> Result<(), Refusal> {
+pub(super) fn default(call: &Call<'_>, object: &mut Value) -> Result<(), Refusal> {
     let freight: Freight = super::parse(object)?;
     if call.is_create() {
         object["metadata"]["name"] = json!(freight.generate_name());

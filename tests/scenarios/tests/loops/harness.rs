@@ -458,4 +458,3 @@ pub(crate) fn harmless_with(repository: &str, warehouse: &str) -> Value {
 pub(crate) fn failing() -> Value {
     json!([{"uses": "fail", "config": {"message": "on purpose"}}])
 }
-
