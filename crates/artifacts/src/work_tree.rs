@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::checked_out::{Held, git_dir_of};
 pub use self::{
-    checked_out::{WorkTree, remove_unfinished},
+    checked_out::{Staged, WorkTree, remove_unfinished},
     push::{Answer, Integration, Target},
     signing::{Signing, take_signing_key},
 };
@@ -128,7 +128,7 @@ impl Repository {
         self.resolve(&format!("refs/remotes/origin/{branch}")).await
     }
 
-    /// Checks a revision out at `path`, which is missing or empty.
+    /// Checks a revision out at `path`, which is missing or empty; gives the commit's id too.
     ///
     /// With `sparse`, only these folders (and the files above them) are written.
     ///
@@ -139,41 +139,17 @@ impl Repository {
         path: &Path,
         revision: Revision<'_>,
         sparse: &[String],
-    ) -> Result<WorkTree<'_>, Error> {
+    ) -> Result<(WorkTree<'_>, String), Error> {
         let mut command = self
             .remote_git()?
             .args(["worktree", "add", "--quiet", "--force"]);
         if !sparse.is_empty() {
             command = command.arg("--no-checkout");
         }
-        command = match revision {
-            Revision::Default => {
-                let branch = self.default_branch()?;
-                self.local_branch(&branch).await?;
-                command.arg("--").arg(path).arg(branch)
-            }
-            Revision::Branch(branch) => {
-                self.local_branch(branch).await?;
-                command.arg("--").arg(path).arg(branch)
-            }
-            Revision::BranchOrNew(branch) => {
-                refuse_odd_name(branch)?;
-                if self.branch(branch).await?.is_none() {
-                    self.create_branch(branch).await?;
-                }
-                self.local_branch(branch).await?;
-                command.arg("--").arg(path).arg(branch)
-            }
-            Revision::Tag(tag) => {
-                refuse_odd_name(tag)?;
-                let commit = self.resolve(&format!("refs/tags/{tag}^{{commit}}")).await?;
-                let commit = commit.ok_or_else(|| self.missing(format!("tag {tag:?}")))?;
-                command.args(["--detach", "--"]).arg(path).arg(commit)
-            }
-            Revision::Commit(id) => {
-                let commit = self.find_commit(id).await?;
-                command.args(["--detach", "--"]).arg(path).arg(commit)
-            }
+        let (branch, commit) = self.find_revision(revision).await?;
+        command = match branch {
+            Some(branch) => command.arg("--").arg(path).arg(branch),
+            None => command.args(["--detach", "--"]).arg(path).arg(&commit),
         };
         self.run(command).await?.checked()?;
         let tree = WorkTree {
@@ -191,22 +167,62 @@ impl Repository {
                 .await?
                 .checked()?;
         }
-        Ok(tree)
+        Ok((tree, commit))
     }
 
-    /// Points the local branch at what the remote has, so that a work tree can be on it.
-    async fn local_branch(&self, branch: &str) -> Result<(), Error> {
+    /// Finds what is to be checked out: a local branch, where the revision is one, and the commit.
+    async fn find_revision(
+        &self,
+        revision: Revision<'_>,
+    ) -> Result<(Option<String>, String), Error> {
+        let branch = match revision {
+            Revision::Default => self.default_branch()?,
+            Revision::Branch(branch) => branch.to_owned(),
+            Revision::BranchOrNew(branch) => {
+                refuse_odd_name(branch)?;
+                if self.branch(branch).await?.is_none() {
+                    self.create_branch(branch).await?;
+                }
+                branch.to_owned()
+            }
+            Revision::Tag(tag) => {
+                refuse_odd_name(tag)?;
+                let commit = self.resolve(&format!("refs/tags/{tag}^{{commit}}")).await?;
+                let commit = commit.ok_or_else(|| self.missing(format!("tag {tag:?}")))?;
+                return Ok((None, commit));
+            }
+            Revision::Commit(id) => return Ok((None, self.find_commit(id).await?)),
+        };
+        let commit = self.local_branch(&branch).await?;
+        Ok((Some(branch), commit))
+    }
+
+    /// Points the local branch, unless there is one, at what the remote has, so that a work tree can be on it; gives its
+    /// commit.
+    async fn local_branch(&self, branch: &str) -> Result<String, Error> {
         refuse_odd_name(branch)?;
-        let Some(commit) = self.branch(branch).await? else {
+        let [local, remote] = ["heads", "remotes/origin"].map(|it| format!("refs/{it}/{branch}"));
+        let command = self.local_git()?.args([
+            "for-each-ref",
+            "--format=%(refname) %(objectname)",
+            &local,
+            &remote,
+        ]);
+        let found = self.run(command).await?.checked()?.text();
+        let commit_of = |name: &str| {
+            let mut lines = found.lines().filter_map(|line| line.split_once(' '));
+            lines.find(|(it, _)| *it == name).map(|(_, it)| it.to_owned())
+        };
+        let Some(commit) = commit_of(&remote) else {
             return Err(self.missing(format!("branch {branch:?}")));
         };
-        let local = format!("refs/heads/{branch}");
-        if self.resolve(&local).await?.is_none() {
-            self.run(self.local_git()?.args(["update-ref", &local, &commit]))
-                .await?
-                .checked()?;
+        if let Some(commit) = commit_of(&local) {
+            return Ok(commit);
         }
-        Ok(())
+        self.run(self.local_git()?.args(["update-ref", &local, &commit]))
+            .await?
+            .checked()?;
+        Ok(commit)
     }
 
     /// Makes a branch of one empty commit on the remote; one that somebody else made meanwhile is taken as it is.

@@ -71,6 +71,15 @@ impl WorkTree<'static> {
     }
 }
 
+/// Everything in a work tree, staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The id of the commit that is checked out.
+    pub head: String,
+    /// Whether what is staged differs from it.
+    pub differs: bool,
+}
+
 impl WorkTree<'_> {
     /// The URL of the remote, as the user wrote it.
     pub fn url(&self) -> &str {
@@ -150,20 +159,28 @@ impl WorkTree<'_> {
         Ok(())
     }
 
-    /// Stages everything and says whether that differs from the commit that is checked out.
-    pub async fn stage_all(&self) -> Result<bool, Error> {
+    /// Stages everything, and says what it was staged on.
+    pub async fn stage_all(&self) -> Result<Staged, Error> {
         self.run(self.local_git()?.args(["add", "--all"]))
             .await?
             .checked()?;
-        let command =
-            self.local_git()?
-                .args(["diff", "--cached", "--quiet", "--ignore-submodules=dirty"]);
-        let output = self.run(command).await?;
-        if output.code == Some(1) {
-            return Ok(true);
-        }
-        output.checked()?;
-        Ok(false)
+        let command = self.local_git()?.args([
+            "status",
+            "--porcelain=v2",
+            "--branch",
+            "--untracked-files=no",
+            "--no-renames",
+            "--ignore-submodules=dirty",
+        ]);
+        let status = self.run(command).await?.checked()?.text();
+        let head = status
+            .lines()
+            .find_map(|line| line.strip_prefix("# branch.oid "))
+            .unwrap_or_default();
+        Ok(Staged {
+            head: head.to_owned(),
+            differs: status.lines().any(|line| !line.starts_with('#')),
+        })
     }
 
     /// Commits what is staged and gives the commit's id; `author` is the committer where there is none.

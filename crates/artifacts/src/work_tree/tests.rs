@@ -96,26 +96,19 @@ async fn branches_and_commits_are_checked_out_side_by_side() {
         .commit("app", &[("README", "changed\n")], "Change")
         .unwrap();
     let repository = fixture.clone("0").await;
-    repository
-        .check_out(&fixture.path("default"), Revision::Default, &[])
-        .await
-        .unwrap();
-    repository
-        .check_out(&fixture.path("main"), Revision::Branch("main"), &[])
-        .await
-        .unwrap();
-    repository
-        .check_out(&fixture.path("other"), Revision::Branch("other"), &[])
-        .await
-        .unwrap();
-    repository
-        .check_out(&fixture.path("tag"), Revision::Tag("v1"), &[])
-        .await
-        .unwrap();
-    repository
-        .check_out(&fixture.path("commit"), Revision::Commit(&first[..10]), &[])
-        .await
-        .unwrap();
+    let newest = fixture.git(&["rev-parse", "main"]);
+    for (name, revision, commit) in [
+        ("default", Revision::Default, &newest),
+        ("main", Revision::Branch("main"), &newest),
+        ("other", Revision::Branch("other"), &first),
+        ("tag", Revision::Tag("v1"), &first),
+        ("commit", Revision::Commit(&first[..10]), &first),
+    ] {
+        let checked_out = repository
+            .check_out(&fixture.path(name), revision, &[])
+            .await;
+        assert_eq!(&checked_out.unwrap().1, commit, "{name}");
+    }
     for (name, text) in [
         ("default", "changed\n"),
         ("main", "changed\n"),
@@ -175,7 +168,7 @@ async fn a_sparse_checkout_has_only_the_folders_asked_for() {
     assert!(!fixture.path("src/env/prod").exists());
     fs::write(fixture.path("src/env/test/a.yaml"), "a: 2\n").unwrap();
     let tree = fixture.open("src");
-    assert!(tree.stage_all().await.unwrap());
+    assert!(tree.stage_all().await.unwrap().differs);
     tree.commit("Change one", None).await.unwrap();
     assert_eq!(
         tree.push(&branch("main"), false).await.unwrap(),
@@ -229,7 +222,7 @@ async fn clearing_leaves_ignored_files_and_a_commit_needs_a_change() {
         .await
         .unwrap();
     let tree = fixture.open("src");
-    assert!(!tree.stage_all().await.unwrap());
+    assert!(!tree.stage_all().await.unwrap().differs);
     fs::write(fixture.path("src/build.log"), "").unwrap();
     fs::write(fixture.path("src/new"), "").unwrap();
     tree.clear().await.unwrap();
@@ -238,7 +231,7 @@ async fn clearing_leaves_ignored_files_and_a_commit_needs_a_change() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 2, "{left:?}");
-    assert!(tree.stage_all().await.unwrap());
+    assert!(tree.stage_all().await.unwrap().differs);
     let author = Identity {
         name: "Ann".to_owned(),
         email: "ann@example.com".to_owned(),
@@ -266,7 +259,7 @@ async fn diverged(fixture: &Fixture, theirs: (&str, &str)) -> WorkTree<'static> 
     fixture.server.commit("app", &[theirs], "Theirs").unwrap();
     fs::write(fixture.path("src/README"), "ours\n").unwrap();
     let tree = fixture.open("src");
-    assert!(tree.stage_all().await.unwrap());
+    assert!(tree.stage_all().await.unwrap().differs);
     let author = Identity {
         name: "Ann".to_owned(),
         email: "ann@example.com".to_owned(),
@@ -365,7 +358,7 @@ async fn locks_of_a_killed_attempt_do_not_stop_the_next() {
     let git_dir = git_dir_of(&fixture.path("src")).unwrap();
     fs::write(git_dir.join("index.lock"), "").unwrap();
     fs::write(fixture.path("src/new"), "").unwrap();
-    assert!(fixture.open("src").stage_all().await.unwrap());
+    assert!(fixture.open("src").stage_all().await.unwrap().differs);
 }
 
 #[tokio::test]
@@ -442,7 +435,7 @@ async fn commits_are_signed_by_a_key_that_was_taken_in() {
         .unwrap();
     fs::write(fixture.path("src/new"), "").unwrap();
     let tree = fixture.open("src");
-    assert!(tree.stage_all().await.unwrap());
+    assert!(tree.stage_all().await.unwrap().differs);
     tree.commit("Sign", None).await.unwrap();
     tree.push(&branch("main"), false).await.unwrap();
     let commit = fixture.git(&["cat-file", "commit", "main"]);

@@ -93,13 +93,13 @@ impl Step for GitClone {
             work_tree::remove_unfinished(cx.work_dir.root(), &folder(cx), &path).map_err(
                 |error| StepError::errored("failed to remove an unfinished checkout", &error),
             )?;
-            let tree = repository
+            let (tree, commit) = repository
                 .check_out(&path, checkout.revision(), &checkout.sparse)
                 .await?;
             if self.recurse_submodules {
                 tree.update_submodules().await?;
             }
-            commits.insert(checkout.name().to_owned(), json!(tree.head().await?));
+            commits.insert(checkout.name().to_owned(), json!(commit));
             cx.reached("checked out");
         }
         Ok(Outcome::Done(Map::from_iter([(

@@ -1,6 +1,6 @@
 //! `git-commit`: commits all changes of a work tree.
 
-use artifacts::work_tree::Identity;
+use artifacts::work_tree::{Identity, Staged};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -48,14 +48,13 @@ impl Step for GitCommit {
                 })
             }
         };
-        if tree.stage_all().await? {
-            let parent = tree.head().await?;
-            cx.checkpoint(json!(Checkpoint { parent })).await?;
+        let Staged { head, differs } = tree.stage_all().await?;
+        if differs {
+            cx.checkpoint(json!(Checkpoint { parent: head })).await?;
             let commit = tree.commit(&self.message, author.as_ref()).await?;
             cx.reached("committed");
             return Ok(Outcome::Done(output(&commit)));
         }
-        let head = tree.head().await?;
         // Made by an attempt that was killed before it could say so.
         let ours = cx
             .last_checkpoint()
