@@ -5,6 +5,8 @@ mod service_account;
 
 use std::fmt;
 
+use serde::Serialize;
+
 pub use project::{ProjectId, ProjectNumber};
 pub use service_account::{ACCOUNT_PREFIX, MAX_PROJECT_NAME, ServiceAccountEmail};
 
@@ -48,7 +50,8 @@ impl NameError {
 /// The pool that holds every Kubernetes account of all GKE clusters of one project.
 ///
 /// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity>
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct WorkloadPool(String);
 
 impl WorkloadPool {

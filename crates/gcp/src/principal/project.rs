@@ -3,12 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use super::NameError;
 
 /// The id of a Google Cloud project: `acme-gke`, or with a scope, `example.com:acme` or `eu0:acme`.
 ///
 /// Source: <https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin>
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct ProjectId(String);
 
 impl ProjectId {
@@ -61,7 +64,8 @@ impl FromStr for ProjectId {
 }
 
 /// The number that Google gave a project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct ProjectNumber(pub u64);
 
 impl ProjectNumber {

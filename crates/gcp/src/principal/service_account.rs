@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{NameError, ProjectId};
 
 /// What the id of a Project's account begins with; the Project's name follows.
@@ -13,7 +15,8 @@ pub const MAX_PROJECT_NAME: usize = 30 - ACCOUNT_PREFIX.len();
 const ENDING: &str = ".iam.gserviceaccount.com";
 
 /// The email of a Google service account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct ServiceAccountEmail(String);
 
 impl ServiceAccountEmail {
