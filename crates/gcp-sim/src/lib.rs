@@ -39,6 +39,7 @@ pub use listeners::StartError;
 pub use policy::{Binding, Policy};
 pub use principal::{Federated, Principal};
 pub use refusal::Refusal;
+pub use registry::Generate;
 pub use resource::ResourceName;
 pub use roles::CustomRole;
 pub use simulator::{Options, Simulator};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::policy::Policy;
+use crate::registry::Generate;
 
 /// A repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,4 +57,7 @@ pub struct SeedImage {
     pub uploaded: Option<Timestamp>,
     /// `linux/amd64`; more than one makes an index.
     pub platforms: Vec<String>,
+    /// More tags than anybody would write down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generate: Option<Generate>,
 }
