@@ -1,0 +1,51 @@
+//! Google Cloud on loopback. It shares no code with `gcp`, so that bugs cannot cancel out.
+//!
+//! A [`World`] says what there is. [`Simulator::start`] makes a [`Google`] of it and listens: a metadata server for each pod,
+//! one listener for all REST APIs, Artifact Registry's Docker API, and an admin listener for faults. Every request is
+//! judged by what the policies say at that moment; refusals are as exact as successes, and name where they were learned.
+//!
+//! ```text
+//! listeners → wire (faults) → apis → service (which API?) → call (path, query, body) → iam_credentials, sts, …
+//!                                                                  │
+//!                       google: world + tokens + faults + clock ◄──┘   evaluate: may they?   refusal: no, because
+//! ```
+
+mod apis;
+mod call;
+mod clock;
+mod condition;
+mod evaluate;
+mod faults;
+mod google;
+mod keys;
+mod listeners;
+mod policy;
+mod principal;
+mod refusal;
+mod registry;
+mod resource;
+mod roles;
+mod service;
+mod simulator;
+mod tokens;
+mod wire;
+mod world;
+
+pub use clock::Clock;
+pub use condition::{Condition, UnknownExpression, Written};
+pub use faults::{Effect, Fault, NotReady, Occasion, Scope};
+pub use google::{Caller, Google, NotInWorld};
+pub use listeners::StartError;
+pub use policy::{Binding, Policy};
+pub use principal::{Federated, Principal};
+pub use refusal::Refusal;
+pub use registry::Generate;
+pub use resource::ResourceName;
+pub use roles::CustomRole;
+pub use simulator::{Options, Simulator};
+pub use tokens::{Issued, PREFIX as TOKEN_PREFIX};
+pub use world::{
+    Cluster, DenyRule, Folder, Key, KeyOrigin, ListValues, NodePool, OrgPolicy, OrgPolicyRule,
+    Organization, Pod, PoolProvider, Project, Repository, SeedImage, ServiceAccount, WorkloadPool,
+    World, WorldError,
+};

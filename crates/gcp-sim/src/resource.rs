@@ -1,0 +1,92 @@
+//! The resources that carry a policy, and how IAM spells their names.
+
+use std::fmt;
+
+/// A resource that permissions are asked on. Projects go by their id, accounts by their email.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ResourceName {
+    Organization {
+        number: String,
+    },
+    Folder {
+        number: String,
+    },
+    Project {
+        project: String,
+    },
+    ServiceAccount {
+        project: String,
+        email: String,
+    },
+    Repository {
+        project: String,
+        location: String,
+        repository: String,
+    },
+}
+
+impl ResourceName {
+    pub fn project(project: &str) -> Self {
+        Self::Project {
+            project: project.to_owned(),
+        }
+    }
+
+    pub fn service_account(project: &str, email: &str) -> Self {
+        Self::ServiceAccount {
+            project: project.to_owned(),
+            email: email.to_owned(),
+        }
+    }
+
+    pub fn repository(project: &str, location: &str, repository: &str) -> Self {
+        Self::Repository {
+            project: project.to_owned(),
+            location: location.to_owned(),
+            repository: repository.to_owned(),
+        }
+    }
+
+    /// The project that the resource is or lies in; none for folders and organizations.
+    pub fn project_id(&self) -> Option<&str> {
+        match self {
+            Self::Organization { .. } | Self::Folder { .. } => None,
+            Self::Project { project }
+            | Self::ServiceAccount { project, .. }
+            | Self::Repository { project, .. } => Some(project),
+        }
+    }
+
+    /// What `resource.type` says in a condition.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Organization { .. } => "cloudresourcemanager.googleapis.com/Organization",
+            Self::Folder { .. } => "cloudresourcemanager.googleapis.com/Folder",
+            Self::Project { .. } => "cloudresourcemanager.googleapis.com/Project",
+            Self::ServiceAccount { .. } => "iam.googleapis.com/ServiceAccount",
+            Self::Repository { .. } => "artifactregistry.googleapis.com/Repository",
+        }
+    }
+}
+
+/// The relative name, which is also what `resource.name` says in a condition.
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Organization { number } => write!(f, "organizations/{number}"),
+            Self::Folder { number } => write!(f, "folders/{number}"),
+            Self::Project { project } => write!(f, "projects/{project}"),
+            Self::ServiceAccount { project, email } => {
+                write!(f, "projects/{project}/serviceAccounts/{email}")
+            }
+            Self::Repository {
+                project,
+                location,
+                repository,
+            } => write!(
+                f,
+                "projects/{project}/locations/{location}/repositories/{repository}"
+            ),
+        }
+    }
+}

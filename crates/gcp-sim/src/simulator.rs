@@ -1,0 +1,94 @@
+//! Starting and stopping: one world, one Google, a handful of listeners on loopback.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use jiff::SignedDuration;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::apis;
+use crate::clock::Clock;
+use crate::google::{CLOUD_PLATFORM, Google};
+use crate::listeners::{self, StartError};
+use crate::principal::Principal;
+use crate::registry::Registry;
+use crate::world::World;
+
+/// Where to listen, and by which clock. The default is any free port of 127.0.0.1 and the machine's clock.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub apis: SocketAddr,
+    pub registry: SocketAddr,
+    pub admin: SocketAddr,
+    pub clock: Clock,
+    /// Decides which requests random faults hit.
+    pub seed: u64,
+}
+
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            apis: ANY_PORT,
+            registry: ANY_PORT,
+            admin: ANY_PORT,
+            clock: Clock::of_the_machine(),
+            seed: 1,
+        }
+    }
+}
+
+/// A Google that listens until it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    /// One listener for all APIs, which tells them apart by host, first path segment or path.
+    pub apis: SocketAddr,
+    /// Artifact Registry's Docker API.
+    pub registry: SocketAddr,
+    google: Google,
+    stop: DropGuard,
+}
+
+impl Simulator {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// [`StartError::NotLoopback`] for an address that other machines could reach.
+    pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
+        let clock = options.clock;
+        let google = Google::new(world, clock.clone(), options.seed);
+        let registry = Registry::new(google.clone());
+        let (apis, apis_address) = listeners::bind(options.apis).await?;
+        let (docker, registry_address) = listeners::bind(options.registry).await?;
+        let stop = CancellationToken::new();
+        let serve = |listener, router| {
+            listeners::serve(listener, router, clock.clone(), stop.clone());
+        };
+        serve(docker, registry.docker());
+        serve(apis, apis::router(google.clone(), registry));
+        Ok(Self {
+            apis: apis_address,
+            registry: registry_address,
+            google,
+            stop: stop.drop_guard(),
+        })
+    }
+
+    /// What is simulated: to look at it, to change it, and to let things go wrong.
+    pub fn google(&self) -> &Google {
+        &self.google
+    }
+
+    /// Gives out a token for `user:…` or `serviceAccount:…` with the scope `cloud-platform`, good for an hour.
+    pub fn token_of(&self, member: &str) -> Option<String> {
+        let principal = Principal::parse_member(member)?;
+        let scopes = vec![CLOUD_PLATFORM.to_owned()];
+        let hour = SignedDuration::from_hours(1);
+        Some(self.google.issue(principal, scopes, hour, Vec::new()))
+    }
+
+    /// Stops listening, as dropping does.
+    pub fn stop(self) {
+        drop(self.stop);
+    }
+}

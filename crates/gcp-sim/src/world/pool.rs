@@ -1,0 +1,34 @@
+//! Workload identity pools that a project made for clusters elsewhere.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WorkloadPool {
+    pub id: String,
+    pub disabled: bool,
+    pub providers: Vec<PoolProvider>,
+}
+
+/// An OpenID Connect issuer that a pool trusts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PoolProvider {
+    pub id: String,
+    pub disabled: bool,
+    pub issuer: String,
+    /// Which `aud` a token may have; the provider's own URL where the list is empty.
+    pub allowed_audiences: Vec<String>,
+    /// `google.subject` and `attribute.…`, each from one claim: `assertion.sub`, `assertion['kubernetes.io']['namespace']`.
+    pub attribute_mapping: BTreeMap<String, String>,
+    /// The issuer's public keys, uploaded; else they are fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where the keys are fetched from, over plain HTTP; the issuer's discovery document where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<String>,
+}

@@ -1,0 +1,380 @@
+//! Reading a world from YAML: what is left out is filled in, and what cannot be is said with file, line and field.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Project, ServiceAccount, World};
+use crate::policy::Policy;
+use crate::roles;
+
+/// Why a world could not be had from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    #[error("failed to read {file}")]
+    Read {
+        file: String,
+        source: std::io::Error,
+    },
+    #[error("{file}:{line}:{column}: {message}")]
+    Parse {
+        file: String,
+        line: u64,
+        column: u64,
+        message: String,
+    },
+    #[error("{place}: {field} is {found:?}, expected {expected}")]
+    Field {
+        /// The file, and the line where it is certain.
+        place: String,
+        field: String,
+        found: String,
+        expected: String,
+    },
+}
+
+impl WorldError {
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "name a file with: argosy gcp sim --world FILE",
+            Self::Parse { .. } | Self::Field { .. } => {
+                "examples/gcp/world.yaml shows every field that a world may have"
+            }
+        }
+    }
+}
+
+impl World {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`WorldError::Parse`] for what is not a world at all, [`WorldError::Field`] for what refers to nothing.
+    pub fn read(path: &Path) -> Result<Self, WorldError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| WorldError::Read {
+            file: file.clone(),
+            source,
+        })?;
+        Self::from_yaml(&file, &text)
+    }
+
+    /// Reads text; `file` is what errors call it.
+    pub fn from_yaml(file: &str, text: &str) -> Result<Self, WorldError> {
+        let mut world: Self =
+            serde_saphyr::from_str(text).map_err(|error| parse_error(file, &error))?;
+        world.fill_in();
+        Check {
+            file,
+            text,
+            world: &world,
+        }
+        .all()?;
+        Ok(world)
+    }
+
+    /// Gives emails, unique ids, numbers and issuers to what has none.
+    pub fn fill_in(&mut self) {
+        for (index, project) in self.projects.iter_mut().enumerate() {
+            if project.number == 0 {
+                project.number = 100_000_000_001 + index as u64;
+            }
+            project.fill_in();
+        }
+    }
+}
+
+impl Project {
+    fn fill_in(&mut self) {
+        let emails: Vec<String> = self
+            .service_accounts
+            .iter()
+            .map(|account| self.email_of(&account.name))
+            .collect();
+        for (account, email) in self.service_accounts.iter_mut().zip(emails) {
+            account.fill_in(email);
+        }
+        for cluster in &mut self.clusters {
+            let url = cluster.url(&self.id);
+            if cluster.issuer.is_empty() {
+                cluster.issuer.clone_from(&url);
+            }
+            if cluster.uid.is_empty() {
+                cluster.uid = ServiceAccount::unique_id_of(&url, 0);
+            }
+            if cluster.node_pools.is_empty() {
+                cluster.node_pools.push(super::NodePool::default());
+            }
+        }
+    }
+}
+
+impl ServiceAccount {
+    fn fill_in(&mut self, email: String) {
+        if self.email.is_empty() {
+            self.email = email;
+        }
+        if self.unique_id.is_empty() {
+            self.unique_id = Self::unique_id_of(&self.email, self.generation);
+        }
+    }
+}
+
+fn parse_error(file: &str, error: &serde_saphyr::Error) -> WorldError {
+    let (line, column) = error
+        .location()
+        .map_or((0, 0), |at| (at.line(), at.column()));
+    WorldError::Parse {
+        file: file.to_owned(),
+        line,
+        column,
+        message: error.without_snippet().to_string(),
+    }
+}
+
+struct Check<'a> {
+    file: &'a str,
+    text: &'a str,
+    world: &'a World,
+}
+
+impl Check<'_> {
+    fn all(&self) -> Result<(), WorldError> {
+        let mut ids = BTreeSet::new();
+        for (index, project) in self.world.projects.iter().enumerate() {
+            let field = format!("projects[{index}]");
+            if project.id.is_empty() || !ids.insert(&project.id) {
+                return Err(self.wrong(&format!("{field}.id"), &project.id, "an id of its own"));
+            }
+            self.project(&field, project)?;
+        }
+        for (index, organization) in self.world.organizations.iter().enumerate() {
+            self.policy(
+                &format!("organizations[{index}]"),
+                None,
+                &organization.policy,
+            )?;
+        }
+        for (index, folder) in self.world.folders.iter().enumerate() {
+            let field = format!("folders[{index}]");
+            self.parent(&field, &folder.parent)?;
+            self.policy(&field, None, &folder.policy)?;
+        }
+        self.pods()
+    }
+
+    fn project(&self, field: &str, project: &Project) -> Result<(), WorldError> {
+        if let Some(parent) = &project.parent {
+            self.parent(field, parent)?;
+        }
+        self.policy(field, Some(project), &project.policy)?;
+        for (index, account) in project.service_accounts.iter().enumerate() {
+            let field = format!("{field}.serviceAccounts[{index}]");
+            let made_by_google = account.email.ends_with("@developer.gserviceaccount.com");
+            if !made_by_google && !ServiceAccount::is_valid_name(&account.name) {
+                let expected =
+                    "6 to 30 lower-case letters, digits and hyphens, starting with a letter";
+                return Err(self.wrong(&format!("{field}.name"), &account.name, expected));
+            }
+            self.policy(&field, Some(project), &account.policy)?;
+        }
+        for (index, repository) in project.repositories.iter().enumerate() {
+            let field = format!("{field}.repositories[{index}]");
+            for (part, found) in [
+                ("name", &repository.name),
+                ("location", &repository.location),
+            ] {
+                if found.is_empty() {
+                    return Err(self.wrong(&format!("{field}.{part}"), found, "a value"));
+                }
+            }
+            self.policy(&field, Some(project), &repository.policy)?;
+        }
+        Ok(())
+    }
+
+    fn parent(&self, field: &str, parent: &str) -> Result<(), WorldError> {
+        let known = match parent.split_once('/') {
+            Some(("folders", number)) => self.world.folder(number).is_some(),
+            Some(("organizations", number)) => self.world.organization(number).is_some(),
+            Some(_) | None => false,
+        };
+        if known {
+            return Ok(());
+        }
+        let expected = "folders/NUMBER or organizations/NUMBER of this file";
+        Err(self.wrong(&format!("{field}.parent"), parent, expected))
+    }
+
+    fn policy(
+        &self,
+        field: &str,
+        project: Option<&Project>,
+        policy: &Policy,
+    ) -> Result<(), WorldError> {
+        for (index, binding) in policy.bindings.iter().enumerate() {
+            let field = format!("{field}.bindings[{index}]");
+            let custom = project.is_some_and(|project| project.has_role(&binding.role));
+            let known = custom
+                || binding.role.starts_with("organizations/")
+                || roles::predefined(&binding.role).is_some();
+            if !known {
+                let expected =
+                    "a predefined role that the simulator knows, or a custom role of the project";
+                return Err(self.wrong(&format!("{field}.role"), &binding.role, expected));
+            }
+            if let Some(member) = binding.members.iter().find(|member| !is_member(member)) {
+                let expected =
+                    "a member such as user:ann@acme.example or principal://iam.googleapis.com/…";
+                return Err(self.wrong(&format!("{field}.members"), member, expected));
+            }
+        }
+        Ok(())
+    }
+
+    fn pods(&self) -> Result<(), WorldError> {
+        for (index, pod) in self.world.pods.iter().enumerate() {
+            let mut parts = pod.cluster.split('/');
+            let known = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+                (Some(project), Some(location), Some(name), None) => {
+                    self.world.cluster(project, location, name).is_some()
+                }
+                _ => false,
+            };
+            if !known {
+                let field = format!("pods[{index}].cluster");
+                return Err(self.wrong(
+                    &field,
+                    &pod.cluster,
+                    "PROJECT/LOCATION/NAME of a cluster of this file",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, field: &str, found: &str, expected: &str) -> WorldError {
+        WorldError::Field {
+            place: self.place(found),
+            field: field.to_owned(),
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// The file, with the line if exactly one says so.
+    fn place(&self, found: &str) -> String {
+        let mut lines = (1..)
+            .zip(self.text.lines())
+            .filter(|(_, line)| !found.is_empty() && line.contains(found));
+        match (lines.next(), lines.next()) {
+            (Some((line, _)), None) => format!("{}:{line}", self.file),
+            _ => self.file.to_owned(),
+        }
+    }
+}
+
+impl Project {
+    /// Says whether a binding may name the custom role `projects/<id>/roles/<role>`.
+    pub(crate) fn has_role(&self, name: &str) -> bool {
+        self.roles
+            .iter()
+            .any(|role| name == format!("projects/{}/roles/{}", self.id, role.id))
+    }
+}
+
+/// Says whether a policy may contain such a member.
+pub(crate) fn is_member(member: &str) -> bool {
+    if matches!(member, "allUsers" | "allAuthenticatedUsers") {
+        return true;
+    }
+    let member = member.strip_prefix("deleted:").unwrap_or(member);
+    [
+        "user:",
+        "serviceAccount:",
+        "group:",
+        "domain:",
+        "principal://iam.googleapis.com/",
+        "principalSet://iam.googleapis.com/",
+    ]
+    .iter()
+    .any(|scheme| {
+        member
+            .strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(yaml: &str, expected: &str) {
+        let error = World::from_yaml("world.yaml", yaml).expect_err("it is wrong");
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in() {
+        let yaml = "projects: [{id: 'acme.example:prod', serviceAccounts: [{name: kargo-project-web}], \
+            clusters: [{name: main, location: europe-west1}]}]";
+        let world = World::from_yaml("world.yaml", yaml).unwrap();
+        let project = &world.projects[0];
+        let account = &project.service_accounts[0];
+        assert_eq!(
+            account.email,
+            "kargo-project-web@prod.acme.example.iam.gserviceaccount.com"
+        );
+        assert_eq!(account.unique_id.len(), 21);
+        assert_eq!(project.clusters[0].node_pools.len(), 1);
+        assert!(
+            project.clusters[0]
+                .issuer
+                .ends_with("/locations/europe-west1/clusters/main")
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_said_with_its_line() {
+        let error = World::from_yaml("world.yaml", "projects:\n- id: acme\n  srevices: []\n")
+            .expect_err("wrong");
+        let text = error.to_string();
+        assert!(text.starts_with("world.yaml:3:"), "{text}");
+        assert!(text.contains("srevices"), "{text}");
+    }
+
+    #[test]
+    fn a_role_that_is_not_known_is_said_with_line_and_field() {
+        check(
+            "projects:\n- id: acme\n  bindings:\n  - role: roles/artifactregistry.raeder\n    members: [allUsers]\n",
+            "world.yaml:4: projects[0].bindings[0].role is \"roles/artifactregistry.raeder\", expected a predefined role \
+             that the simulator knows, or a custom role of the project",
+        );
+    }
+
+    #[test]
+    fn a_pod_needs_a_cluster() {
+        check(
+            "pods: [{name: web, cluster: acme/europe/main}]",
+            "world.yaml:1: pods[0].cluster is \"acme/europe/main\", expected PROJECT/LOCATION/NAME of a cluster of this file",
+        );
+    }
+
+    #[test]
+    fn an_account_name_that_google_would_refuse_is_refused() {
+        check(
+            "projects: [{id: acme, serviceAccounts: [{name: web}]}]",
+            "world.yaml:1: projects[0].serviceAccounts[0].name is \"web\", expected 6 to 30 lower-case letters, digits and \
+             hyphens, starting with a letter",
+        );
+    }
+
+    #[test]
+    fn a_condition_that_cannot_be_evaluated_is_refused() {
+        let yaml = "projects:\n- id: acme\n  bindings:\n  - role: roles/viewer\n    members: [allUsers]\n    \
+            condition: {title: t, expression: \"resource.matchTag('a', 'b')\"}\n";
+        let error = World::from_yaml("world.yaml", yaml)
+            .expect_err("wrong")
+            .to_string();
+        assert!(error.contains("cannot evaluate the condition"), "{error}");
+    }
+}

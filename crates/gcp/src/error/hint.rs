@@ -1,0 +1,117 @@
+//! The next command to try, for each error.
+
+use super::{Absence, TokenError};
+
+impl TokenError {
+    /// Says what to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Absent { account, why } => absent(account, *why),
+            Self::Forbidden {
+                account, caller, ..
+            } => format!(
+                "gcloud iam service-accounts add-iam-policy-binding {account} \
+                 --role=roles/iam.workloadIdentityUser --member='{caller}'"
+            ),
+            Self::Unconfirmed { source, .. } => source.hint(),
+            Self::ApiDisabled { service, project } => {
+                format!("gcloud services enable {service} --project={project}")
+            }
+            Self::RateLimited { host, .. } => {
+                format!("it is asked again by itself; see the quotas of {host} in the Google Cloud console")
+            }
+            Self::Unreachable { host, .. } | Self::Silent { host } => format!(
+                "see whether network policies, DNS and firewalls let this Pod reach {host}: argosy gcp doctor"
+            ),
+            Self::Unavailable { .. } | Self::Abandoned => {
+                "it is asked again by itself; see https://status.cloud.google.com if it lasts".to_owned()
+            }
+            Self::NotReady { .. } => {
+                "it is asked again by itself; if it lasts, see whether the node pool runs the GKE metadata server: \
+                 argosy gcp doctor"
+                    .to_owned()
+            }
+            Self::Malformed { host, .. } | Self::Unexpected { host, .. } => {
+                format!("see what answers at {host}: a proxy, or an endpoint set to something else?")
+            }
+            Self::Unauthenticated { .. } => {
+                "a new token is fetched by itself; if it lasts, compare the node's clock with Google's: \
+                 argosy gcp doctor"
+                    .to_owned()
+            }
+            Self::ScopeInsufficient { .. } => {
+                "start the controller with --gcp-token-scope=cloud-platform".to_owned()
+            }
+            Self::PolicyViolated { uid, .. } => perimeter(uid.as_deref()),
+            Self::ConsumerRefused { consumer, .. } => {
+                format!("see billing and state of {consumer}: gcloud projects describe, gcloud billing projects describe")
+            }
+            Self::Lifetime { .. } => {
+                "ask for at most an hour, or list the account in the constraint \
+                 iam.allowServiceAccountCredentialLifetimeExtension"
+                    .to_owned()
+            }
+            Self::Refused { .. } => "argosy gcp doctor".to_owned(),
+            Self::Rejected { error, .. } => rejected(error).to_owned(),
+            Self::Annotated { .. } => {
+                "take the annotation away: kubectl annotate serviceaccount NAME iam.gke.io/gcp-service-account-"
+                    .to_owned()
+            }
+            Self::KubernetesToken { account, .. } => format!(
+                "let the controller create serviceaccounts/token of {account}: kubectl auth can-i create \
+                 serviceaccounts/token"
+            ),
+            Self::File(error) => error.hint().to_owned(),
+            Self::Key(error) => error.hint().to_owned(),
+            Self::Roots(_) => {
+                "install the package ca-certificates, or name a file of roots in SSL_CERT_FILE".to_owned()
+            }
+            Self::NoProject => "name it with --gcp-project".to_owned(),
+        }
+    }
+}
+
+fn absent(account: &str, why: Absence) -> String {
+    match why {
+        Absence::Name => {
+            "an account id ends at 30 characters: give the Project a name of at most 16, \
+             or let it use its Kubernetes account argosy-gcp"
+                .to_owned()
+        }
+        Absence::NotFound => {
+            let (id, host) = account.split_once('@').unwrap_or((account, ""));
+            let project = host
+                .strip_suffix(".iam.gserviceaccount.com")
+                .unwrap_or("PROJECT");
+            let project = match project.split_once('.') {
+                Some((name, scope)) => format!("{scope}:{name}"),
+                None => project.to_owned(),
+            };
+            format!("gcloud iam service-accounts create {id} --project={project}")
+        }
+    }
+}
+
+fn perimeter(uid: Option<&str>) -> String {
+    match uid {
+        Some(uid) => format!(
+            "let the controller's identity in by an ingress rule; the audit log has it under {uid}: \
+             gcloud logging read 'protoPayload.metadata.vpcServiceControlsUniqueId=\"{uid}\"'"
+        ),
+        None => {
+            "see the organization's policies: gcloud org-policies list --project=PROJECT".to_owned()
+        }
+    }
+}
+
+fn rejected(error: &str) -> &'static str {
+    match error {
+        "invalid_target" => {
+            "see whether pool and provider exist and are enabled: gcloud iam workload-identity-pools providers list"
+        }
+        "unauthorized_client" => "see the attribute condition of the workload identity provider",
+        _ => {
+            "see audience and issuer of the credential, whether its key still exists, and the node's clock"
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What was seen of an installation: the input of doctor, audit and setup.
+//!
+//! Who gathers fills in what could be read, from a Pod or from a desk; what was not asked for stays [`Seen::Skipped`].
+//! Nothing here holds a token.
+
+mod account;
+mod cluster;
+mod denial;
+mod organisation;
+mod pod;
+mod reading;
+mod registry;
+mod services;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use account::{AccountKey, FoundGrant, Mint, ProjectFacts, ServiceAccount};
+pub use cluster::{Cluster, ClusterName, NodePool};
+pub use denial::{Denial, Reason};
+pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
+pub use pod::{Metadata, NetworkPolicies, Pod, PodFacts};
+pub use reading::{Gap, Reading, Seen, Source};
+pub use registry::{Repository, RepositoryFacts, UseFacts};
+
+use crate::policy::{CustomRoles, Policy};
+use crate::principal::{
+    KubernetesAccount, NameError, Principal, ProjectId, ProjectNumber, ServiceAccountEmail,
+    WorkloadPool,
+};
+use crate::repository::{ImageAddress, RepositoryName};
+
+/// All that doctor, audit and setup may look at.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub now: Timestamp,
+    pub intent: Intent,
+    /// The Google Cloud project of the controller, as the metadata server or Resource Manager tells it.
+    pub home: Reading<Home>,
+    pub pod: PodFacts,
+    pub cluster: Reading<Cluster>,
+    /// Every cluster of the controller's Google Cloud project, the controller's own among them.
+    pub clusters: Reading<Vec<Cluster>>,
+    /// Whether each service that is needed is on.
+    pub services: BTreeMap<ServiceName, Reading<bool>>,
+    pub home_policy: Reading<Policy>,
+    /// Policies of the folders and of the organisation above, by resource name.
+    pub ancestor_policies: BTreeMap<String, Reading<Policy>>,
+    pub custom_roles: CustomRoles,
+    /// Every service account of the controller's Google Cloud project.
+    pub accounts: Reading<Vec<ServiceAccount>>,
+    /// The Kargo Projects that exist in the cluster.
+    pub live_projects: Reading<Vec<String>>,
+    pub projects: BTreeMap<String, ProjectFacts>,
+    pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
+    /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
+    pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
+    pub deny_rules: Reading<Vec<DenyRule>>,
+}
+
+/// What is meant to work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The Kubernetes account that the controller is deployed with.
+    pub controller: KubernetesAccount,
+    pub fallback: Fallback,
+    /// The Projects to look at, each with the addresses of images and charts it subscribes to.
+    pub projects: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for Intent {
+    fn default() -> Self {
+        Self {
+            controller: KubernetesAccount::new("argosy", "controller"),
+            fallback: Fallback::default(),
+            projects: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether the controller's own identity may stand in for a Project's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fallback {
+    /// Where the account is absent or refused.
+    #[default]
+    Allow,
+    /// Where the account is absent.
+    IfAbsent,
+    Deny,
+}
+
+/// The Google Cloud project of the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    pub project: ProjectId,
+    pub number: ProjectNumber,
+}
+
+/// A Google API in a project.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceName {
+    pub project: ProjectId,
+    /// For example `iamcredentials.googleapis.com`.
+    pub service: String,
+}
+
+/// One Project's use of one repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub project: String,
+    pub address: ImageAddress,
+}
+
+impl Facts {
+    /// Says who the controller is in IAM.
+    pub fn principal(&self) -> Result<Principal, Gap> {
+        let home = self.home.known()?;
+        Ok(Principal {
+            number: home.number,
+            pool: self.pool(home),
+            account: self.intent.controller.clone(),
+        })
+    }
+
+    /// Says which account a Project acts as; the inner error is that no account can have its name.
+    pub fn account_of(&self, project: &str) -> Result<Result<ServiceAccountEmail, NameError>, Gap> {
+        let home = self.home.known()?;
+        Ok(ServiceAccountEmail::of_kargo_project(project, &home.project))
+    }
+
+    /// Lists which Projects use which repositories, as far as addresses can be read.
+    pub fn uses(&self) -> impl Iterator<Item = Use> + '_ {
+        self.intent.projects.iter().flat_map(|(project, addresses)| {
+            addresses.iter().filter_map(move |address| {
+                Some(Use {
+                    project: project.clone(),
+                    address: ImageAddress::parse(address).ok()?,
+                })
+            })
+        })
+    }
+
+    /// Finds what was seen of a Project's identity.
+    pub fn project(&self, name: &str) -> ProjectFacts {
+        self.projects.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Finds what was seen of a repository.
+    pub fn repository(&self, name: &RepositoryName) -> RepositoryFacts {
+        self.repositories.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Takes the pool from the cluster where that is known: a fleet's pool is not named after the cluster's project.
+    fn pool(&self, home: &Home) -> WorkloadPool {
+        let of_cluster = self.cluster.known().ok().and_then(Cluster::workload_pool);
+        of_cluster.unwrap_or_else(|| WorkloadPool::of(&home.project))
+    }
+}

@@ -1,0 +1,81 @@
+//! What was seen of the account that a Project acts as.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Reading, RepositoryName, UseFacts};
+use crate::policy::Policy;
+
+/// Everything about one Project's identity.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFacts {
+    pub account: Reading<ServiceAccount>,
+    /// The policy *on* the account: who may act as it.
+    pub policy: Reading<Policy>,
+    /// The result of asking for a short-lived token as the controller.
+    pub mint: Reading<Mint>,
+    /// Keys that people made.
+    pub keys: Reading<Vec<AccountKey>>,
+    /// What the account was granted elsewhere, as far as could be searched.
+    pub grants: Reading<Vec<FoundGrant>>,
+    /// When the account was last seen in use; the inner `None` is never within the observed time.
+    pub last_used: Reading<Option<Timestamp>>,
+    /// Secrets of the Project's namespace that hold a JSON key.
+    pub key_secrets: Reading<Vec<String>>,
+    /// What the account may do with each repository the Project uses.
+    pub uses: BTreeMap<RepositoryName, UseFacts>,
+    /// Which repositories of *other* Projects the account can read.
+    pub foreign_reads: Reading<Vec<RepositoryName>>,
+}
+
+/// A service account, in the form of the IAM API.
+///
+/// Source: <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts>
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceAccount {
+    pub email: String,
+    pub unique_id: String,
+    pub disabled: bool,
+}
+
+/// A token that could be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mint {
+    /// How long it lives, in seconds.
+    pub seconds: u64,
+}
+
+/// A key of a service account, in the form of the IAM API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AccountKey {
+    /// `projects/P/serviceAccounts/E/keys/ID`.
+    pub name: String,
+    pub disabled: bool,
+    pub valid_after_time: Option<Timestamp>,
+}
+
+impl AccountKey {
+    pub fn id(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A role that a search found on some resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundGrant {
+    /// A full resource name: `//artifactregistry.googleapis.com/projects/P/locations/L/repositories/R`.
+    pub resource: String,
+    pub role: String,
+}
+
+impl FoundGrant {
+    /// Finds the repository if the role is granted on one.
+    pub fn repository(&self) -> Option<&str> {
+        let name = self.resource.strip_prefix("//artifactregistry.googleapis.com/")?;
+        name.contains("/repositories/").then_some(name)
+    }
+}

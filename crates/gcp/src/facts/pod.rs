@@ -1,0 +1,64 @@
+//! What the controller's Pod sees around it: the metadata server, itself, and the ways out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Reading, RepositoryName};
+use crate::principal::KubernetesAccount;
+
+/// What only the Pod can find out, with its own identity.
+#[derive(Debug, Clone, Default)]
+pub struct PodFacts {
+    pub metadata: Metadata,
+    pub pod: Reading<Pod>,
+    /// The annotations of the Pod's Kubernetes account.
+    pub account_annotations: Reading<BTreeMap<String, String>>,
+    pub node_labels: Reading<BTreeMap<String, String>>,
+    pub network_policies: Reading<NetworkPolicies>,
+    /// What `generateAccessToken` answers for an account that cannot exist: absent is the good answer.
+    pub impersonation_probe: Reading<()>,
+    /// Which of the permissions asked about the controller has on its whole Google Cloud project.
+    pub project_permissions: Reading<Vec<String>>,
+    /// Which of the permissions asked about the controller has on each repository, with no account in between.
+    pub direct_permissions: BTreeMap<RepositoryName, Reading<Vec<String>>>,
+    /// How far the local clock is ahead of Google's, in seconds.
+    pub clock_offset: Reading<i64>,
+    /// Hosts that have to be reached, each with the time of a handshake.
+    pub hosts: BTreeMap<String, Reading<Duration>>,
+    /// Environment that changes where credentials come from, without values that could be secret.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What the metadata server says.
+#[derive(Debug, Clone, Default)]
+pub struct Metadata {
+    /// The `Server` header of its first answer.
+    pub server: Reading<String>,
+    /// The names below `instance/attributes/`.
+    pub attributes: Reading<Vec<String>>,
+    /// What it calls the identity it hands out.
+    pub email: Reading<String>,
+    /// How long its token still lives, in seconds.
+    pub token_seconds: Reading<u64>,
+    /// The slowest of a few answers.
+    pub latency: Reading<Duration>,
+}
+
+/// The Pod that the controller runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pod {
+    pub account: Option<KubernetesAccount>,
+    pub host_network: bool,
+    pub node: String,
+}
+
+/// What the policies that select the Pod let out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct NetworkPolicies {
+    /// Those that restrict what leaves the Pod; none means everything may.
+    pub restricting: Vec<String>,
+    pub allows_metadata: bool,
+    pub allows_https: bool,
+}

@@ -1,0 +1,185 @@
+//! IAM Service Account Credentials: a token of a service account for whoever may act as it.
+//!
+//! Source: <https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken>
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
+use secret::Secret;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::Problem;
+use crate::http::{Answer, Http};
+use crate::metadata::Granted;
+use crate::refusal::{Asked, classify};
+use crate::token::{Scope, Token};
+use crate::{Clock, TokenError};
+
+/// What is granted without a policy that allows more.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Asks for tokens of service accounts.
+#[derive(Clone)]
+pub(crate) struct IamCredentials {
+    pub(crate) http: Http,
+    pub(crate) clock: Clock,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) scope: Scope,
+    pub(crate) lifetime: Duration,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    scope: [&'a str; 1],
+    lifetime: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    access_token: String,
+    expire_time: String,
+}
+
+impl IamCredentials {
+    /// Asks as `caller`; a lifetime that is too long is asked for once more as an hour.
+    pub(crate) async fn generate(
+        &self,
+        url: &Url,
+        caller: &Token,
+        wanted: Wanted<'_>,
+        deadline: Instant,
+    ) -> Result<Granted, TokenError> {
+        let generated = self.ask(url, caller, wanted, deadline).await;
+        match generated {
+            Err(TokenError::Lifetime { .. }) if wanted.lifetime != HOUR => {
+                let wanted = Wanted {
+                    lifetime: HOUR,
+                    ..wanted
+                };
+                self.ask(url, caller, wanted, deadline).await
+            }
+            generated => generated,
+        }
+    }
+
+    async fn ask(
+        &self,
+        url: &Url,
+        caller: &Token,
+        wanted: Wanted<'_>,
+        deadline: Instant,
+    ) -> Result<Granted, TokenError> {
+        let request = Request {
+            scope: [wanted.scope.url()],
+            lifetime: format!("{}s", wanted.lifetime.as_secs()),
+        };
+        let identity = caller.identity.to_string();
+        let asked = Asked {
+            account: Some(wanted.account),
+            caller: &identity,
+        };
+        let attempt = || {
+            let asked_at = (self.clock)();
+            let build = |client: &reqwest::Client| {
+                let token = caller.access_token.expose();
+                client.post(url.clone()).bearer_auth(token).json(&request)
+            };
+            self.http
+                .send("iam-credentials", url, build, move |answer| {
+                    read(answer, asked, asked_at, wanted.lifetime)
+                })
+        };
+        self.http.pace().repeat(deadline, attempt).await
+    }
+}
+
+fn read(
+    answer: &Answer,
+    asked: Asked<'_>,
+    asked_at: Timestamp,
+    lifetime: Duration,
+) -> Result<Granted, TokenError> {
+    if answer.status != StatusCode::OK {
+        return Err(classify(answer, asked));
+    }
+    let response: Response = answer.json()?;
+    let access_token = Secret::new(response.access_token);
+    if access_token.expose().is_empty() {
+        return Err(answer.malformed(Problem::Empty));
+    }
+    let expire_time: Timestamp = response.expire_time.parse().map_err(|_| {
+        answer.malformed(Problem::Value {
+            text: crate::redact::redact(&response.expire_time),
+            expected: "a time",
+        })
+    })?;
+    // Google's clock counts what is left, ours when that ends: a node whose clock is wrong still renews in time.
+    let left = expire_time.duration_since(answer.date().unwrap_or(asked_at));
+    let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
+    if left <= SignedDuration::ZERO {
+        return Err(answer.malformed(Problem::Expired));
+    }
+    Ok(Granted {
+        access_token,
+        expires: asked_at + left.min(lifetime),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNT: Asked<'_> = Asked {
+        account: Some("a@acme.iam.gserviceaccount.com"),
+        caller: "principal://x",
+    };
+
+    fn left(expire_time: &str, date: Option<&str>) -> Result<i64, TokenError> {
+        let now: Timestamp = "2026-11-29T10:00:00Z".parse().expect("a time");
+        let body = format!(r#"{{"accessToken":"ya29.x","expireTime":"{expire_time}"}}"#);
+        let headers: Vec<_> = date.into_iter().map(|date| ("date", date)).collect();
+        let granted = read(&Answer::of(200, &headers, &body), ACCOUNT, now, HOUR)?;
+        Ok(granted.expires.duration_since(now).as_secs())
+    }
+
+    #[test]
+    fn what_is_left_is_counted_by_googles_clock() {
+        let right = "Sun, 29 Nov 2026 10:00:00 GMT";
+        let hour_ahead = "Sun, 29 Nov 2026 11:00:00 GMT";
+        let hour_behind = "Sun, 29 Nov 2026 09:00:00 GMT";
+        for (expire_time, date, expected) in [
+            ("2026-11-29T11:00:00Z", Some(right), 3_600),
+            ("2026-11-29T11:00:00.250Z", Some(right), 3_600),
+            ("2026-11-29T12:00:00Z", Some(hour_ahead), 3_600),
+            ("2026-11-29T10:00:00Z", Some(hour_behind), 3_600),
+            ("2026-11-29T10:15:00Z", None, 900),
+            ("2026-11-30T10:00:00Z", None, 3_600),
+        ] {
+            let left = left(expire_time, date).expect("a token");
+            assert_eq!(left, expected, "{expire_time} {date:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_has_expired_or_never_says_when_is_none() {
+        for (expire_time, expected) in [
+            ("2026-11-29T09:00:00Z", "the token has expired"),
+            ("tomorrow", "\"tomorrow\" is not a time"),
+        ] {
+            match left(expire_time, None) {
+                Err(TokenError::Malformed { problem, .. }) => {
+                    assert_eq!(problem.to_string(), expected);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Google Cloud: who we are, whose tokens we may have, and what is wrong when we may not.
+//!
+//! [`Identities`] gives tokens: the controller's own, a Project's service account's, a Kubernetes account's, a key's.
+//! It remembers them, asks once however many wait, and says of every failure what it means ([`TokenError`]). Every
+//! address is an argument ([`Endpoints`]), so is the time; nothing here reads the environment or knows of tests.
+
+pub mod facts;
+pub mod policy;
+pub mod principal;
+pub mod repository;
+pub mod setup;
+
+mod cache;
+mod endpoints;
+mod error;
+mod external_account;
+mod http;
+mod iam_credentials;
+mod identities;
+mod metadata;
+mod redact;
+mod refusal;
+mod service_account_key;
+mod sts;
+mod token;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use endpoints::{Endpoints, HostError};
+pub use error::{Absence, Problem, Retry, TokenError};
+pub use external_account::{ExternalAccount, FileError};
+pub use http::{Call, Observer};
+pub use identities::{Base, Identities, Settings};
+pub use metadata::Metadata;
+pub use service_account_key::{KeyError, ServiceAccountKey};
+pub use sts::{PoolProvider, Provider};
+pub use token::{Identity, Scope, Token};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

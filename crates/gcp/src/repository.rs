@@ -1,0 +1,191 @@
+//! Repositories of Artifact Registry, and which of them the address of an image leads to.
+
+use std::fmt;
+
+use crate::principal::ProjectId;
+
+/// A repository of Artifact Registry; prints as its resource name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepositoryName {
+    pub project: ProjectId,
+    pub location: String,
+    pub repository: String,
+}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            project,
+            location,
+            repository,
+        } = self;
+        write!(out, "projects/{project}/locations/{location}/repositories/{repository}")
+    }
+}
+
+/// An image or chart on a host of Google's: which repository holds it, and its name in there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageAddress {
+    pub host: String,
+    pub repository: RepositoryName,
+    pub image: String,
+}
+
+/// Why an address leads to no repository of Artifact Registry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    #[error("{address:?} is not on a host of Google's")]
+    OtherHost { address: String },
+    #[error("{address:?} names no image: it has to be HOST/PROJECT/REPOSITORY/IMAGE")]
+    Short { address: String },
+    #[error("{address:?} names no Google Cloud project after its host")]
+    Project { address: String },
+}
+
+impl AddressError {
+    /// Says what to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OtherHost { .. } => "hosts are LOCATION-docker.pkg.dev and gcr.io; others need a Secret",
+            Self::Short { .. } | Self::Project { .. } => {
+                "copy the address that `gcloud artifacts docker images list` prints"
+            }
+        }
+    }
+}
+
+impl ImageAddress {
+    /// Reads the address of an image or chart, without tag or digest.
+    ///
+    /// A domain-scoped project takes two parts of the path: `europe-docker.pkg.dev/example.com/acme/apps/web`.
+    /// The hosts of the former Container Registry lead to repositories that carry the host's name.
+    ///
+    /// Source: <https://cloud.google.com/artifact-registry/docs/docker/names>,
+    /// <https://cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo>
+    pub fn parse(address: &str) -> Result<Self, AddressError> {
+        let text = address.strip_prefix("oci://").unwrap_or(address);
+        let (host, path) = text.split_once('/').unwrap_or((text, ""));
+        let kind = HostKind::of(host).ok_or_else(|| AddressError::OtherHost {
+            address: address.to_owned(),
+        })?;
+        let short = || AddressError::Short {
+            address: address.to_owned(),
+        };
+        let (project, rest) = split_project(path).ok_or_else(short)?;
+        let project = ProjectId::parse(&project).map_err(|_| AddressError::Project {
+            address: address.to_owned(),
+        })?;
+        let (location, repository, image) = match kind {
+            HostKind::Registry { location } => {
+                let (repository, image) = rest.split_once('/').ok_or_else(short)?;
+                (location, repository, image)
+            }
+            HostKind::Former { location } => (location, host, rest),
+        };
+        if repository.is_empty() || image.split('/').any(str::is_empty) {
+            return Err(short());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            image: image.to_owned(),
+            repository: RepositoryName {
+                project,
+                location: location.to_owned(),
+                repository: repository.to_owned(),
+            },
+        })
+    }
+
+    /// Says whether the address is one of the former Container Registry's.
+    pub fn is_former(&self) -> bool {
+        matches!(HostKind::of(&self.host), Some(HostKind::Former { .. }))
+    }
+}
+
+enum HostKind<'host> {
+    Registry { location: &'host str },
+    Former { location: &'static str },
+}
+
+impl<'host> HostKind<'host> {
+    fn of(host: &'host str) -> Option<Self> {
+        let former = |location| Some(Self::Former { location });
+        match host {
+            "gcr.io" | "us.gcr.io" => former("us"),
+            "eu.gcr.io" => former("europe"),
+            "asia.gcr.io" => former("asia"),
+            _ => {
+                let location = host.strip_suffix("-docker.pkg.dev")?;
+                let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+                (!location.is_empty() && location.bytes().all(plain))
+                    .then_some(Self::Registry { location })
+            }
+        }
+    }
+}
+
+/// Takes the project off the front of a path; a first part with a dot is the domain of the second.
+fn split_project(path: &str) -> Option<(String, &str)> {
+    let (first, rest) = path.split_once('/')?;
+    if !first.contains('.') {
+        return Some((first.to_owned(), rest));
+    }
+    let (second, rest) = rest.split_once('/')?;
+    Some((format!("{first}:{second}"), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(address: &str) -> (String, String) {
+        let it = ImageAddress::parse(address).expect("an address");
+        (it.repository.to_string(), it.image)
+    }
+
+    #[test]
+    fn an_address_leads_to_its_repository() {
+        for (address, repository, image) in [
+            (
+                "europe-west1-docker.pkg.dev/acme-art/apps/team/web",
+                "projects/acme-art/locations/europe-west1/repositories/apps",
+                "team/web",
+            ),
+            (
+                "oci://us-docker.pkg.dev/example.com/acme/charts/web",
+                "projects/example.com:acme/locations/us/repositories/charts",
+                "web",
+            ),
+            ("eu.gcr.io/acme-art/web", "projects/acme-art/locations/europe/repositories/eu.gcr.io", "web"),
+        ] {
+            assert_eq!(parsed(address), (repository.to_owned(), image.to_owned()), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_an_image_is_too_short() {
+        for address in [
+            "europe-docker.pkg.dev",
+            "europe-docker.pkg.dev/acme-art",
+            "europe-docker.pkg.dev/acme-art/apps",
+            "europe-docker.pkg.dev/acme-art/apps/",
+            "gcr.io/acme-art/",
+        ] {
+            assert!(matches!(ImageAddress::parse(address), Err(AddressError::Short { .. })), "{address}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_not_googles_however_they_look() {
+        for address in [
+            "ghcr.io/acme/web",
+            "evil.dev/europe-docker.pkg.dev/acme-art/apps/web",
+            "europe.docker.pkg.dev/acme-art/apps/web",
+            "a.b-docker.pkg.dev/acme-art/apps/web",
+            "-docker.pkg.dev/acme-art/apps/web",
+            "fr.gcr.io/acme-art/web",
+        ] {
+            assert!(matches!(ImageAddress::parse(address), Err(AddressError::OtherHost { .. })), "{address}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is missing for Projects to read their repositories as themselves, and how to add it.
+//!
+//! [`plan`] compares facts with what is needed; its result is written as gcloud commands, Terraform or Config Connector,
+//! or applied through the API by whoever holds the credentials.
+
+pub mod config_connector;
+pub mod gcloud;
+pub mod terraform;
+
+mod baseline;
+mod fix;
+mod missing;
+mod shell;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+pub use baseline::{BASELINE, Baseline, Wish};
+pub use fix::Fix;
+pub use missing::{Minter, Options, plan};
+
+use crate::facts::ClusterName;
+use crate::policy::{Change, Policy};
+use crate::principal::{Principal, ProjectId, ServiceAccountEmail, WorkloadPool};
+use crate::repository::RepositoryName;
+
+/// What has to be done, in this order; nothing if nothing is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    pub actions: Vec<Action>,
+    /// What could not be read and is planned as if it were missing.
+    pub assumed: Vec<String>,
+    /// What no action can bring about, and why.
+    pub impossible: Vec<String>,
+}
+
+/// One change. Each may be done twice: the second time changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    EnableServices {
+        project: ProjectId,
+        services: Vec<String>,
+    },
+    /// Switches Workload Identity Federation on for a cluster that is there.
+    SetWorkloadPool {
+        #[serde(serialize_with = "as_text")]
+        cluster: ClusterName,
+        pool: WorkloadPool,
+    },
+    /// Runs the metadata server of GKE on a node pool; its nodes are made anew.
+    SetNodePoolMetadata {
+        #[serde(serialize_with = "as_text")]
+        cluster: ClusterName,
+        node_pool: String,
+    },
+    CreateServiceAccount {
+        email: ServiceAccountEmail,
+        project: ProjectId,
+        kargo_project: String,
+    },
+    EnableServiceAccount { email: ServiceAccountEmail },
+    Grant(RoleGrant),
+    Revoke(RoleGrant),
+    SetConstraint {
+        project: ProjectId,
+        constraint: String,
+        wish: Wish,
+    },
+    /// Has reads of a service leave a line in the audit log of a project.
+    LogReads { project: ProjectId, service: String },
+    DisableKey {
+        email: ServiceAccountEmail,
+        key: String,
+    },
+    DisableServiceAccount { email: ServiceAccountEmail },
+    MakeTagsImmutable {
+        #[serde(serialize_with = "as_text")]
+        repository: RepositoryName,
+    },
+    /// Makes the topic on which Artifact Registry announces pushes.
+    CreateTopic { project: ProjectId },
+}
+
+/// A role for a member on a resource, without a condition.
+///
+/// Applied by read-modify-write: read the policy at version 3, [`RoleGrant::add_to`] or [`RoleGrant::remove_from`] it,
+/// write it back with the etag that was read, and begin anew on a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleGrant {
+    #[serde(serialize_with = "as_text")]
+    pub resource: Resource,
+    pub role: String,
+    #[serde(serialize_with = "as_text")]
+    pub member: Grantee,
+}
+
+/// What a role is granted on; prints as its resource name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    Project(ProjectId),
+    ServiceAccount(ServiceAccountEmail),
+    Repository(RepositoryName),
+    /// Something whose policy is changed elsewhere, by its name: a folder or an organisation.
+    Other(String),
+}
+
+/// Whom a role is granted to; prints as the member of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grantee {
+    Kubernetes(Principal),
+    ServiceAccount(ServiceAccountEmail),
+    /// A member as it stands in a policy.
+    Member(String),
+}
+
+impl RoleGrant {
+    pub fn new(resource: Resource, role: &str, member: Grantee) -> Self {
+        Self {
+            resource,
+            role: role.to_owned(),
+            member,
+        }
+    }
+
+    pub fn add_to(&self, policy: &mut Policy) -> Change {
+        policy.add(&self.role, &self.member.to_string())
+    }
+
+    pub fn remove_from(&self, policy: &mut Policy) -> Change {
+        policy.remove(&self.role, &self.member.to_string())
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(project) => write!(out, "projects/{project}"),
+            Self::ServiceAccount(email) => out.write_str(&account_name(email)),
+            Self::Repository(repository) => write!(out, "{repository}"),
+            Self::Other(name) => out.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Grantee {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kubernetes(principal) => write!(out, "{principal}"),
+            Self::ServiceAccount(email) => out.write_str(&email.member()),
+            Self::Member(text) => out.write_str(text),
+        }
+    }
+}
+
+/// Spells the resource name of an account; `-` stands for the project of one that Google made.
+fn account_name(email: &ServiceAccountEmail) -> String {
+    let project = email.project();
+    let project = project.as_ref().map_or("-", ProjectId::as_str);
+    format!("projects/{project}/serviceAccounts/{email}")
+}
+
+fn as_text<T: fmt::Display, S: Serializer>(it: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(it)
+}

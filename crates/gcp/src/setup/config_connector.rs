@@ -1,0 +1,166 @@
+//! Writes a plan as resources of Config Connector.
+//!
+//! What Config Connector can only do to resources it owns, such as clusters, is written as a comment.
+//!
+//! Source: <https://cloud.google.com/config-connector/docs/reference/overview>
+
+use super::gcloud::display_name;
+use super::{Action, Plan, Resource, RoleGrant, Wish};
+use crate::principal::{ProjectId, ServiceAccountEmail};
+
+/// Writes one file of YAML documents; empty for an empty plan.
+pub fn write(plan: &Plan) -> String {
+    let notes = plan.assumed.iter().map(|it| comment(&it.replace('\n', " ")));
+    let documents = plan.actions.iter().map(document);
+    notes.chain(documents).collect::<Vec<_>>().join("---\n")
+}
+
+fn document(action: &Action) -> String {
+    match action {
+        Action::EnableServices { project, services } => {
+            let documents = services.iter().map(|it| service(project, it));
+            documents.collect::<Vec<_>>().join("---\n")
+        }
+        Action::SetWorkloadPool { cluster, pool } => comment(&format!(
+            "In the ContainerCluster {}: spec.workloadIdentityConfig.workloadPool: {pool}",
+            cluster.cluster
+        )),
+        Action::SetNodePoolMetadata { node_pool, .. } => comment(&format!(
+            "In the ContainerNodePool {node_pool}: spec.nodeConfig.workloadMetadataConfig.mode: GKE_METADATA"
+        )),
+        Action::CreateServiceAccount {
+            email,
+            project,
+            kargo_project,
+        } => account(email, project, kargo_project),
+        Action::EnableServiceAccount { email } => comment(&format!(
+            "In the IAMServiceAccount {}: spec.disabled: false",
+            email.account_id()
+        )),
+        Action::DisableServiceAccount { email } => comment(&format!(
+            "In the IAMServiceAccount {}: spec.disabled: true",
+            email.account_id()
+        )),
+        Action::Grant(grant) => member(grant),
+        Action::Revoke(grant) => comment(&format!(
+            "Remove the IAMPolicyMember that gives {} to {} on {}.",
+            grant.role, grant.member, grant.resource
+        )),
+        Action::SetConstraint {
+            project,
+            constraint,
+            wish,
+        } => policy(project, constraint, *wish),
+        Action::LogReads { project, service } => audit_config(project, service),
+        Action::DisableKey { email, key } => {
+            comment(&format!("Remove the IAMServiceAccountKey {key} of {email}."))
+        }
+        Action::MakeTagsImmutable { repository } => comment(&format!(
+            "In the ArtifactRegistryRepository {}: spec.dockerConfig.immutableTags: true",
+            repository.repository
+        )),
+        Action::CreateTopic { project } => {
+            head("pubsub", "PubSubTopic", &name(&[project.as_str(), "gcr"]), Some(project))
+                + "spec:\n  resourceID: gcr\n"
+        }
+    }
+}
+
+fn service(project: &ProjectId, service: &str) -> String {
+    head("serviceusage", "Service", &name(&[project.as_str(), service]), None)
+        + &format!(
+            "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n",
+            text(service),
+            text(project.as_str())
+        )
+}
+
+fn account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str) -> String {
+    head("iam", "IAMServiceAccount", email.account_id(), Some(project))
+        + &format!("spec:\n  displayName: {}\n", text(&display_name(kargo_project)))
+}
+
+fn member(grant: &RoleGrant) -> String {
+    let (kind, resource) = match &grant.resource {
+        Resource::Project(project) => ("Project", project.name()),
+        Resource::ServiceAccount(email) => ("IAMServiceAccount", email.account_id()),
+        Resource::Repository(it) => ("ArtifactRegistryRepository", it.repository.as_str()),
+        Resource::Other(name) => match name.starts_with("folders/") {
+            true => ("Folder", name.as_str()),
+            false => ("Organization", name.as_str()),
+        },
+    };
+    let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
+    let who = match &grant.member {
+        super::Grantee::ServiceAccount(email) => email.account_id().to_owned(),
+        super::Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
+        super::Grantee::Member(it) => it.clone(),
+    };
+    head("iam", "IAMPolicyMember", &name(&[resource, &who, role]), None)
+        + &format!(
+            "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
+            text(&grant.member.to_string()),
+            text(&grant.role),
+            text(&grant.resource.to_string())
+        )
+}
+
+fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> String {
+    let rule = match wish {
+        Wish::Enforce => "enforce: true",
+        Wish::DenyAll => "denyAll: true",
+    };
+    head("orgpolicy", "OrgPolicyPolicy", &name(&[project.as_str(), constraint]), None)
+        + &format!(
+            "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n  spec:\n    rules:\n    - {rule}\n",
+            text(constraint),
+            text(project.as_str())
+        )
+}
+
+fn audit_config(project: &ProjectId, service: &str) -> String {
+    head("iam", "IAMAuditConfig", &name(&[project.as_str(), service]), None)
+        + &format!(
+            "spec:\n  service: {}\n  auditLogConfigs:\n  - logType: DATA_READ\n  resourceRef:\n    kind: Project\n    external: {}\n",
+            text(service),
+            text(&format!("projects/{project}"))
+        )
+}
+
+fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> String {
+    let mut text_of_head = format!(
+        "apiVersion: {group}.cnrm.cloud.google.com/v1beta1\nkind: {kind}\nmetadata:\n  name: {}\n",
+        text(name)
+    );
+    if let Some(project) = project {
+        text_of_head += &format!(
+            "  annotations:\n    cnrm.cloud.google.com/project-id: {}\n",
+            text(project.as_str())
+        );
+    }
+    text_of_head
+}
+
+/// Makes one object name of some names.
+fn name(parts: &[&str]) -> String {
+    let joined = parts.join("-").to_ascii_lowercase();
+    let plain = |it: char| if it.is_ascii_alphanumeric() || it == '.' { it } else { '-' };
+    let name: String = joined.chars().map(plain).take(253).collect();
+    name.trim_matches(['-', '.']).to_owned()
+}
+
+/// Quotes a scalar wherever YAML could read something else than text.
+fn text(value: &str) -> String {
+    let starts_plain = value.starts_with(|it: char| it.is_ascii_lowercase());
+    let plain = value
+        .chars()
+        .all(|it| it.is_ascii_alphanumeric() || "-_./@".contains(it));
+    match starts_plain && plain && !matches!(value, "true" | "false" | "null" | "yes" | "no" | "on" | "off") {
+        true => value.to_owned(),
+        false => serde_json::Value::from(value).to_string(),
+    }
+}
+
+fn comment(line: &str) -> String {
+    format!("# {line}\n")
+}

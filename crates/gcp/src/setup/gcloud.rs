@@ -1,0 +1,149 @@
+//! Writes a plan as gcloud commands.
+
+use super::shell::{command, quote};
+use super::{Action, Plan, Resource, RoleGrant, Wish};
+use crate::facts::ClusterName;
+use crate::principal::{ProjectId, ServiceAccountEmail};
+
+/// Writes a shell script that stops at the first command that fails; empty for an empty plan.
+pub fn script(plan: &Plan) -> String {
+    if plan.actions.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("#!/bin/sh\nset -eu\n");
+    for note in &plan.assumed {
+        text += &format!("# {}\n", note.replace('\n', " "));
+    }
+    text + "\n" + &commands(plan)
+}
+
+/// Writes the commands alone, each ending its line.
+pub fn commands(plan: &Plan) -> String {
+    let lines = plan.actions.iter().map(|it| write(it) + "\n");
+    lines.collect()
+}
+
+fn write(action: &Action) -> String {
+    match action {
+        Action::EnableServices { project, services } => {
+            let mut words = vec!["gcloud", "services", "enable"];
+            words.extend(services.iter().map(String::as_str));
+            command(&words, &[("project", project.as_str())])
+        }
+        Action::SetWorkloadPool { cluster, pool } => cluster_command(
+            &["gcloud", "container", "clusters", "update", &cluster.cluster],
+            cluster,
+            &[("workload-pool", pool.as_str())],
+        ),
+        Action::SetNodePoolMetadata { cluster, node_pool } => cluster_command(
+            &["gcloud", "container", "node-pools", "update", node_pool],
+            cluster,
+            &[
+                ("cluster", &cluster.cluster),
+                ("workload-metadata", "GKE_METADATA"),
+            ],
+        ),
+        Action::CreateServiceAccount {
+            email,
+            project,
+            kargo_project,
+        } => command(
+            &["gcloud", "iam", "service-accounts", "create", email.account_id()],
+            &[
+                ("project", project.as_str()),
+                ("display-name", &display_name(kargo_project)),
+            ],
+        ),
+        Action::EnableServiceAccount { email } => account_command("enable", email),
+        Action::DisableServiceAccount { email } => account_command("disable", email),
+        Action::Grant(grant) => binding(grant, "add-iam-policy-binding"),
+        Action::Revoke(grant) => binding(grant, "remove-iam-policy-binding"),
+        Action::SetConstraint {
+            project,
+            constraint,
+            wish,
+        } => constraint_command(project, constraint, *wish),
+        Action::LogReads { project, service } => log_reads(project, service),
+        Action::DisableKey { email, key } => command(
+            &["gcloud", "iam", "service-accounts", "keys", "disable", key],
+            &[("iam-account", email.as_str())],
+        ),
+        Action::MakeTagsImmutable { repository } => command(
+            &["gcloud", "artifacts", "repositories", "update", &repository.repository],
+            &[
+                ("project", repository.project.as_str()),
+                ("location", &repository.location),
+                ("immutable-tags", ""),
+            ],
+        ),
+        Action::CreateTopic { project } => command(
+            &["gcloud", "pubsub", "topics", "create", "gcr"],
+            &[("project", project.as_str())],
+        ),
+    }
+}
+
+/// Says what an account is for, to whoever finds it in the console.
+pub(super) fn display_name(kargo_project: &str) -> String {
+    format!("Kargo Project {kargo_project}")
+}
+
+fn cluster_command(words: &[&str], cluster: &ClusterName, options: &[(&str, &str)]) -> String {
+    let mut all = vec![
+        ("project", cluster.project.as_str()),
+        ("location", cluster.location.as_str()),
+    ];
+    all.extend_from_slice(options);
+    command(words, &all)
+}
+
+fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
+    command(&["gcloud", "iam", "service-accounts", verb, email.as_str()], &[])
+}
+
+fn binding(grant: &RoleGrant, verb: &str) -> String {
+    let member = grant.member.to_string();
+    let mut options = Vec::new();
+    let mut words = vec!["gcloud"];
+    match &grant.resource {
+        Resource::Project(project) => words.extend(["projects", verb, project.as_str()]),
+        Resource::ServiceAccount(email) => {
+            words.extend(["iam", "service-accounts", verb, email.as_str()]);
+        }
+        Resource::Repository(repository) => {
+            words.extend(["artifacts", "repositories", verb, repository.repository.as_str()]);
+            options.push(("project", repository.project.as_str()));
+            options.push(("location", repository.location.as_str()));
+        }
+        Resource::Other(name) => match name.split_once('/') {
+            Some(("folders", id)) => words.extend(["resource-manager", "folders", verb, id]),
+            Some((_, id)) => words.extend(["organizations", verb, id]),
+            None => words.extend(["organizations", verb, name.as_str()]),
+        },
+    }
+    options.push(("role", &grant.role));
+    options.push(("member", &member));
+    options.push(("condition", "None"));
+    command(&words, &options)
+}
+
+fn constraint_command(project: &ProjectId, constraint: &str, wish: Wish) -> String {
+    let rule = match wish {
+        Wish::Enforce => "enforce: true",
+        Wish::DenyAll => "denyAll: true",
+    };
+    format!(
+        "gcloud org-policies set-policy /dev/stdin <<'EOF'\n\
+         name: projects/{project}/policies/{constraint}\nspec:\n  rules:\n  - {rule}\nEOF"
+    )
+}
+
+/// There is no command that adds to `auditConfigs`; the policy is edited between two commands.
+fn log_reads(project: &ProjectId, service: &str) -> String {
+    let project = quote(project.as_str());
+    format!(
+        "# Add {{\"service\": \"{service}\", \"auditLogConfigs\": [{{\"logType\": \"DATA_READ\"}}]}} to auditConfigs in between.\n\
+         gcloud projects get-iam-policy {project} --format=json > policy.json\n\
+         gcloud projects set-iam-policy {project} policy.json"
+    )
+}

@@ -1,0 +1,51 @@
+//! Words that a shell takes as they are.
+
+/// Quotes a word for a POSIX shell unless it is plain.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@,+%".contains(it);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Writes a command, a long one over several lines.
+pub(super) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
+    let mut parts = vec![words.iter().map(|it| quote(it)).collect::<Vec<_>>().join(" ")];
+    parts.extend(options.iter().map(|(name, value)| match value.is_empty() {
+        true => format!("--{name}"),
+        false => format!("--{name}={}", quote(value)),
+    }));
+    let line = parts.join(" ");
+    match line.len() > 100 {
+        true => parts.join(" \\\n  "),
+        false => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_read_is_quoted() {
+        for (word, quoted) in [
+            ("acme-gke", "acme-gke"),
+            ("serviceAccount:a@b", "serviceAccount:a@b"),
+            ("serviceAccount:p.svc.id.goog[ns/sa]", "'serviceAccount:p.svc.id.goog[ns/sa]'"),
+            ("it's", r"'it'\''s'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("*", "'*'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quote(word), quoted);
+        }
+    }
+
+    #[test]
+    fn a_long_command_takes_several_lines() {
+        let long = "x".repeat(90);
+        let written = command(&["gcloud", "services"], &[("project", "acme-gke"), ("member", &long), ("quiet", "")]);
+        assert_eq!(written, format!("gcloud services \\\n  --project=acme-gke \\\n  --member={long} \\\n  --quiet"));
+    }
+}

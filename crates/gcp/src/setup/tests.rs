@@ -1,0 +1,1 @@
+//! Plans for worlds in which nothing, something and everything is missing.
