@@ -16,7 +16,8 @@ mod repository;
 mod tags;
 mod token;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use credentials::Login;
 use http::{HeaderValue, StatusCode};
@@ -28,6 +29,7 @@ use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
 use content::Memory;
+use realm::Shown;
 use token::Tokens;
 
 pub use error::{Error, Problem};
@@ -48,6 +50,7 @@ pub struct Registries {
     tls: Arc<Tls>,
     limits: Limits,
     trusted_realms: Arc<[String]>,
+    endpoints: HashMap<String, Url>,
     clients: Cache<Scope, Arc<Client>>,
 }
 
@@ -72,6 +75,7 @@ impl Registries {
             tls: Arc::default(),
             limits,
             trusted_realms: Arc::new([]),
+            endpoints: HashMap::new(),
             clients,
         }
     }
@@ -83,6 +87,13 @@ impl Registries {
             trusted_realms: hosts.into(),
             ..self
         }
+    }
+
+    /// Connects to other addresses than the hosts' own: host to `https://…` or, on this machine, `http://…`, without a
+    /// path. Credentials are still those of the host. For the operator alone to say.
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: HashMap<String, Url>) -> Self {
+        Self { endpoints, ..self }
     }
 
     /// Gives the client of `project` for the registry of `repository` under `login`.
@@ -103,6 +114,7 @@ impl Registries {
         let build = async {
             Arc::new(Client {
                 endpoint: repository.endpoint().to_owned(),
+                connects_to: self.endpoints.get(repository.endpoint()).cloned(),
                 is_loopback: repository.is_loopback(),
                 speaks_tls: OnceCell::new(),
                 sender: Sender::new(
@@ -111,25 +123,33 @@ impl Registries {
                     insecure,
                     self.limits.clone(),
                 ),
-                login: login.cloned(),
+                login: RwLock::new(login.cloned()),
                 trusted_realms: Arc::clone(&self.trusted_realms),
                 tokens: Tokens::default(),
                 memory: Memory::default(),
             })
         };
-        self.clients.get_with(scope, build).await
+        let client = self.clients.get_with(scope, build).await;
+        // The client is that of an identity, whose tokens come and go.
+        if let Some(token @ Login::AccessToken(_)) = login {
+            client.log_in_with(token.clone());
+        }
+        client
     }
 }
 
 /// Speaks to one registry for one project with one credential, or with none.
 #[derive(Debug)]
 pub struct Client {
+    /// The registry's host.
     endpoint: String,
+    /// Where connections go instead, if the operator says so.
+    connects_to: Option<Url>,
     is_loopback: bool,
     /// Known of a registry on this machine once it was asked.
     speaks_tls: OnceCell<bool>,
     sender: Sender,
-    login: Option<Login>,
+    login: RwLock<Option<Login>>,
     trusted_realms: Arc<[String]>,
     tokens: Tokens,
     memory: Memory,
@@ -142,6 +162,9 @@ impl Client {
             Url::parse(&format!("{scheme}://{}/", self.endpoint))
                 .expect("a repository's host makes a URL")
         };
+        if let Some(url) = &self.connects_to {
+            return url.clone();
+        }
         if !self.is_loopback {
             return url("https");
         }
@@ -163,13 +186,36 @@ impl Client {
         }
     }
 
-    /// Sends a request for `repository`, logging in as the registry asks, and once more when a token was turned down.
-    async fn send(&self, repository: &Repository, mut call: Call) -> Result<Answer, Error> {
+    /// Sends a request for `repository`; where an access token is turned down, once more with another of its identity.
+    async fn send(&self, repository: &Repository, call: Call) -> Result<Answer, Error> {
+        let login = self.login();
+        let answer = self.send_as(login.as_ref(), repository, call.clone()).await;
+        let Some(Login::AccessToken(token)) = &login else {
+            return answer;
+        };
+        if !is_turned_down(&answer) {
+            return answer;
+        }
+        let Some(renewed) = token.renewed().await.map(Login::AccessToken) else {
+            return answer;
+        };
+        self.log_in_with(renewed.clone());
+        self.tokens.forget_all();
+        self.send_as(Some(&renewed), repository, call).await
+    }
+
+    /// Sends a request, logging in as the registry asks, and once more when a token of the registry's was turned down.
+    async fn send_as(
+        &self,
+        login: Option<&Login>,
+        repository: &Repository,
+        mut call: Call,
+    ) -> Result<Answer, Error> {
         let scope = format!("repository:{}:pull", repository.path);
         let mut tried = None;
         let mut remembered = self.tokens.challenge();
         for _ in 0..3 {
-            let header = self.authorize(remembered.as_ref(), &scope).await;
+            let header = self.authorize(login, remembered.as_ref(), &scope).await;
             let header = header.map_err(|problem| Error::new(repository, &call, problem))?;
             call.headers.remove(http::header::AUTHORIZATION);
             if let Some(header) = &header {
@@ -178,11 +224,7 @@ impl Client {
             }
             let answer = self.sender.send_patiently(&call).await;
             let answer = answer.map_err(|fault| Error::new(repository, &call, fault.into()))?;
-            let is_refused = matches!(
-                answer.status,
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            );
-            if !is_refused {
+            if !is_refusal(answer.status) {
                 return Ok(answer);
             }
             let asked = Challenge::choose(&answer.headers);
@@ -207,30 +249,61 @@ impl Client {
 
     async fn authorize(
         &self,
+        login: Option<&Login>,
         challenge: Option<&Challenge>,
         scope: &str,
     ) -> Result<Option<HeaderValue>, Problem> {
         match challenge {
             None => Ok(None),
-            Some(Challenge::Basic) => Ok(self.login.as_ref().and_then(token::basic)),
+            Some(Challenge::Basic) => Ok(login.and_then(token::basic)),
             Some(Challenge::Bearer { realm, service }) => {
-                let with_login = self.login.as_ref().and_then(token::basic);
-                let checked = realm::check(
-                    &self.base().await,
-                    realm,
-                    with_login.is_some(),
-                    &self.trusted_realms,
-                );
+                let checked = self.check_realm(realm, login).await;
                 let realm = checked.map_err(|source| Problem::Realm {
                     realm: token::shown(realm),
                     source,
                 })?;
+                let login = login.and_then(token::basic);
                 self.tokens
-                    .get(&self.sender, &realm, service.as_deref(), scope, with_login)
+                    .get(&self.sender, &realm, service.as_deref(), scope, login)
                     .await
                     .map(Some)
             }
         }
+    }
+
+    /// Says where the registry's tokens are asked for, if the login may be shown there.
+    async fn check_realm(&self, realm: &str, login: Option<&Login>) -> Result<Url, RealmError> {
+        let base = self.base().await;
+        // The registry's own host is reached where its connections go.
+        let realm = match (&self.connects_to, Url::parse(realm)) {
+            (Some(endpoint), Ok(url)) if url.host_str() == Some(self.endpoint.as_str()) => {
+                let mut here = endpoint.clone();
+                here.set_path(url.path());
+                here.set_query(url.query());
+                here.to_string()
+            }
+            _ => realm.to_owned(),
+        };
+        let shown = match login {
+            None | Some(Login::SshKey(_)) => Shown::Nothing,
+            Some(Login::Basic { .. }) => Shown::Login,
+            Some(Login::AccessToken(_)) => Shown::AccessToken,
+        };
+        realm::check(&base, &realm, shown, &self.trusted_realms)
+    }
+
+    fn login(&self) -> Option<Login> {
+        let login = self.login.read().unwrap_or_else(PoisonError::into_inner);
+        login.clone()
+    }
+
+    /// Says whether requests go with a login.
+    fn has_login(&self) -> bool {
+        self.login().is_some()
+    }
+
+    fn log_in_with(&self, login: Login) {
+        *self.login.write().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
 
     /// Builds the URL of something in a repository: `tags/list`, `manifests/1.0`.
@@ -239,5 +312,21 @@ impl Client {
         // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
         url.set_path(&format!("/v2/{}/{rest}", repository.path));
         url
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Says whether the registry, or its token service, did not take the login.
+fn is_turned_down(answer: &Result<Answer, Error>) -> bool {
+    match answer {
+        Ok(answer) => is_refusal(answer.status),
+        Err(error) => match &*error.problem {
+            Problem::LoginRefused => true,
+            Problem::Token { status, .. } => is_refusal(*status),
+            _ => false,
+        },
     }
 }

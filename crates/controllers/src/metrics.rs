@@ -26,6 +26,23 @@ pub(crate) struct Kind {
     pub(crate) kind: &'static str,
 }
 
+/// The one provider of identities so far.
+pub(crate) const GOOGLE: &str = "google";
+
+/// Names whose identities are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Provider {
+    pub(crate) provider: &'static str,
+}
+
+/// Names who acts at a registry, and how that came about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RegistryIdentity {
+    pub(crate) provider: &'static str,
+    pub(crate) identity: &'static str,
+    pub(crate) outcome: &'static str,
+}
+
 /// Names the way something ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Ending {
@@ -40,6 +57,8 @@ pub struct Metrics {
     pub(crate) promotions: Family<Ending, Counter>,
     pub(crate) discoveries: Family<Ending, Counter>,
     pub(crate) freight_created: Counter,
+    pub(crate) registry_identities: Family<RegistryIdentity, Counter>,
+    pub(crate) registry_identity_seconds: Family<Provider, Histogram, fn() -> Histogram>,
     pub(crate) objects: Family<Kind, Gauge>,
     pub(crate) entries_read: Family<Kind, Gauge>,
 }
@@ -74,6 +93,16 @@ impl Metrics {
             it.freight_created.clone(),
         );
         registry.register(
+            "argosy_registry_identity",
+            "Identities that were to act at registries, by provider, identity and outcome",
+            it.registry_identities.clone(),
+        );
+        registry.register(
+            "argosy_registry_identity_seconds",
+            "How long it took to know who acts at a registry",
+            it.registry_identity_seconds.clone(),
+        );
+        registry.register(
             "argosy_objects",
             "Objects held in memory, by kind",
             it.objects.clone(),
@@ -105,6 +134,10 @@ impl Default for Metrics {
             promotions: Family::default(),
             discoveries: Family::default(),
             freight_created: Counter::default(),
+            registry_identities: Family::default(),
+            registry_identity_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 4.0, 8))
+            }),
             objects: Family::default(),
             entries_read: Family::default(),
         }

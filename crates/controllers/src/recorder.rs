@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::event::Tone;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{Event as ApiEvent, EventSource, ObjectReference},
@@ -69,7 +70,13 @@ impl Recorder {
                 annotations: Some(event.annotations),
                 ..ObjectMeta::default()
             },
-            type_: Some("Normal".to_owned()),
+            type_: Some(
+                match event.tone {
+                    Tone::Normal => "Normal",
+                    Tone::Warning => "Warning",
+                }
+                .to_owned(),
+            ),
             reason: Some(event.reason.to_owned()),
             message: Some(event.message),
             count: Some(1),

@@ -1,14 +1,17 @@
 //! Discovers artifacts for Warehouses, and makes Freight of them.
 
 mod discovery;
+mod identity;
 
 use std::sync::Arc;
 
+use domain::event::Tone;
 use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
 use tokio_util::sync::CancellationToken;
 
+use self::discovery::Asked;
 use crate::{
     Metrics, World,
     error::{Error, said},
@@ -93,6 +96,9 @@ impl Loop {
                 if failed { "failed" } else { "succeeded" },
             );
         }
+        if let Work::Ended(_) = &seen.work {
+            self.tell_identity(key, seen, &status).await;
+        }
         match act {
             Act::Rest => {
                 self.write(key, seen, &status).await?;
@@ -109,6 +115,34 @@ impl Loop {
                 self.write(key, seen, &status).await?;
                 Ok(again.into())
             }
+        }
+    }
+
+    /// Tells who acts at registries, once for every change.
+    async fn tell_identity(&self, key: &Key, seen: &Seen<'_>, status: &resources::WarehouseStatus) {
+        let actor = self.recorder.actor();
+        let changed = domain::warehouse::identity_changed(seen.warehouse, status, &actor);
+        if let Some(event) = changed {
+            let (project, warehouse, message) = (&*key.namespace, &*key.name, &event.message);
+            match event.tone {
+                Tone::Normal => {
+                    tracing::info!(
+                        project,
+                        warehouse,
+                        message,
+                        "the identity at registries changed"
+                    );
+                }
+                Tone::Warning => {
+                    tracing::warn!(
+                        project,
+                        warehouse,
+                        message,
+                        "no identity acts at a registry"
+                    );
+                }
+            }
+            self.recorder.tell(event, self.world.cx.now()).await;
         }
     }
 
@@ -141,6 +175,7 @@ impl Loop {
                 generation,
                 refresh: None,
                 answers: vec![Err(failure)],
+                identities: Vec::new(),
             }
         };
         self.tasks
@@ -204,16 +239,19 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
                 generation,
                 refresh: None,
                 answers: vec![Err(failure)],
+                identities: Vec::new(),
             };
         }
     };
-    let mut answers = Vec::new();
+    let (mut answers, mut identities) = (Vec::new(), Vec::new());
     for subscription in &warehouse.spec.subscriptions {
         let asking = discovery::ask(&world.cx, &warehouse, subscription);
-        answers.push(tokio::select! {
-            answer = asking => answer,
+        let Asked { answer, identity } = tokio::select! {
+            asked = asking => asked,
             () = cancel.cancelled() => break,
-        });
+        };
+        answers.push(answer);
+        identities.extend(identity);
     }
     Discovery {
         generation: if cancel.is_cancelled() {
@@ -223,5 +261,6 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
         },
         refresh: warehouse.annotation(annotation::REFRESH).map(str::to_owned),
         answers,
+        identities,
     }
 }

@@ -1,25 +1,50 @@
 //! Who may pull and push.
 //!
-//! [`Credentials::find`] takes a project, a [`Kind`] and a repository URL and answers with the [`Login`] to use, or none:
+//! [`Credentials::find`] takes a project, a [`Kind`] and a repository URL and answers with the [`Access`] to use:
 //!
 //! 1. A credential is never sent over plain `http://`, except where [`PlainHttp`] says so.
 //! 2. [`lookup`] finds the Secret: the project's namespace first, then the shared ones; in each an exact `repoURL`
 //!    before a pattern; Secrets with the same claim in the order of their names.
-//! 3. The first of [`PROVIDERS`] that answers for the request makes a login of it.
+//! 3. The first of [`PROVIDERS`] that answers for the request makes a login of it, or of an identity at [`google`].
 //!
-//! Invariant: which Secret is taken depends on nothing but the normalised URL, so a crafted URL cannot be shown a
-//! credential meant for another host.
+//! Invariant: which Secret or identity is taken depends on nothing but the normalised URL, so a crafted URL cannot be
+//! shown a credential meant for another host.
 
+pub mod google;
+
+mod identity;
 mod lookup;
 mod pattern;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use futures::FutureExt as _;
+use futures::future::{self, BoxFuture};
 use secret::Secret;
 use sha2::{Digest, Sha256};
 
+pub use google::{AccessToken, Google};
+pub use identity::{Outcome, RegistryIdentity};
 pub use lookup::Credentials;
+
+/// How a project gets at a repository.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// None means anonymously.
+    pub login: Option<Login>,
+    /// Who acts, where it is an identity rather than what a Secret says.
+    pub identity: Option<RegistryIdentity>,
+}
+
+impl From<Option<Login>> for Access {
+    fn from(login: Option<Login>) -> Self {
+        Self {
+            login,
+            identity: None,
+        }
+    }
+}
 
 /// Answers how to log in somewhere.
 #[derive(Debug, Clone)]
@@ -31,12 +56,15 @@ pub enum Login {
     },
     /// A private key in PEM or OpenSSH form, for Git over SSH.
     SshKey(Secret<String>),
+    /// A token of an identity at Google, for Google's registries.
+    AccessToken(AccessToken),
 }
 
 impl Login {
     /// Tells two logins apart without keeping either: 64 hexadecimal digits.
     ///
-    /// Whatever is remembered on behalf of a login is kept under this, so that a rotated password starts afresh.
+    /// Whatever is remembered on behalf of a login is kept under this, so that a rotated password starts afresh. Access
+    /// tokens of one identity are one login: they change every hour.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         match self {
@@ -48,6 +76,10 @@ impl Login {
             Self::SshKey(key) => {
                 hash.update("ssh:");
                 hash.update(key.expose());
+            }
+            Self::AccessToken(token) => {
+                hash.update("google:");
+                hash.update(token.identity());
             }
         }
         hash.finalize()
@@ -157,9 +189,12 @@ impl Request<'_> {
 pub struct Provider {
     pub name: &'static str,
     /// Says that this provider, and none after it, answers the request.
-    pub answers: fn(&Request<'_>) -> bool,
-    pub login: fn(&Request<'_>) -> Option<Login>,
+    pub answers: fn(&Credentials, &Request<'_>) -> bool,
+    pub access: for<'a> fn(&'a Credentials, &'a Request<'a>) -> Answer<'a>,
 }
+
+/// What a provider says, which may take a while.
+pub type Answer<'a> = BoxFuture<'a, Result<Access, Error>>;
 
 impl fmt::Debug for Provider {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,15 +206,40 @@ impl fmt::Debug for Provider {
 pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "basic",
-        answers: basic_answers,
-        login: basic_login,
+        answers: |_, request| basic_answers(request),
+        access: |_, request| at_once(basic_login(request)),
     },
     Provider {
         name: "ssh",
-        answers: ssh_answers,
-        login: ssh_login,
+        answers: |_, request| ssh_answers(request),
+        access: |_, request| at_once(ssh_login(request)),
+    },
+    Provider {
+        name: "google-service-account-key",
+        answers: |credentials, request| {
+            let holds_key = request.value(google::KEY_VALUE).is_some();
+            credentials.google().is_some() && holds_key && Google::serves(request)
+        },
+        access: |credentials, request| match credentials.google() {
+            Some(google) => google.access_with_key(request).boxed(),
+            None => at_once(None),
+        },
+    },
+    Provider {
+        name: "google-workload-identity",
+        answers: |credentials, request| {
+            credentials.has_workload_identity() && Google::serves(request)
+        },
+        access: |credentials, request| match credentials.google() {
+            Some(google) => google.access(request).boxed(),
+            None => at_once(None),
+        },
     },
 ];
+
+fn at_once<'a>(login: Option<Login>) -> Answer<'a> {
+    future::ready(Ok(login.into())).boxed()
+}
 
 fn basic_answers(request: &Request<'_>) -> bool {
     let has_both = request.value("username").is_some() && request.value("password").is_some();
@@ -216,9 +276,34 @@ pub enum Error {
         namespace: String,
         bound: usize,
     },
+    #[error("failed to read {what} {name:?}")]
+    Read {
+        what: &'static str,
+        name: String,
+        source: kube::Error,
+    },
+    #[error("failed to use the service account key of project {project:?}")]
+    Key {
+        project: String,
+        source: google::KeyError,
+    },
+    /// No identity acts, so nothing is asked: not even anonymously.
+    #[error("no identity may read the registry: {}", identity.why)]
+    Identity {
+        identity: RegistryIdentity,
+        source: Option<Box<gcp::TokenError>>,
+    },
 }
 
 impl Error {
+    /// Gives what is known of the identity that would have acted.
+    pub fn identity(&self) -> Option<&RegistryIdentity> {
+        match self {
+            Self::Identity { identity, .. } => Some(identity),
+            Self::List { .. } | Self::TooMany { .. } | Self::Read { .. } | Self::Key { .. } => None,
+        }
+    }
+
     /// Names the next thing to try.
     pub fn hint(&self) -> String {
         match self {
@@ -232,6 +317,14 @@ impl Error {
                     "kubectl get secrets --namespace {namespace} -l kargo.akuity.io/cred-type={kind}"
                 )
             }
+            Self::Read { what, name, .. } => match name.split_once('/') {
+                Some((namespace, _)) => {
+                    format!("kubectl auth can-i get {what} --namespace {namespace}")
+                }
+                None => format!("kubectl auth can-i get {what}/{name}"),
+            },
+            Self::Key { source, .. } => source.hint(),
+            Self::Identity { identity, .. } => identity.next.clone().unwrap_or_default(),
         }
     }
 }

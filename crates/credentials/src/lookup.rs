@@ -8,7 +8,7 @@ use secret::Secret;
 use tracing::{debug, warn};
 
 use crate::pattern::Pattern;
-use crate::{Error, Kind, Login, PROVIDERS, PlainHttp, Request};
+use crate::{Access, Error, Google, Kind, PROVIDERS, PlainHttp, Request};
 
 /// Label that makes a Secret a credential; its value is a [`Kind`].
 const LABEL: &str = resources::names::label::CREDENTIAL_TYPE;
@@ -22,6 +22,8 @@ pub struct Credentials {
     client: kube::Client,
     shared_namespaces: Vec<String>,
     plain_http: PlainHttp,
+    google: Option<Google>,
+    workload_identity: bool,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -30,11 +32,15 @@ impl std::fmt::Debug for Credentials {
             client: _,
             shared_namespaces,
             plain_http,
+            google,
+            workload_identity,
         } = self;
         formatter
             .debug_struct("Credentials")
             .field("shared_namespaces", shared_namespaces)
             .field("plain_http", plain_http)
+            .field("google", google)
+            .field("workload_identity", workload_identity)
             .finish_non_exhaustive()
     }
 }
@@ -46,6 +52,8 @@ impl Credentials {
             client,
             shared_namespaces,
             plain_http: PlainHttp::default(),
+            google: None,
+            workload_identity: false,
         }
     }
 
@@ -55,18 +63,37 @@ impl Credentials {
         Self { plain_http, ..self }
     }
 
-    /// Finds how `project` logs in to `repo_url`; none means anonymously.
+    /// Takes the keys of Google service accounts from Secrets; with `workload_identity`, Google's registries are read with
+    /// identities wherever no Secret speaks for a repository.
+    #[must_use]
+    pub fn with_google(self, google: Google, workload_identity: bool) -> Self {
+        Self {
+            google: Some(google),
+            workload_identity,
+            ..self
+        }
+    }
+
+    pub(crate) fn google(&self) -> Option<&Google> {
+        self.google.as_ref()
+    }
+
+    pub(crate) fn has_workload_identity(&self) -> bool {
+        self.workload_identity && self.google.is_some()
+    }
+
+    /// Finds how `project` gets at `repo_url`.
     ///
-    /// Costs one list of the labelled Secrets in each namespace it has to look in.
-    pub async fn find(
-        &self,
-        project: &str,
-        kind: Kind,
-        repo_url: &str,
-    ) -> Result<Option<Login>, Error> {
+    /// Costs one list of the labelled Secrets in each namespace it has to look in; for an identity, also a look at the
+    /// Project.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] where no identity may act, or it is not known yet whether one may: then nobody is to ask the
+    /// registry, not even anonymously.
+    pub async fn find(&self, project: &str, kind: Kind, repo_url: &str) -> Result<Access, Error> {
         if !self.plain_http.permits(repo_url) {
             debug!(project, %kind, "no credential is looked up for a repository over plain http");
-            return Ok(None);
+            return Ok(Access::default());
         }
         let normalized = kind.normalize(repo_url);
         let found = self
@@ -79,10 +106,11 @@ impl Credentials {
             repo_url: &normalized,
             secret: &found,
         };
-        Ok(PROVIDERS
-            .iter()
-            .find(|provider| (provider.answers)(&request))
-            .and_then(|provider| (provider.login)(&request)))
+        let provider = PROVIDERS.iter().find(|it| (it.answers)(self, &request));
+        match provider {
+            Some(provider) => (provider.access)(self, &request).await,
+            None => Ok(Access::default()),
+        }
     }
 
     async fn find_secret(

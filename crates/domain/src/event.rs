@@ -5,14 +5,23 @@
 use std::collections::BTreeMap;
 
 use resources::{
-    Freight, Promotion, PromotionPhase, Stage, VerificationPhase, VerificationRecord,
+    Freight, Promotion, PromotionPhase, Stage, VerificationPhase, VerificationRecord, Warehouse,
     names::annotation::{EVENT_PREFIX, ROLLBACK},
 };
 use serde::Serialize;
 
+/// Whether an occurrence is worth a second look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Normal,
+    Warning,
+}
+
 /// One occurrence that people and programs are told about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
+    pub tone: Tone,
     pub reason: &'static str,
     pub message: String,
     /// Kind and name of what it happened to; the namespace is the project.
@@ -66,6 +75,7 @@ pub fn promotion_ended(
 /// Tells that a Warehouse made Freight.
 pub fn freight_created(freight: &Freight, actor: &str) -> Event {
     let mut event = Event {
+        tone: Tone::Normal,
         reason: "FreightCreated",
         message: format!("Freight created from Warehouse {:?}", freight.origin.name),
         kind: "Freight",
@@ -79,9 +89,33 @@ pub fn freight_created(freight: &Freight, actor: &str) -> Event {
     event
 }
 
+impl Event {
+    /// Tells who acts at a cloud's registries for a Warehouse, or that nobody may.
+    pub(crate) fn about_identity(
+        warehouse: &Warehouse,
+        tone: Tone,
+        message: &str,
+        actor: &str,
+    ) -> Self {
+        let mut event = Self {
+            tone,
+            reason: "RegistryIdentityChanged",
+            message: message.to_owned(),
+            kind: "Warehouse",
+            name: warehouse.name().to_owned(),
+            project: warehouse.namespace().to_owned(),
+            annotations: BTreeMap::new(),
+        };
+        event.annotate("project", warehouse.namespace());
+        event.annotate("actor", actor);
+        event
+    }
+}
+
 /// Tells that a person approved Freight for a Stage.
 pub fn freight_approved(freight: &Freight, stage: &str, actor: &str) -> Event {
     let mut event = Event {
+        tone: Tone::Normal,
         reason: "FreightApproved",
         message: format!("Freight approved for Stage {stage:?} by {actor:?}"),
         kind: "Freight",
@@ -122,6 +156,7 @@ pub fn freight_verified(
         format!("Freight verification {outcome}: {}", record.message)
     };
     let mut event = Event {
+        tone: Tone::Normal,
         reason,
         message,
         kind: "Freight",
@@ -162,6 +197,7 @@ fn about_promotion(
     actor: &str,
 ) -> Event {
     let mut event = Event {
+        tone: Tone::Normal,
         reason,
         message,
         kind: "Promotion",

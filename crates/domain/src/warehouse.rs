@@ -3,6 +3,7 @@
 //! Discovery takes minutes and runs apart. Every subscription is tried, whatever became of the others; Freight is made
 //! only when all of them were answered (decision 0082).
 
+mod identity;
 mod outcome;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use resources::{
     names::annotation,
 };
 
+pub use self::identity::identity_changed;
 pub use self::outcome::{Creation, created};
 use crate::Again;
 
@@ -42,6 +44,17 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Which identity of a cloud acted for one subscription, or why none did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub subscription: String,
+    /// Whether one acted.
+    pub acts: bool,
+    /// Reason of the condition.
+    pub reason: &'static str,
+    pub message: String,
+}
+
 /// What discovery brought, and for which wishes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Discovery {
@@ -51,6 +64,8 @@ pub struct Discovery {
     pub refresh: Option<String>,
     /// One answer per subscription, in their order.
     pub answers: Vec<Result<Found, Failure>>,
+    /// Those of the subscriptions that are read with an identity.
+    pub identities: Vec<Identity>,
 }
 
 /// What is known of the task that discovers.

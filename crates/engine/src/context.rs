@@ -211,7 +211,9 @@ impl StepContext<'_> {
             .credentials
             .find(&self.run.project, Kind::Git, url)
             .await;
-        found.map_err(|error| StepError::errored("failed to look for a login", &error))
+        found
+            .map(|it| it.login)
+            .map_err(|error| StepError::errored("failed to look for a login", &error))
     }
 
     async fn check_egress(&self, url: &str) -> Result<(), StepError> {

@@ -16,6 +16,8 @@ pub const VERIFIED: &str = "Verified";
 pub const FREIGHT_CREATION_CRITERIA_SATISFIED: &str = "FreightCreationCriteriaSatisfied";
 /// The last discovery made new Freight.
 pub const FREIGHT_CREATED: &str = "FreightCreated";
+/// An identity of a cloud acts at its registries for a Warehouse; ours, beside Kargo's.
+pub const REGISTRY_IDENTITY: &str = "RegistryIdentity";
 /// Why work stopped and will not go on by itself.
 pub const STALLED: &str = "Stalled";
 

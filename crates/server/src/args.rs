@@ -4,6 +4,8 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
+mod google;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+pub use self::google::{Google, Mode, TokenScope};
 use crate::child;
 
 /// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.
@@ -206,6 +209,8 @@ pub struct Work {
     /// Time that running work has to stop after SIGTERM, such as 20s
     #[arg(long, env = "ARGOSY_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub shutdown_grace: Duration,
+    #[command(flatten)]
+    pub google: Google,
 }
 
 /// How git-push takes in what others pushed meanwhile.

@@ -5,6 +5,7 @@ pub mod args;
 pub mod child;
 mod controller;
 mod data_dir;
+mod google;
 mod logging;
 mod manifests;
 mod metrics;

@@ -17,6 +17,7 @@ use kube::Client;
 use tokio::sync::watch;
 
 use crate::args::{PushIntegration, Work};
+use crate::google;
 
 /// Who acts: each part of a control plane is its own service account.
 #[derive(Clone)]
@@ -83,12 +84,19 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         Place::Laptop => PlainHttp::Loopback,
         Place::Cluster => PlainHttp::Never,
     };
+    let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
+    let (google, workload_identity) = google::google(
+        &work.google,
+        place,
+        identities.controller.clone(),
+        Arc::clone(&clock),
+    )?;
     let credentials = Credentials::new(
         identities.controller.clone(),
         work.shared_namespaces.clone(),
     )
-    .with_plain_http(plain_http);
-    let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
+    .with_plain_http(plain_http)
+    .with_google(google, workload_identity);
     let mut engine = engine::Context::new(
         identities.controller.clone(),
         launcher.clone(),
@@ -112,7 +120,10 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             ..Settings::default()
         },
         engine,
-        registries: Arc::new(Registries::new(Arc::clone(&policy), limits.clone())),
+        registries: Arc::new(
+            Registries::new(Arc::clone(&policy), limits.clone())
+                .with_endpoints(google::registry_endpoints(&work.google)),
+        ),
         repositories: Arc::new(Repositories::new(
             launcher,
             policy,

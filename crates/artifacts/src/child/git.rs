@@ -94,7 +94,8 @@ impl Launcher {
                 .to_owned(),
         };
         match &access.login {
-            None => {}
+            // Git repositories are never given an identity of a cloud.
+            None | Some(Login::AccessToken(_)) => {}
             Some(Login::Basic { username, password }) => {
                 command = command
                     .env("ARGOSY_GIT_ORIGIN", origin(&access.url))

@@ -98,7 +98,7 @@ impl Client {
             return Err(Error::new(
                 repository,
                 &call,
-                refused(&answer, self.login.is_some()),
+                refused(&answer, self.has_login()),
             ));
         }
         Ok(answer
@@ -163,7 +163,7 @@ impl Client {
         }
         let answer = self.send(repository, call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.login.is_some())));
+            return Err(fail(refused(&answer, self.has_login())));
         }
         let expected = if is_digest {
             Some(reference)
@@ -190,7 +190,7 @@ impl Client {
         }
         let answer = self.send(repository, call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.login.is_some())));
+            return Err(fail(refused(&answer, self.has_login())));
         }
         verify(&answer.body, Some(digest)).map_err(|error| fail(error.into()))?;
         let config: Config = serde_json::from_slice(&answer.body).map_err(|source| {

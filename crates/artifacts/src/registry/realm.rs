@@ -68,13 +68,23 @@ pub enum RealmError {
     Foreign,
 }
 
-/// Checks the realm of a token request to the registry at `registry`; `with_login` says that a login would be sent.
+/// What a realm would be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Nothing,
+    /// What a Secret holds for this registry.
+    Login,
+    /// A token that opens more than this registry.
+    AccessToken,
+}
+
+/// Checks the realm of a token request to the registry at `registry`.
 ///
-/// `trusted` holds the hosts that the operator named.
+/// `trusted` holds the hosts that the operator named; they are not trusted with access tokens.
 pub(crate) fn check(
     registry: &Url,
     realm: &str,
-    with_login: bool,
+    shown: Shown,
     trusted: &[String],
 ) -> Result<Url, RealmError> {
     let url = Url::parse(realm).map_err(|_| RealmError::Unreadable)?;
@@ -94,7 +104,13 @@ pub(crate) fn check(
         .iter()
         .any(|(registry, realm)| *registry == from && *realm == to)
         || trusted.iter().any(|host| host == to);
-    if !with_login || both_here || from == to || known || same_owner(from, to) {
+    let is_registry = from == to && registry.port_or_known_default() == url.port_or_known_default();
+    let fine = match shown {
+        Shown::Nothing => true,
+        Shown::Login => both_here || from == to || known || same_owner(from, to),
+        Shown::AccessToken => is_registry,
+    };
+    if fine {
         Ok(url)
     } else {
         Err(RealmError::Foreign)
@@ -136,15 +152,9 @@ fn registrable(host: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn outcome(registry: &str, realm: &str, with_login: bool) -> Result<(), RealmError> {
+    fn outcome(registry: &str, realm: &str, shown: Shown) -> Result<(), RealmError> {
         let registry = Url::parse(registry).expect("a URL");
-        check(
-            &registry,
-            realm,
-            with_login,
-            &["login.corp.test".to_owned()],
-        )
-        .map(drop)
+        check(&registry, realm, shown, &["login.corp.test".to_owned()]).map(drop)
     }
 
     #[test]
@@ -180,7 +190,11 @@ mod tests {
             ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token"),
             ("http://localhost:5000", "http://127.0.0.1:5001/token"),
         ] {
-            assert_eq!(outcome(registry, realm, true), Ok(()), "{registry} {realm}");
+            assert_eq!(
+                outcome(registry, realm, Shown::Login),
+                Ok(()),
+                "{registry} {realm}"
+            );
         }
     }
 
@@ -279,7 +293,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                outcome(registry, realm, true),
+                outcome(registry, realm, Shown::Login),
                 Err(why),
                 "{registry} {realm}"
             );
@@ -292,7 +306,7 @@ mod tests {
             outcome(
                 "https://registry.example.com",
                 "https://auth.other.test/token",
-                false
+                Shown::Nothing
             ),
             Ok(())
         );
@@ -300,17 +314,59 @@ mod tests {
             outcome(
                 "https://registry.example.com",
                 "http://auth.other.test/token",
-                false
+                Shown::Nothing
             ),
             Err(RealmError::PlainHttp)
         );
+    }
+
+    #[test]
+    fn an_access_token_goes_to_the_registry_itself() {
+        let own = "https://europe-docker.pkg.dev";
+        for (registry, realm, expected) in [
+            (own, "https://europe-docker.pkg.dev/v2/token", Ok(())),
+            (
+                "http://127.0.0.1:5000",
+                "http://127.0.0.1:5000/v2/token",
+                Ok(()),
+            ),
+            (
+                "http://127.0.0.1:5000",
+                "http://127.0.0.1:5001/v2/token",
+                Err(RealmError::Foreign),
+            ),
+            (
+                own,
+                "https://europe-docker.pkg.dev:444/v2/token",
+                Err(RealmError::Foreign),
+            ),
+            (
+                own,
+                "https://us-docker.pkg.dev/v2/token",
+                Err(RealmError::Foreign),
+            ),
+            (own, "https://pkg.dev/v2/token", Err(RealmError::Foreign)),
+            (
+                own,
+                "https://login.corp.test/token",
+                Err(RealmError::Foreign),
+            ),
+            (
+                own,
+                "http://europe-docker.pkg.dev/v2/token",
+                Err(RealmError::PlainHttp),
+            ),
+        ] {
+            let outcome = outcome(registry, realm, Shown::AccessToken);
+            assert_eq!(outcome, expected, "{registry} {realm}");
+        }
     }
 
     proptest::proptest! {
         #[test]
         fn any_realm_is_judged_without_panic(host in "[a-z0-9.:\\[\\]-]{1,30}", realm in "(https?://)?[ -~]{0,60}") {
             if let Ok(registry) = Url::parse(&format!("https://{host}/")) {
-                check(&registry, &realm, true, &[]).ok();
+                check(&registry, &realm, Shown::Login, &[]).ok();
             }
         }
     }

@@ -42,7 +42,7 @@ impl Client {
             }
             let answer = self.send(repository, call.clone()).await?;
             if !answer.status.is_success() {
-                return Err(fail(refused(&answer, self.login.is_some())));
+                return Err(fail(refused(&answer, self.has_login())));
             }
             let page = read(&answer).map_err(fail)?;
             let (count, last, before) = (page.len(), page.last().cloned(), tags.len());

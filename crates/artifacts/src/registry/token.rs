@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use credentials::Login;
+use credentials::{AccessToken, Login};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use secret::Secret;
@@ -94,6 +94,12 @@ impl Tokens {
         true
     }
 
+    /// Drops every token, since the login they were given for is no longer good.
+    pub(crate) fn forget_all(&self) {
+        let mut slots = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.clear();
+    }
+
     fn slot(&self, scope: &str) -> Arc<tokio::sync::Mutex<Option<Token>>> {
         let mut slots = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= SCOPES_BOUND && !slots.contains_key(scope) {
@@ -178,6 +184,11 @@ pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
     match login {
         Login::Basic { username, password } => {
             let pair = Secret::new(format!("{username}:{}", password.expose()));
+            sensitive(format!("Basic {}", BASE64_STANDARD.encode(pair.expose())))
+        }
+        Login::AccessToken(token) => {
+            let (user, token) = (AccessToken::USERNAME, token.password());
+            let pair = Secret::new(format!("{user}:{}", token.expose()));
             sensitive(format!("Basic {}", BASE64_STANDARD.encode(pair.expose())))
         }
         Login::SshKey(_) => None,

@@ -1,7 +1,7 @@
 //! Asks one subscription what there is.
 
 use credentials::{Kind, Login};
-use domain::warehouse::{Failure, Found};
+use domain::warehouse::{Failure, Found, Identity};
 use futures::future::BoxFuture;
 use resources::{
     DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
@@ -9,30 +9,51 @@ use resources::{
     subscription::{Source, Subscription},
 };
 
+use super::identity::{self, Entrance};
 use crate::Context;
+
+/// What asking a subscription came to.
+pub(super) struct Asked {
+    pub(super) answer: Result<Found, Failure>,
+    /// Who acted, or was to act, where that is an identity.
+    pub(super) identity: Option<Identity>,
+}
+
+impl From<Result<Found, Failure>> for Asked {
+    fn from(answer: Result<Found, Failure>) -> Self {
+        Self {
+            answer,
+            identity: None,
+        }
+    }
+}
 
 /// Asks what a subscription finds; a failure names the repository.
 pub(super) async fn ask(
     cx: &Context,
     warehouse: &Warehouse,
     subscription: &RawSubscription,
-) -> Result<Found, Failure> {
-    let Subscription { name, source } = subscription.parse().map_err(|error| {
+) -> Asked {
+    let parsed = subscription.parse().map_err(|error| {
         failed(
             "a subscription",
             &error,
             "correct spec.subscriptions: kubectl explain warehouse.spec",
         )
-    })?;
+    });
+    let Subscription { name, source } = match parsed {
+        Ok(subscription) => subscription,
+        Err(failure) => return Err(failure).into(),
+    };
     let project = warehouse.namespace();
     match source {
         Source::Image(image) => images(cx, project, name, &image).await,
-        Source::Git(git) => commits(cx, warehouse, name, &git).await,
-        Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")),
+        Source::Git(git) => commits(cx, warehouse, name, &git).await.into(),
+        Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")).into(),
         Source::Other {
             kind,
             subscription: _,
-        } => Err(unsupported(&kind, "subscriptions of this kind")),
+        } => Err(unsupported(&kind, "subscriptions of this kind")).into(),
     }
 }
 
@@ -41,13 +62,28 @@ async fn images(
     project: &str,
     subscription_name: String,
     image: &ImageSubscription,
+) -> Asked {
+    let Entrance { login, identity } =
+        identity::enter(cx, project, Kind::Image, &image.repo_url).await;
+    let answer = match login {
+        Ok(login) => find_images(cx, project, subscription_name, image, login.as_ref()).await,
+        Err(failure) => Err(failure),
+    };
+    Asked { answer, identity }
+}
+
+async fn find_images(
+    cx: &Context,
+    project: &str,
+    subscription_name: String,
+    image: &ImageSubscription,
+    login: Option<&Login>,
 ) -> Result<Found, Failure> {
-    let login = login(cx, project, Kind::Image, &image.repo_url).await?;
     let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(
         &cx.registries,
         project,
         image,
-        login.as_ref(),
+        login,
     ));
     let references = found
         .await
@@ -67,7 +103,9 @@ async fn commits(
     git: &GitSubscription,
 ) -> Result<Found, Failure> {
     let project = warehouse.namespace();
-    let login = login(cx, project, Kind::Git, &git.repo_url).await?;
+    let login = identity::enter(cx, project, Kind::Git, &git.repo_url)
+        .await
+        .login?;
     let previous = previous(warehouse, &subscription_name, git);
     let found: BoxFuture<'_, _> = Box::pin(artifacts::git::discover(
         &cx.repositories,
@@ -110,18 +148,6 @@ fn previous<'a>(
     Some(previous)
 }
 
-async fn login(
-    cx: &Context,
-    project: &str,
-    kind: Kind,
-    repo_url: &str,
-) -> Result<Option<Login>, Failure> {
-    cx.credentials
-        .find(project, kind, repo_url)
-        .await
-        .map_err(|error| failed(repo_url, &error, &error.hint()))
-}
-
 fn unsupported(subscription: &str, what: &str) -> Failure {
     Failure {
         subscription: subscription.to_owned(),
@@ -130,7 +156,7 @@ fn unsupported(subscription: &str, what: &str) -> Failure {
 }
 
 /// Says what failed with all its causes and what to do next, since a condition shows one line.
-fn failed(subscription: &str, error: &dyn std::error::Error, hint: &str) -> Failure {
+pub(super) fn failed(subscription: &str, error: &dyn std::error::Error, hint: &str) -> Failure {
     let causes = std::iter::successors(error.source(), |it| it.source());
     let message = causes.fold(error.to_string(), |message, cause| {
         format!("{message}: {cause}")

@@ -8,7 +8,9 @@ use resources::{
     },
 };
 
-use super::{Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, interval, merged};
+use super::{
+    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, identity, interval, merged,
+};
 use crate::{
     Again, criteria,
     freight::{self, Lack},
@@ -23,6 +25,10 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
         .iter()
         .filter_map(|it| it.as_ref().err())
         .collect();
+    identity::tell(
+        &mut Conditions::new(seen, &mut status),
+        &discovery.identities,
+    );
     let before = status.discovered_artifacts.take();
     let mut found = merged(
         &discovery.answers,

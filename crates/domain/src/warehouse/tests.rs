@@ -61,6 +61,7 @@ fn ended(answers: Vec<Result<Found, Failure>>) -> Work {
         generation: 1,
         refresh: None,
         answers,
+        identities: Vec::new(),
     })
 }
 

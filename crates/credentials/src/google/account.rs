@@ -1,0 +1,63 @@
+//! The Kubernetes account of a Project that may act for it, and its tokens.
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use secret::Secret;
+
+use super::ACCOUNT;
+use crate::Error;
+
+/// How long a Kubernetes token lives; it is exchanged at once.
+const SECONDS: i64 = 3600;
+
+/// Finds the uid of the Project's account; none where it has no account.
+pub(super) async fn find(client: &Client, namespace: &str) -> Result<Option<String>, Error> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let found = accounts
+        .get_opt(ACCOUNT)
+        .await
+        .map_err(|source| Error::Read {
+            what: "serviceaccounts",
+            name: format!("{namespace}/{ACCOUNT}"),
+            source,
+        })?;
+    Ok(found
+        .filter(|it| it.metadata.deletion_timestamp.is_none())
+        .and_then(|it| it.metadata.uid))
+}
+
+/// Why Kubernetes gave no token.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TokenRequestError {
+    #[error(transparent)]
+    Api(#[from] kube::Error),
+    #[error("the answer holds no token")]
+    NoToken,
+}
+
+/// Asks Kubernetes for a token of the account for an audience.
+pub(super) async fn request(
+    client: Client,
+    namespace: String,
+    audience: String,
+) -> Result<Secret<String>, TokenRequestError> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client, &namespace);
+    let wanted = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: vec![audience],
+            expiration_seconds: Some(SECONDS),
+            bound_object_ref: None,
+        },
+        ..TokenRequest::default()
+    };
+    let parameters = PostParams::default();
+    let granted = accounts
+        .create_token_request(ACCOUNT, &parameters, &wanted)
+        .await?;
+    granted
+        .status
+        .map(|it| Secret::new(it.token))
+        .ok_or(TokenRequestError::NoToken)
+}

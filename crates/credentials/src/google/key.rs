@@ -1,0 +1,55 @@
+//! A key of a service account, kept in a Secret: `gcpServiceAccountKey`, the base64 form of the JSON file.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use gcp::ServiceAccountKey;
+
+use super::{Actor, Google, unavailable};
+use crate::{Access, Error, Request};
+
+/// Name of the value in the Secret.
+pub(crate) const VALUE: &str = "gcpServiceAccountKey";
+
+/// Why the key in a Secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("{VALUE} is not base64")]
+    Base64,
+    #[error("{VALUE} is no key of a service account")]
+    Json(#[from] gcp::KeyError),
+}
+
+impl KeyError {
+    /// Says what to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Base64 => format!(
+                "kubectl create secret generic NAME --from-literal=repoURL=URL --from-literal={VALUE}=\"$(base64 -w0 key.json)\""
+            ),
+            Self::Json(error) => error.hint().to_owned(),
+        }
+    }
+}
+
+impl Google {
+    /// Acts with the key that the request's Secret holds; where that key asks for its tokens is not the Secret's to say.
+    pub(crate) async fn access_with_key(&self, request: &Request<'_>) -> Result<Access, Error> {
+        let text = request
+            .value(VALUE)
+            .expect("a Secret without the value is not for this provider");
+        let key = parse(text.expose()).map_err(|source| Error::Key {
+            project: request.project.to_owned(),
+            source,
+        })?;
+        let actor = Actor::Key(key);
+        let token = self.token(&actor).await.map_err(unavailable)?;
+        let why = "a Secret holds its key; a key can be copied, an identity cannot";
+        Ok(self.act(actor, token, why, None))
+    }
+}
+
+fn parse(text: &str) -> Result<ServiceAccountKey, KeyError> {
+    let text: String = text.split_whitespace().collect();
+    let json = BASE64_STANDARD.decode(text).map_err(|_| KeyError::Base64)?;
+    Ok(ServiceAccountKey::parse(&json)?)
+}

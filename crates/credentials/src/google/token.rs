@@ -1,0 +1,104 @@
+//! An access token as a login: whose it is, and how it is replaced when a registry turns it down.
+
+use std::sync::Arc;
+
+use gcp::principal::KubernetesAccount;
+use gcp::{Identities, Scope, ServiceAccountKey, Token, TokenError};
+use kube::Client;
+use secret::Secret;
+
+use super::{ACCOUNT, Google, account};
+use crate::Outcome;
+
+/// Whose token is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Actor {
+    /// The Google service account of a Project.
+    ServiceAccount {
+        project: String,
+    },
+    /// The Kubernetes account in a Project's namespace; an account made anew is another one.
+    KubernetesAccount {
+        namespace: String,
+        uid: String,
+    },
+    Controller,
+    /// Whoever's key a Secret holds.
+    Key(ServiceAccountKey),
+}
+
+impl Actor {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::ServiceAccount { .. } => Outcome::OwnServiceAccount,
+            Self::KubernetesAccount { .. } => Outcome::OwnKubernetesAccount,
+            Self::Controller => Outcome::Controller,
+            Self::Key(_) => Outcome::ServiceAccountKey,
+        }
+    }
+
+    pub(super) async fn token(
+        &self,
+        identities: &Identities,
+        client: &Client,
+        scope: Scope,
+    ) -> Result<Arc<Token>, TokenError> {
+        match self {
+            Self::ServiceAccount { project } => identities.own(project, scope).await,
+            Self::KubernetesAccount { namespace, uid } => {
+                let (client, namespace) = (client.clone(), namespace.clone());
+                let name = KubernetesAccount::new(&namespace, ACCOUNT);
+                let request = |audience| account::request(client, namespace, audience);
+                identities.kubernetes(&name, uid, scope, request).await
+            }
+            Self::Controller => identities.base(scope).await,
+            Self::Key(key) => identities.key(key, scope).await,
+        }
+    }
+}
+
+/// A Google access token for a registry; it prints without the token.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    pub(super) google: Google,
+    pub(super) actor: Actor,
+    pub(super) token: Arc<Token>,
+}
+
+impl AccessToken {
+    /// The user name that Google's registries take an access token under.
+    ///
+    /// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication#token>
+    pub const USERNAME: &'static str = "oauth2accesstoken";
+
+    /// The token itself, which is the password.
+    pub fn password(&self) -> &Secret<String> {
+        &self.token.access_token
+    }
+
+    /// Who acts with it, as the member of a policy.
+    pub fn identity(&self) -> String {
+        self.token.identity.to_string()
+    }
+
+    /// Forgets the token, which a registry turned down, and gives another of the same identity.
+    ///
+    /// None where there is no other, or its owner may no longer be acted as: the next look at who may act finds out.
+    pub async fn renewed(&self) -> Option<Self> {
+        let Google {
+            identities,
+            client,
+            scope,
+            fallback: _,
+        } = &self.google;
+        if !identities.invalidate(&self.token) {
+            return None;
+        }
+        let token = self.actor.token(identities, client, *scope).await.ok()?;
+        let is_new = token.identity == self.token.identity && !Arc::ptr_eq(&token, &self.token);
+        is_new.then(|| Self {
+            token,
+            ..self.clone()
+        })
+    }
+}

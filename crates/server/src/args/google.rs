@@ -1,0 +1,125 @@
+//! Settings of the identities at Google, and of where Google is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use credentials::google::Fallback;
+use gcp::principal::ProjectId;
+use url::Url;
+
+/// How Google's registries are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Google Artifact Registry")]
+pub struct Google {
+    /// Whether Google's registries are read with identities (workload identity), where no Secret speaks for a repository
+    #[arg(long, env = "ARGOSY_GCP_IDENTITY", value_enum, default_value_t = Mode::Auto)]
+    pub gcp_identity: Mode,
+    /// When the controller's own identity may act for a project: allow (its account is absent or forbidden), if-absent,
+    /// or deny; projects tighten it with the annotation argosy.dev/gcp-identity-fallback
+    #[arg(
+        long,
+        env = "ARGOSY_GCP_IDENTITY_FALLBACK",
+        value_name = "POLICY",
+        default_value_t
+    )]
+    pub gcp_identity_fallback: Fallback,
+    /// What tokens may be used for at most, whatever IAM grants
+    #[arg(long, env = "ARGOSY_GCP_TOKEN_SCOPE", value_enum, default_value_t = TokenScope::ReadOnly)]
+    pub gcp_token_scope: TokenScope,
+    /// How long the tokens of projects' accounts live, such as 15m or 1h
+    #[arg(long, env = "ARGOSY_GCP_TOKEN_LIFETIME", value_name = "DURATION", default_value = "1h", value_parser = super::duration)]
+    pub gcp_token_lifetime: Duration,
+    /// Google Cloud project of the accounts kargo-project-NAME [default: the metadata server's]
+    #[arg(long, env = "ARGOSY_GCP_PROJECT", value_name = "ID", value_parser = project)]
+    pub gcp_project: Option<ProjectId>,
+    /// Credential file for clusters outside Google: of type external_account, or a service account's key
+    #[arg(long, env = "ARGOSY_GCP_CREDENTIALS", value_name = "FILE")]
+    pub gcp_credentials: Option<PathBuf>,
+    /// Address of one of Google's services, such as sts=https://sts-myendpoint.p.googleapis.com; repeatable
+    #[arg(
+        long = "gcp-endpoint",
+        env = "ARGOSY_GCP_ENDPOINT",
+        value_name = "SERVICE=URL",
+        value_delimiter = ',',
+        value_parser = named_url
+    )]
+    pub gcp_endpoints: Vec<(String, Url)>,
+    /// Where connections to a registry's host go instead, such as europe-docker.pkg.dev=https://ENDPOINT; credentials stay
+    /// those of the host; repeatable
+    #[arg(
+        long = "registry-endpoint",
+        env = "ARGOSY_REGISTRY_ENDPOINT",
+        value_name = "HOST=URL",
+        value_delimiter = ',',
+        value_parser = named_url
+    )]
+    pub registry_endpoints: Vec<(String, Url)>,
+}
+
+/// Whether identities at Google are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// In a cluster; on a laptop where GCE_METADATA_HOST or --gcp-credentials is given
+    Auto,
+    /// Always
+    On,
+    /// Never: what no Secret speaks for is read anonymously
+    Off,
+}
+
+/// What tokens may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TokenScope {
+    /// Listing and pulling
+    ReadOnly,
+    /// Everything that IAM grants
+    CloudPlatform,
+}
+
+fn project(text: &str) -> Result<ProjectId, String> {
+    ProjectId::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
+}
+
+/// Reads `NAME=URL`, where the URL is an origin: `https://HOST[:PORT]`, or `http://` to this machine.
+fn named_url(text: &str) -> Result<(String, Url), String> {
+    let (name, url) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("{text:?} is not NAME=URL"))?;
+    let parsed = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+    let is_origin = parsed.path() == "/"
+        && parsed.query().is_none()
+        && parsed.username().is_empty()
+        && matches!(parsed.scheme(), "https" | "http");
+    if !is_origin {
+        return Err(format!(
+            "{url:?} is not an address such as https://HOST:PORT, without a path"
+        ));
+    }
+    Ok((name.to_owned(), parsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_name_and_an_origin() {
+        let (name, url) = named_url("europe-docker.pkg.dev=http://127.0.0.1:5000").unwrap();
+        assert_eq!(
+            (name.as_str(), url.as_str()),
+            ("europe-docker.pkg.dev", "http://127.0.0.1:5000/")
+        );
+        for text in [
+            "https://x.test",
+            "=https://x.test",
+            "sts=x.test",
+            "sts=https://x.test/path",
+            "sts=https://me@x.test",
+            "sts=file:///etc",
+        ] {
+            assert!(named_url(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Google's identities and addresses, made of settings.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use gcp::{Base, Call, Endpoints, ExternalAccount, Identities, Scope, ServiceAccountKey, Settings};
+use kube::Client;
+use url::Url;
+
+use crate::args::{self, Mode, TokenScope};
+use crate::parts::Place;
+
+/// Names another metadata server than Google's.
+const METADATA_HOST: &str = "GCE_METADATA_HOST";
+
+/// Wires who acts at Google's registries; says too whether identities are used where no Secret speaks.
+///
+/// # Errors
+/// When a setting makes no sense, or the credential file cannot be read.
+pub(crate) fn google(
+    arguments: &args::Google,
+    place: Place,
+    client: Client,
+    clock: gcp::Clock,
+) -> Result<(credentials::Google, bool)> {
+    let metadata_host = std::env::var(METADATA_HOST)
+        .ok()
+        .filter(|it| !it.is_empty());
+    let is_wanted = match arguments.gcp_identity {
+        Mode::On => true,
+        Mode::Off => false,
+        Mode::Auto => {
+            place == Place::Cluster
+                || metadata_host.is_some()
+                || arguments.gcp_credentials.is_some()
+        }
+    };
+    let endpoints = endpoints(arguments, metadata_host.as_deref())?;
+    let settings = Settings {
+        base: base(arguments.gcp_credentials.as_deref())?,
+        project: arguments.gcp_project.clone(),
+        lifetime: arguments.gcp_token_lifetime,
+        ..Settings::new(endpoints)
+    };
+    let identities = Identities::new(settings, clock, &(Arc::new(log) as gcp::Observer));
+    let scope = match arguments.gcp_token_scope {
+        TokenScope::ReadOnly => Scope::ReadOnly,
+        TokenScope::CloudPlatform => Scope::CloudPlatform,
+    };
+    let fallback = arguments.gcp_identity_fallback;
+    let google = credentials::Google::new(identities, client, fallback, scope);
+    Ok((google, is_wanted))
+}
+
+/// Where connections to registries go; each one that is not the registry's own is said.
+pub(crate) fn registry_endpoints(arguments: &args::Google) -> HashMap<String, Url> {
+    for (host, url) in &arguments.registry_endpoints {
+        tracing::info!(host, %url, "connections to this registry go elsewhere");
+    }
+    arguments.registry_endpoints.iter().cloned().collect()
+}
+
+fn log(call: &Call<'_>) {
+    let Call {
+        service,
+        outcome,
+        error,
+        took,
+    } = call;
+    let error = error.map(ToString::to_string);
+    tracing::debug!(service, outcome, error, ?took, "asked Google");
+}
+
+fn endpoints(arguments: &args::Google, metadata_host: Option<&str>) -> Result<Endpoints> {
+    let mut endpoints = Endpoints::default();
+    if let Some(host) = metadata_host {
+        endpoints = endpoints
+            .with_metadata_host(host)
+            .map_err(|error| anyhow!("{METADATA_HOST}: {error}; {}", error.hint()))?;
+    }
+    for (service, url) in &arguments.gcp_endpoints {
+        tracing::info!(service, %url, "this service of Google's is asked elsewhere");
+        let place = match service.as_str() {
+            "metadata" => &mut endpoints.metadata,
+            "sts" => &mut endpoints.sts,
+            "iamcredentials" => &mut endpoints.iam_credentials,
+            "oauth2" => &mut endpoints.oauth,
+            "iam" => &mut endpoints.iam,
+            "artifactregistry" => &mut endpoints.artifact_registry,
+            "cloudresourcemanager" => &mut endpoints.resource_manager,
+            "container" => &mut endpoints.container,
+            "serviceusage" => &mut endpoints.service_usage,
+            "orgpolicy" => &mut endpoints.org_policy,
+            _ => bail!(
+                "--gcp-endpoint {service}={url}: there is no service {service:?}; there are metadata, sts, iamcredentials, \
+                 oauth2, iam, artifactregistry, cloudresourcemanager, container, serviceusage, orgpolicy"
+            ),
+        };
+        *place = url.clone();
+    }
+    Ok(endpoints)
+}
+
+fn base(file: Option<&Path>) -> Result<Base> {
+    let Some(file) = file else {
+        return Ok(Base::Metadata);
+    };
+    let context = || {
+        format!(
+            "failed to read {}; name another: --gcp-credentials FILE",
+            file.display()
+        )
+    };
+    let json = fs::read(file).with_context(context)?;
+    let unusable = |error: &dyn std::fmt::Display, hint: &str| {
+        anyhow!("--gcp-credentials {}: {error}; {hint}", file.display())
+    };
+    match ExternalAccount::parse(&json) {
+        Ok(account) => Ok(Base::ExternalAccount(Box::new(account))),
+        Err(gcp::FileError::Kind { kind }) if kind == "service_account" => {
+            let key = ServiceAccountKey::parse(&json).map_err(|it| unusable(&it, it.hint()))?;
+            Ok(Base::Key(Box::new(key)))
+        }
+        Err(error) => Err(unusable(&error, error.hint())),
+    }
+}
