@@ -164,7 +164,7 @@ impl Trouble {
 /// Says which Secret would be found for a Git repository.
 pub(crate) fn secret_to_create(url: &str) -> String {
     let keys = if url.starts_with("http") {
-        "username and password"
+        "username, password"
     } else {
         "sshPrivateKey"
     };

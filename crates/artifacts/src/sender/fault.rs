@@ -140,20 +140,16 @@ impl Fault {
 }
 
 /// Says whether the server's certificate is what stood in the way.
-fn is_about_certificate(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        // An I/O error hands out the causes of what it holds, and not what it holds.
-        let held = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|held| held.downcast_ref());
-        if let Some(rustls::Error::InvalidCertificate(_)) = held.or(error.downcast_ref()) {
-            return true;
-        }
-        cause = error.source();
+fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
     }
-    false
+    // An I/O error hands out the causes of what it holds, and not what it holds.
+    let held = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    held.is_some_and(|held| is_about_certificate(held))
+        || error.source().is_some_and(is_about_certificate)
 }
 
 /// Finds the egress policy's refusal among the causes of an error.

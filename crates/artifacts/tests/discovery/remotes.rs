@@ -108,7 +108,7 @@ async fn a_login_that_is_missing_or_refused_is_told() {
     let url = host.url("app");
     let error = refused(&url, None).await;
     let next =
-        "kargo.akuity.io/cred-type=git in the project's namespace, holding username and password";
+        "kargo.akuity.io/cred-type=git in the project's namespace, holding username, password";
     check(&error, Trouble::LoginMissing, &url, next);
     let error = refused(&url, Some(login("hunter2"))).await;
     let next = format!("the Secret for {url} is current");

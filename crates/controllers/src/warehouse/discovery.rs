@@ -126,7 +126,10 @@ async fn login(
 fn unsupported(subscription: &str, what: &str) -> Failure {
     Failure {
         subscription: subscription.to_owned(),
-        message: format!("{what} are not discovered yet"),
+        message: message::with_next(
+            format!("{what} are not discovered yet"),
+            "leave the subscription out",
+        ),
     }
 }
 
