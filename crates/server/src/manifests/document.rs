@@ -114,14 +114,11 @@ fn document_at(text: &str, line: u64) -> usize {
         .lines()
         .take(usize::try_from(line).unwrap_or(usize::MAX));
     let mut documents = 0;
-    let mut is_open = false;
     for line in before {
-        if line == "---" || line.starts_with("--- ") {
+        let is_border = line == "---" || line.starts_with("--- ");
+        let is_blank = line.trim().is_empty() || line.starts_with(['#', '%']);
+        if is_border || (documents == 0 && !is_blank) {
             documents += 1;
-            is_open = true;
-        } else if !is_open && !line.trim().is_empty() && !line.starts_with(['#', '%']) {
-            documents += 1;
-            is_open = true;
         }
     }
     documents.max(1)
