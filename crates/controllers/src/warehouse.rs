@@ -4,6 +4,7 @@ mod discovery;
 
 use std::sync::Arc;
 
+use domain::message::with_next;
 use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
@@ -198,7 +199,10 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
                 .unwrap_or_default();
             let failure = Failure {
                 subscription: "Warehouse".to_owned(),
-                message: format!("it cannot be read: {}", said(&error)),
+                message: with_next(
+                    format!("it cannot be read: {}", said(&error)),
+                    "see whether the API answers: kubectl get --raw /readyz",
+                ),
             };
             return Discovery {
                 generation,
