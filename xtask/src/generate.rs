@@ -192,5 +192,5 @@ pub(crate) fn build_argosy(flags: &[&str]) -> Result<PathBuf> {
                 .and_then(Value::as_str)
                 .map(PathBuf::from)
         })
-        .context("cargo built no argosy")
+        .context("cargo built no argosy; see what it says: cargo build -p argosy")
 }

@@ -18,5 +18,8 @@ pub(crate) fn tidy() -> Result<()> {
     for breach in &breaches {
         eprintln!("tidy: {breach}");
     }
-    bail!("{} breaches of the house rules", breaches.len());
+    bail!(
+        "{} breaches of the house rules; mend them, then: cargo xtask tidy",
+        breaches.len()
+    );
 }

@@ -48,12 +48,14 @@ enum Package {
 
 /// Gives the folder of wrappers, fetching what is missing. Takes about ten seconds the first time, none after.
 pub(crate) fn ensure_tools() -> Result<PathBuf> {
-    let text = fs::read_to_string(lock_path()?).context("failed to read tools.lock")?;
+    let text = fs::read_to_string(lock_path()?)
+        .context("failed to read tools.lock; to have it back: git checkout tools.lock")?;
     let digest = hex::encode(Sha256::digest(text.as_bytes()));
     let cache = cache_dir()?;
     let home = cache.join(&digest[..16]);
     if !home.join("complete").exists() {
-        let lock: Lock = toml::from_str(&text).context("failed to parse tools.lock")?;
+        let lock: Lock = toml::from_str(&text)
+            .context("failed to parse tools.lock; to have it back: git checkout tools.lock")?;
         fetch(&lock, &cache, &home)?;
     }
     point_current_at(&cache, &home)?;

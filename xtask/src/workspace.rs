@@ -40,9 +40,9 @@ pub(crate) fn target() -> Result<PathBuf> {
 /// Runs `command` with its output on the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().display().to_string();
-    let status = command
-        .status()
-        .with_context(|| format!("failed to start {program}"))?;
+    let status = command.status().with_context(|| {
+        format!("failed to start {program}; install it, or name its folder with PATH")
+    })?;
     let words: Vec<String> = command
         .get_args()
         .map(|word| word.display().to_string())
@@ -63,9 +63,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs `command` and gives what it prints.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
-    let output = command
-        .output()
-        .with_context(|| format!("failed to start {program}"))?;
+    let output = command.output().with_context(|| {
+        format!("failed to start {program}; install it, or name its folder with PATH")
+    })?;
     ensure!(
         output.status.success(),
         "{program} failed: {}",

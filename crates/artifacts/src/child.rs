@@ -5,8 +5,10 @@
 //! `argosy child` ([`Launcher::through`]) it is also fenced in by Landlock and resource limits. Credentials travel in
 //! the environment or in files of mode 0600, never in arguments, and are masked in everything a person may read.
 
+mod error;
 mod git;
 mod links;
+mod remote;
 mod strays;
 
 use std::{
@@ -23,8 +25,10 @@ use secret::Secret;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use self::remote::Remote;
+pub(crate) use self::remote::{secret_to_create, shown};
 pub use self::strays::kill_strays;
-pub use self::{git::GitAccess, links::link_out_of};
+pub use self::{error::Error, git::GitAccess, links::link_out_of, remote::Trouble};
 
 /// How long a child may run unless its command says otherwise.
 const TIME_OUT: Duration = Duration::from_mins(10);
@@ -158,6 +162,7 @@ impl Launcher {
             stdout,
             stderr: command.masked(String::from_utf8_lossy(&stderr).trim()),
             program: command.name(),
+            remote: command.remote,
         })
     }
 
@@ -241,6 +246,8 @@ pub struct Command {
     time_out: Duration,
     output_limit: usize,
     key_file: Option<NamedTempFile>,
+    /// The repository elsewhere that it speaks to.
+    remote: Option<Remote>,
 }
 
 impl Command {
@@ -260,6 +267,7 @@ impl Command {
             time_out: TIME_OUT,
             output_limit: OUTPUT_LIMIT,
             key_file: None,
+            remote: None,
         }
     }
 
@@ -380,6 +388,7 @@ pub struct Output {
     /// The end of standard error, trimmed, with secrets masked.
     pub stderr: String,
     program: String,
+    remote: Option<Remote>,
 }
 
 impl Output {
@@ -388,78 +397,25 @@ impl Output {
         self.code == Some(0)
     }
 
-    /// Takes an exit code other than 0 for an error.
+    /// Takes an exit code other than 0 for an error: of the repository elsewhere, where git says so.
     pub fn checked(self) -> Result<Self, Error> {
         if self.succeeded() {
             return Ok(self);
         }
-        Err(Error::Failed {
+        let of_remote = self
+            .remote
+            .and_then(|remote| remote.error(&self.program, &self.stderr));
+        Err(of_remote.unwrap_or(Error::Failed {
             program: self.program,
             code: self.code,
             stderr: self.stderr,
-        })
+        }))
     }
 
     /// Standard output as text, without the white space around it.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim().to_owned()
     }
-}
-
-/// Why a child did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("failed to prepare a private home at {path:?}")]
-    Home { path: PathBuf, source: io::Error },
-    #[error("failed to start {program:?}")]
-    Start { program: String, source: io::Error },
-    #[error("failed to read what {program:?} prints")]
-    Read { program: String, source: io::Error },
-    #[error("{program:?} did not finish within {limit:?}")]
-    TimedOut { program: String, limit: Duration },
-    #[error("{program:?} printed more than {limit} bytes")]
-    TooMuchOutput { program: String, limit: usize },
-    #[error("{program:?} {}: {stderr}", ending(*code))]
-    Failed {
-        program: String,
-        code: Option<i32>,
-        stderr: String,
-    },
-    #[error("symlink {link:?} leads out of the tree that is read")]
-    LinkLeaves { link: PathBuf },
-    #[error("failed to look for symlinks in {path:?}")]
-    Links { path: PathBuf, source: io::Error },
-    #[error("{url:?} is not a URL that git may be given: {why}")]
-    Url { url: String, why: &'static str },
-}
-
-impl Error {
-    /// The next thing to try, where there is one.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("install the program, or name the folder it is in with PATH")
-            }
-            Self::TimedOut { .. } => {
-                Some("see whether the host answers, and how large the repository is")
-            }
-            Self::LinkLeaves { .. } => Some("replace the symlink by what it points to"),
-            Self::Home { .. }
-            | Self::Start { .. }
-            | Self::Read { .. }
-            | Self::TooMuchOutput { .. }
-            | Self::Failed { .. }
-            | Self::Links { .. }
-            | Self::Url { .. } => None,
-        }
-    }
-}
-
-fn ending(code: Option<i32>) -> String {
-    code.map_or_else(
-        || "was killed".to_owned(),
-        |code| format!("exited with {code}"),
-    )
 }
 
 /// A process group that is killed when nobody waits for it any more.

@@ -111,6 +111,20 @@ pub enum ResolveError {
     NoAddress { host: String },
 }
 
+impl ResolveError {
+    /// Names the next thing to try.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Refused(refused) => refused.hint().to_owned(),
+            Self::Lookup { host, .. } | Self::Silence { host } | Self::NoAddress { host } => {
+                format!(
+                    "check the spelling of {host} and DNS: getent hosts {host} from where argosy runs"
+                )
+            }
+        }
+    }
+}
+
 impl Policy {
     /// Refuses what is always refused, and loopback.
     pub fn new() -> Self {

@@ -24,7 +24,7 @@ use resources::subscription::CommitSelectionStrategy;
 use resources::{DiscoveredCommit, DiscoveredCommits, GitSubscription, ObservedRefs};
 use sha2::{Digest as _, Sha256};
 
-use crate::child::Launcher;
+use crate::child::{self, Launcher};
 use crate::egress::Policy;
 use crate::sender::{Limits, Sender, Tls};
 use location::Location;
@@ -176,7 +176,7 @@ fn ask<'a>(
 ) -> Result<Ask<'a>, Error> {
     let repo_url = &subscription.repo_url;
     let location = Location::parse(repo_url).map_err(|why| Error::Url {
-        repo_url: error::shown(repo_url),
+        repo_url: child::shown(repo_url),
         why,
     })?;
     let strategy = match subscription.commit_selection_strategy {
@@ -187,13 +187,13 @@ fn ask<'a>(
     };
     if let Some(strategy) = strategy {
         return Err(Error::Unsupported {
-            repo_url: error::shown(repo_url),
+            repo_url: child::shown(repo_url),
             strategy,
         });
     }
     if !location::is_branch(&subscription.branch) {
         return Err(Error::BranchName {
-            repo_url: error::shown(repo_url),
+            repo_url: child::shown(repo_url),
             branch: subscription.branch.clone(),
         });
     }
@@ -216,7 +216,7 @@ fn ask<'a>(
 
 impl Ask<'_> {
     fn error(&self, make: impl FnOnce(String) -> Error) -> Error {
-        make(error::shown(&self.subscription.repo_url))
+        make(child::shown(&self.subscription.repo_url))
     }
 }
 

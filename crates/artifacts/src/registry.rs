@@ -112,17 +112,22 @@ impl Registries {
             insecure,
         };
         let build = async {
+            let connects_to = self.endpoints.get(repository.endpoint()).cloned();
+            let mut sender = Sender::new(
+                Arc::clone(&self.policy),
+                Arc::clone(&self.tls),
+                insecure,
+                self.limits.clone(),
+            );
+            if let Some(address) = &connects_to {
+                sender = sender.calling(address, repository.endpoint());
+            }
             Arc::new(Client {
                 endpoint: repository.endpoint().to_owned(),
-                connects_to: self.endpoints.get(repository.endpoint()).cloned(),
+                connects_to,
                 is_loopback: repository.is_loopback(),
                 speaks_tls: OnceCell::new(),
-                sender: Sender::new(
-                    Arc::clone(&self.policy),
-                    Arc::clone(&self.tls),
-                    insecure,
-                    self.limits.clone(),
-                ),
+                sender,
                 login: RwLock::new(login.cloned()),
                 trusted_realms: Arc::clone(&self.trusted_realms),
                 tokens: Tokens::default(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
 use governor::{DefaultDirectRateLimiter, Jitter, Quota, RateLimiter};
-use http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
+use http::header::{AUTHORIZATION, HOST, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -113,6 +113,8 @@ pub(crate) struct Sender {
     limits: Limits,
     pace: DefaultDirectRateLimiter,
     slots: Semaphore,
+    /// What a server on plain http is called, whose address says nothing of it.
+    called: Option<(Url, HeaderValue)>,
     clients: Mutex<HashMap<String, reqwest::Client>>,
 }
 
@@ -137,7 +139,20 @@ impl Sender {
             pace: RateLimiter::direct(quota),
             slots: Semaphore::new(limits.concurrency.max(1)),
             limits,
+            called: None,
             clients: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Calls the server at `address` by another host's name, where it is asked over plain http; over TLS its certificate
+    /// has to say the name of the address.
+    #[must_use]
+    pub(crate) fn calling(self, address: &Url, host: &str) -> Self {
+        let name = HeaderValue::from_str(host).ok();
+        let called = name.filter(|_| address.scheme() == "http");
+        Self {
+            called: called.map(|name| (address.clone(), name)),
+            ..self
         }
     }
 
@@ -219,6 +234,11 @@ impl Sender {
             .client(&call.url)?
             .request(call.method.clone(), call.url.clone())
             .headers(call.headers.clone());
+        if let Some((address, name)) = &self.called
+            && address.origin() == call.url.origin()
+        {
+            request = request.header(HOST, name.clone());
+        }
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }

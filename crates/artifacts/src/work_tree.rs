@@ -5,6 +5,7 @@
 //! remote is read from files beside the bare clone, never from what a checked-out tree says about itself.
 
 mod checked_out;
+mod error;
 mod push;
 mod signing;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::checked_out::{Held, git_dir_of};
 pub use self::{
     checked_out::{Staged, WorkTree, remove_unfinished},
+    error::Error,
     push::{Answer, Integration, Target},
     signing::{Signing, take_signing_key},
 };
@@ -313,7 +315,7 @@ impl Repository {
 
     fn missing(&self, what: String) -> Error {
         Error::NoRevision {
-            url: self.origin.url.clone(),
+            url: child::shown(&self.origin.url),
             what,
         }
     }
@@ -394,31 +396,6 @@ fn refuse_odd_name(name: &str) -> Result<(), Error> {
     } else {
         Ok(())
     }
-}
-
-/// Why work on a repository failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Child(#[from] child::Error),
-    #[error("{url:?} has no {what}")]
-    NoRevision { url: String, what: String },
-    #[error("{name:?} is not a name that a branch, tag or commit can have")]
-    OddName { name: String },
-    #[error("{path:?} was not checked out by git-clone")]
-    NotAWorkTree { path: PathBuf },
-    #[error("failed to keep what is known of a clone in {path:?}")]
-    Record { path: PathBuf, source: io::Error },
-    #[error("changes of branch {branch:?} conflict with those of this promotion: {details}")]
-    Conflict { branch: String, details: String },
-    #[error(
-        "commits cannot be replayed on branch {branch:?} without changing who vouches for them"
-    )]
-    UnsafeRebase { branch: String },
-    #[error("the remote refused {reference:?}: {reason}")]
-    Refused { reference: String, reason: String },
-    #[error("failed to take in the signing key: {reason}")]
-    SigningKey { reason: String },
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub enum Error {
         source: Box<kube::Error>,
     },
     #[error(
-        "the loops ended before the stores were filled; is the API server reachable and are the CRDs installed?"
+        "the loops ended before the stores were filled; see whether the API answers and knows the kinds: kubectl api-resources --api-group kargo.akuity.io"
     )]
     NeverFilled,
 }

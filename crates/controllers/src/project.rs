@@ -4,6 +4,7 @@ mod grants;
 
 use std::sync::Arc;
 
+use domain::message::with_next;
 use domain::project::{Act, Installation, Plan, Seen, decide, failed, stats};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -112,7 +113,11 @@ async fn apply(
     };
     let store = &world.stores.projects;
     if let Err(error) = done {
-        let status = failed(project, reason, &error.to_string(), world.cx.now());
+        let message = with_next(
+            &error,
+            "it is tried again; see whether argosy may: kubectl auth can-i --list",
+        );
+        let status = failed(project, reason, &message, world.cx.now());
         writes::status(
             &api,
             store,

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use domain::message::with_next;
 use domain::promotion::{Act, End, Plan, Seen, Work};
 use engine::{Outcome, Progress, Run};
 use kube::Api;
@@ -216,7 +217,10 @@ impl Loop {
             Err(error) if error.is_refusal() => {
                 let mut smaller = before.cloned().unwrap_or_default();
                 smaller.phase = Some(PromotionPhase::Errored);
-                smaller.message = format!("the result was refused by the API: {error}");
+                smaller.message = with_next(
+                    format!("the result was refused by the API: {error}"),
+                    "let steps give smaller outputs",
+                );
                 smaller.finished_at.clone_from(&status.finished_at);
                 self.write(key, before, &smaller).await
             }

@@ -6,6 +6,7 @@ mod identity;
 use std::sync::Arc;
 
 use domain::event::Tone;
+use domain::message::with_next;
 use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
@@ -233,7 +234,10 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
                 .unwrap_or_default();
             let failure = Failure {
                 subscription: "Warehouse".to_owned(),
-                message: format!("it cannot be read: {}", said(&error)),
+                message: with_next(
+                    format!("it cannot be read: {}", said(&error)),
+                    "see whether the API answers: kubectl get --raw /readyz",
+                ),
             };
             return Discovery {
                 generation,

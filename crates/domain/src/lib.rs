@@ -16,6 +16,7 @@
 //! | What does a `ProjectConfig` need next? | [`project_config::decide`] | `project_config.rs` |
 //! | What may be created or changed? | [`validation::stage`] and its siblings | `validation.rs` |
 //! | What is said in an Event? | [`event::Event`] | `event.rs` |
+//! | How is an error said to a person? | [`message::in_one_line`], [`message::with_next`] | `message.rs` |
 //!
 //! A decision about an object takes a `Seen`, which holds all it may rest on, `now` included, and gives a `Plan`: the new
 //! status and what is to be done besides. The same `Seen` gives the same `Plan`.
@@ -26,6 +27,7 @@ pub mod control_flow;
 pub mod criteria;
 pub mod event;
 pub mod freight;
+pub mod message;
 pub mod name_pattern;
 pub mod project;
 pub mod project_config;

@@ -15,6 +15,7 @@ use resources::{
 use crate::{
     Again,
     availability::{self, Availability},
+    message::with_next,
 };
 
 /// How often a Promotion that waits for something outside is looked at, if its step does not say.
@@ -155,8 +156,13 @@ fn start(seen: &Seen<'_>, mut status: PromotionStatus) -> Plan {
     if status.phase.is_none() {
         status.phase = Some(PromotionPhase::Pending);
     }
+    let namespace = seen.promotion.namespace();
     let Some(stage) = seen.stage else {
-        status.message = format!("Stage {:?} does not exist", seen.promotion.spec.stage);
+        let message = format!("Stage {:?} does not exist", seen.promotion.spec.stage);
+        status.message = with_next(
+            message,
+            format!("see which there are: kubectl get stages --namespace {namespace}"),
+        );
         return plan(status, Act::Rest, Again::AfterError);
     };
     let current = stage
@@ -168,6 +174,10 @@ fn start(seen: &Seen<'_>, mut status: PromotionStatus) -> Plan {
     }
     let Some(freight) = seen.freight else {
         let message = format!("Freight {:?} does not exist", seen.promotion.spec.freight);
+        let message = with_next(
+            message,
+            format!("see which there is: kubectl get freight --namespace {namespace}"),
+        );
         return finished(seen, status, PromotionPhase::Errored, message);
     };
     if availability::available(stage, freight, seen.now) != Availability::Now {
@@ -175,6 +185,13 @@ fn start(seen: &Seen<'_>, mut status: PromotionStatus) -> Plan {
             "Freight {:?} is not available to Stage {:?}",
             freight.name(),
             stage.name()
+        );
+        let message = with_next(
+            message,
+            format!(
+                "see where it was verified: kubectl get freight {} --namespace {namespace} -o yaml",
+                freight.name()
+            ),
         );
         return finished(seen, status, PromotionPhase::Errored, message);
     }

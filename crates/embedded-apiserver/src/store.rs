@@ -61,7 +61,7 @@ impl OpenError {
                 format!("check the owner and permissions of {}", path.display())
             }
             Self::InUse { holder, .. } => {
-                format!("stop process {holder}, or choose another data directory")
+                format!("stop process {holder} (kill {holder}), or choose another data directory")
             }
             Self::NotPrivate { path } => {
                 format!(

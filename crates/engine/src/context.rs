@@ -193,7 +193,7 @@ impl StepContext<'_> {
             progress.clone()
         };
         let recorded = self.recorder.record(&progress).await;
-        recorded.map_err(|error: RecordError| StepError::Errored(error.to_string()))?;
+        recorded.map_err(|error: RecordError| StepError::Errored(error.told()))?;
         self.reached("checkpoint");
         Ok(())
     }
@@ -211,9 +211,9 @@ impl StepContext<'_> {
             .credentials
             .find(&self.run.project, Kind::Git, url)
             .await;
-        found
-            .map(|it| it.login)
-            .map_err(|error| StepError::errored("failed to look for a login", &error))
+        found.map(|it| it.login).map_err(|error| {
+            StepError::errored("failed to look for a login", &error).with_next(error.hint())
+        })
     }
 
     async fn check_egress(&self, url: &str) -> Result<(), StepError> {
@@ -221,25 +221,33 @@ impl StepContext<'_> {
         let Some((host, port)) = git_host(url) else {
             return Ok(());
         };
-        match self.cx.egress.resolve(&host, port).await {
-            Ok(_addresses) => Ok(()),
-            Err(ResolveError::Refused(refused)) => {
-                let hint = refused.hint();
-                Err(StepError::Failed(format!("{refused} ({hint})")))
+        let Err(error) = self.cx.egress.resolve(&host, port).await else {
+            return Ok(());
+        };
+        let refused = match &error {
+            ResolveError::Refused(refused) => StepError::Failed(refused.to_string()),
+            ResolveError::Lookup { .. }
+            | ResolveError::Silence { .. }
+            | ResolveError::NoAddress { .. } => {
+                StepError::errored("failed to reach the repository", &error)
             }
-            Err(error) => Err(StepError::errored("failed to reach the repository", &error)),
-        }
+        };
+        Err(refused.with_next(error.hint()))
     }
 
     /// Opens the work tree at the path of a step's configuration.
     pub async fn work_tree(&self, path: &str) -> Result<WorkTree<'static>, StepError> {
         let found = self.work_dir.absolute(&FilePath::parse(path)?)?;
         let root = self.work_dir.root();
-        let origin = WorkTree::origin(root, &found).map_err(|error| match error {
-            work_tree::Error::NotAWorkTree { path: _ } => {
-                StepError::Failed(format!("{path:?} was not checked out by git-clone"))
+        let origin = WorkTree::origin(root, &found).map_err(|error| {
+            let hint = error.hint();
+            match error {
+                work_tree::Error::NotAWorkTree { path: _ } => {
+                    StepError::Failed(format!("{path:?} was not checked out by git-clone"))
+                        .with_next(hint)
+                }
+                error => error.into(),
             }
-            error => error.into(),
         })?;
         let login = self.git_login(&origin.url).await?;
         Ok(WorkTree::open(&self.cx.launcher, root, &found, login)?)

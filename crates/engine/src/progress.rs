@@ -1,5 +1,6 @@
 //! How far a promotion came: what is written to its status between steps.
 
+use domain::message;
 use resources::{
     HealthCheck, PromotionPhase, PromotionStatus, PromotionStep, StepExecution, StepStatus,
 };
@@ -181,6 +182,18 @@ pub enum RecordError {
     /// It may be stored later.
     #[error("progress could not be stored: {0}")]
     Unavailable(String),
+}
+
+impl RecordError {
+    /// The error, and the next thing to do about it.
+    pub(crate) fn told(&self) -> String {
+        let next = match self {
+            Self::Gone => return self.to_string(),
+            Self::Rejected(_) => "let steps give smaller outputs",
+            Self::Unavailable(_) => "see whether the API answers: kubectl get --raw /readyz",
+        };
+        message::with_next(self, next)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use artifacts::child::kill_strays;
+use domain::message::with_next;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -20,8 +21,11 @@ use crate::{
     progress::{Progress, RecordError, Recorder, is_finished},
     schema,
     steps::{self, Entry, StepError},
-    work_dir::{Found, WorkDir},
+    work_dir::{Found, SEE_THE_DISK, WorkDir},
 };
+
+/// What to do about a step whose time is over.
+const LONGER: &str = "see what takes so long, or raise the step's retry.timeout";
 
 /// All that a promotion says, and how far it came.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +86,7 @@ pub async fn run(
                 "failed to open the work directory in {}: {error}",
                 cx.work_root.display()
             );
+            let message = with_next(message, SEE_THE_DISK);
             return Outcome::Retry { progress, message };
         }
     };
@@ -96,6 +101,7 @@ pub async fn run(
             Err(error) => {
                 let message =
                     format!("failed to end what an earlier attempt left running: {error}");
+                let message = with_next(message, "see what it is: ps -ef, and end it");
                 return Outcome::Retry { progress, message };
             }
         },
@@ -235,7 +241,7 @@ impl Attempt<'_> {
             (before, progress.clone())
         };
         let error = recorded.record(&progress).await.err()?;
-        let message = error.to_string();
+        let message = error.told();
         *self.progress.lock() = before;
         Some(match error {
             RecordError::Gone => Stop::Interrupt,
@@ -296,7 +302,7 @@ impl Attempt<'_> {
                     return self.finish(
                         index,
                         StepStatus::Errored,
-                        self.timed_out(index, entry),
+                        with_next(self.timed_out(index, entry), LONGER),
                         None,
                     );
                 }
@@ -311,13 +317,16 @@ impl Attempt<'_> {
             }
             Verdict::Err(StepError::Errored(message)) => self.count_error(index, entry, message),
             Verdict::Panicked(message) => {
-                let message = format!("an unrecoverable error occurred: {message}");
+                let message = with_next(
+                    format!("an unrecoverable error occurred: {message}"),
+                    "report it as a bug, with the log of argosy",
+                );
                 self.finish(index, StepStatus::Errored, message, None)
             }
             Verdict::TimedOut => self.finish(
                 index,
                 StepStatus::Errored,
-                self.timed_out(index, entry),
+                with_next(self.timed_out(index, entry), LONGER),
                 None,
             ),
         }
@@ -359,10 +368,16 @@ impl Attempt<'_> {
     fn cannot_evaluate(&self, index: usize, what: &str, error: EvaluationError) -> Next {
         match error {
             EvaluationError::Wrong(message) => {
-                let message = format!("failed to evaluate the {what}: {message}");
+                let message = with_next(
+                    format!("failed to evaluate the {what}: {message}"),
+                    "correct it in the Stage's promotionTemplate, then promote again",
+                );
                 self.finish(index, StepStatus::Errored, message, None)
             }
-            EvaluationError::Unavailable(message) => Next::Stop(Stop::Retry(message)),
+            EvaluationError::Unavailable(message) => Next::Stop(Stop::Retry(with_next(
+                message,
+                "see whether the API answers: kubectl get --raw /readyz",
+            ))),
         }
     }
 

@@ -21,6 +21,7 @@ mod yaml_update;
 use std::{error::Error, fmt, time::Duration};
 
 use artifacts::{child, work_tree};
+use domain::message::{in_one_line, with_next};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -149,29 +150,35 @@ impl StepError {
     pub(crate) fn errored(what: &str, error: &dyn Error) -> Self {
         Self::Errored(format!("{what}: {}", in_one_line(error)))
     }
+
+    /// Adds the next thing to do.
+    pub(crate) fn with_next(self, next: impl fmt::Display) -> Self {
+        match self {
+            Self::Failed(message) => Self::Failed(with_next(message, next)),
+            Self::Errored(message) => Self::Errored(with_next(message, next)),
+        }
+    }
 }
 
 impl From<PathError> for StepError {
     fn from(error: PathError) -> Self {
         let message = in_one_line(&error);
-        match error {
+        let failed = match error {
             PathError::Leaves { .. } | PathError::Git { .. } | PathError::Odd { .. } => {
                 Self::Failed(message)
             }
             PathError::Look { .. } | PathError::Read { .. } | PathError::Write { .. } => {
                 Self::Errored(message)
             }
-        }
+        };
+        failed.with_next(error.hint())
     }
 }
 
 impl From<child::Error> for StepError {
     fn from(error: child::Error) -> Self {
-        let message = match error.hint() {
-            Some(hint) => format!("{} ({hint})", in_one_line(&error)),
-            None => in_one_line(&error),
-        };
-        match error {
+        let message = in_one_line(&error);
+        let failed = match error {
             child::Error::Url { .. } | child::Error::LinkLeaves { .. } => Self::Failed(message),
             child::Error::Home { .. }
             | child::Error::Start { .. }
@@ -179,16 +186,19 @@ impl From<child::Error> for StepError {
             | child::Error::TimedOut { .. }
             | child::Error::TooMuchOutput { .. }
             | child::Error::Failed { .. }
+            | child::Error::Remote { .. }
             | child::Error::Links { .. } => Self::Errored(message),
-        }
+        };
+        failed.with_next(error.hint())
     }
 }
 
 impl From<work_tree::Error> for StepError {
     fn from(error: work_tree::Error) -> Self {
         let message = in_one_line(&error);
-        match error {
-            work_tree::Error::Child(error) => error.into(),
+        let hint = error.hint();
+        let failed = match error {
+            work_tree::Error::Child(error) => return error.into(),
             work_tree::Error::Conflict { .. }
             | work_tree::Error::UnsafeRebase { .. }
             | work_tree::Error::OddName { .. }
@@ -197,20 +207,7 @@ impl From<work_tree::Error> for StepError {
             work_tree::Error::NoRevision { .. }
             | work_tree::Error::Record { .. }
             | work_tree::Error::Refused { .. } => Self::Errored(message),
-        }
+        };
+        failed.with_next(hint)
     }
-}
-
-/// An error and its causes, each after a colon.
-pub(crate) fn in_one_line(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    line
 }

@@ -44,6 +44,36 @@ pub enum PathError {
     Write { path: String, source: io::Error },
 }
 
+/// What to do when files of ours cannot be read or written.
+pub(crate) const SEE_THE_DISK: &str =
+    "see whether the disk of the data folder is full or read-only: df -h";
+
+/// Names the next thing to try when files of a promotion cannot be read or written: its paths may be wrong, or the disk.
+pub(crate) fn next_after(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::InvalidData => "name what git-clone checks out or an earlier step writes",
+        _ => SEE_THE_DISK,
+    }
+}
+
+impl PathError {
+    /// Names the next thing to try.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Leaves { .. } | Self::Odd { .. } => {
+                "write a path below the work directory, such as ./src"
+            }
+            Self::Git { .. } => "write beside it, and let git-commit write there",
+            Self::Look { source, .. } | Self::Read { source, .. } | Self::Write { source, .. } => {
+                next_after(source)
+            }
+        }
+    }
+}
+
 impl WorkDir {
     /// Opens the work directory of a promotion, creating it where it is missing.
     pub fn open(work_root: &Path, promotion_uid: &str) -> io::Result<(Self, Found)> {

@@ -51,6 +51,23 @@ pub(crate) enum Error {
     Unsafe(String),
 }
 
+impl Error {
+    /// Names the next thing to try.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Syntax(_) | Self::Shape(_) => "correct the file in the repository",
+            Self::TooLarge(_) => "split the file",
+            Self::Key(_) => "write a key such as image.tag",
+            Self::NotFound { .. } => "correct the key, or add it to the file in the repository",
+            Self::NotScalar { .. } => "name a single value below it",
+            Self::Value { .. } => {
+                "write the list or mapping in the repository, and update its values"
+            }
+            Self::Unsafe(_) => "write the value out in the file, without anchors and aliases",
+        }
+    }
+}
+
 /// Splits a path at its dots; a backslash escapes, a colon in front of a part makes it a key even if it is a number.
 pub(crate) fn parse_key(key: &str) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();

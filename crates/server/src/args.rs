@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use artifacts::egress::{Network, NetworkError};
 use clap::{Args, ValueEnum};
 
 pub use self::google::{Google, Mode, TokenScope};
@@ -150,9 +151,10 @@ pub struct Work {
         long = "deny-network",
         env = "ARGOSY_DENY_NETWORK",
         value_name = "CIDR",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = network
     )]
-    pub deny_networks: Vec<String>,
+    pub deny_networks: Vec<Network>,
     /// Sends credentials over http:// to any host, not only to this machine
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,
@@ -257,5 +259,35 @@ pub enum LogFormat {
 fn duration(text: &str) -> Result<Duration, String> {
     resources::duration::parse(text)
         .map(resources::Duration::to_std)
-        .map_err(|error| error.to_string())
+        .map_err(|error| format!("{error}; write a number with a unit, such as 30s or 5m"))
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    text.parse().map_err(|error: NetworkError| {
+        let example = error.example();
+        format!("{error}; write an address and a prefix: --deny-network {example}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_is_none_is_told_with_what_to_write() {
+        assert_eq!(
+            network("10.1/16").unwrap_err(),
+            "\"10.1/16\" is not a network: \"10.1\" is not an IP address; write an address and a prefix: \
+             --deny-network 10.1.0.0/16"
+        );
+        assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_told_with_what_to_write() {
+        assert_eq!(
+            duration("5").unwrap_err(),
+            "missing unit in duration \"5\"; write a number with a unit, such as 30s or 5m"
+        );
+    }
 }

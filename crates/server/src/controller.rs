@@ -31,7 +31,9 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
     let data = data_dir::prepare(arguments.data_dir.as_deref(), "argosy/controller")?;
     let config = config(&arguments).await?;
     let api_server = address_of(&config).await;
-    let client = Client::try_from(config).context("failed to make a client of the kubeconfig")?;
+    let client = Client::try_from(config).context(
+        "failed to make a client of the kubeconfig; see what it says: kubectl config view",
+    )?;
     kinds_are_known(&client).await?;
     let mut registry = Registry::default();
     let measured = Metrics::register(&mut registry);
@@ -78,7 +80,12 @@ async fn config(arguments: &Controller) -> Result<Config> {
     })?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
-        .with_context(|| format!("{} names no usable cluster", path.display()))
+        .with_context(|| {
+            format!(
+                "{0} names no usable cluster; see what it says: kubectl config view --kubeconfig {0}",
+                path.display()
+            )
+        })
 }
 
 /// Where the API server listens, so that no repository URL may lead there.
@@ -101,7 +108,9 @@ async fn kinds_are_known(client: &Client) -> Result<()> {
                 "the API does not know Argosy's kinds; run: argosy crds | kubectl apply --server-side -f -"
             )
         }
-        Err(error) => Err(error).context("failed to list projects"),
+        Err(error) => Err(error).context(
+            "failed to list projects; see whether the API answers and lets you: kubectl auth can-i list projects.kargo.akuity.io",
+        ),
     }
 }
 

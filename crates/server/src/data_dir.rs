@@ -28,9 +28,12 @@ pub(crate) fn prepare(asked: Option<&Path>, below: &str) -> Result<PathBuf> {
             folder.display()
         )
     })?;
-    folder
-        .canonicalize()
-        .with_context(|| format!("failed to find {}", folder.display()))
+    folder.canonicalize().with_context(|| {
+        format!(
+            "failed to find {}; choose another: --data-dir FOLDER",
+            folder.display()
+        )
+    })
 }
 
 fn default_folder(below: &str) -> Result<PathBuf> {

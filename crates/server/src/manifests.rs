@@ -1,30 +1,25 @@
 //! Applies manifests server-side, as `kubectl apply --server-side -f` would.
 
+mod document;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{self, ApiCapabilities, ApiResource, Scope};
+
+pub(crate) use self::document::Manifest;
 
 /// Who the fields of applied manifests belong to.
 const FIELD_MANAGER: &str = "argosy-up";
 
 /// How long manifests wait for a namespace that another of them brings, such as a Project's.
 const NAMESPACE_WAIT: Duration = Duration::from_secs(30);
-
-/// The largest manifest file that is read.
-const FILE_BOUND: u64 = 16 * 1024 * 1024;
-
-/// One document, and where it stands.
-pub(crate) struct Manifest {
-    file: PathBuf,
-    object: DynamicObject,
-}
 
 /// Reads the documents of `paths`; folders without their sub-folders, as kubectl does, in the order of the file names.
 ///
@@ -34,10 +29,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for path in paths {
         for file in files_of(path)? {
-            for object in objects_of(&file)? {
-                let file = file.clone();
-                manifests.push(Manifest { file, object });
-            }
+            manifests.extend(document::read(&file)?);
         }
     }
     Ok(manifests)
@@ -57,10 +49,10 @@ pub(crate) async fn apply(client: &Client, manifests: Vec<Manifest>) -> Result<u
         let mut missing = None;
         for manifest in waiting {
             let place = || {
-                let file = manifest.file.display();
-                format!("failed to apply {file}; correct it, then run argosy up again")
+                let Manifest { place, .. } = &manifest;
+                format!("failed to apply {place}; {}", place.next())
             };
-            let applied = apply_object(client, &mut kinds, &manifest.object).await;
+            let applied = apply_object(client, &mut kinds, &manifest).await;
             if let Applied::NamespaceMissing(why) = applied.with_context(place)? {
                 missing.get_or_insert_with(|| anyhow!(why).context(place()));
                 left.push(manifest);
@@ -87,9 +79,9 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     if metadata.is_file() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut entries: Vec<PathBuf> = fs::read_dir(path)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> = fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .with_context(|| format!("failed to list the folder {}", path.display()))?;
     entries.sort();
     let mut files = Vec::new();
     for entry in entries {
@@ -103,36 +95,6 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn objects_of(file: &Path) -> Result<Vec<DynamicObject>> {
-    let size = fs::metadata(file)?.len();
-    ensure!(
-        size <= FILE_BOUND,
-        "{} has {size} bytes; a manifest file has at most {FILE_BOUND}",
-        file.display()
-    );
-    let text =
-        fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
-    let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple(&text).with_context(|| {
-            format!(
-                "failed to parse {}; mend it and start again",
-                file.display()
-            )
-        })?;
-    documents
-        .into_iter()
-        .filter(|document| !document.is_null())
-        .map(|document| {
-            serde_json::from_value(document).with_context(|| {
-                format!(
-                    "{} holds a document that is no Kubernetes object",
-                    file.display()
-                )
-            })
-        })
-        .collect()
-}
-
 type Kinds = BTreeMap<(String, String), (ApiResource, ApiCapabilities)>;
 
 enum Applied {
@@ -141,23 +103,16 @@ enum Applied {
     NamespaceMissing(String),
 }
 
-async fn apply_object(
-    client: &Client,
-    kinds: &mut Kinds,
-    object: &DynamicObject,
-) -> Result<Applied> {
-    let types = object
-        .types
-        .clone()
-        .context("a document without apiVersion and kind")?;
-    let name = object
-        .metadata
-        .name
-        .clone()
-        .with_context(|| format!("a {} without metadata.name", types.kind))?;
+async fn apply_object(client: &Client, kinds: &mut Kinds, manifest: &Manifest) -> Result<Applied> {
+    let Manifest {
+        place: _,
+        types,
+        name,
+        object,
+    } = manifest;
     let key = (types.api_version.clone(), types.kind.clone());
     if !kinds.contains_key(&key) {
-        let kind = GroupVersionKind::try_from(&types)?;
+        let kind = GroupVersionKind::try_from(types)?;
         let found = match discovery::pinned_kind(client, &kind).await {
             Ok(found) => found,
             Err(kube::Error::Api(status)) if status.code == 404 => bail!(
@@ -179,7 +134,7 @@ async fn apply_object(
     };
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let refused = |message: &str| format!("{} {name:?} was refused: {message}", types.kind);
-    match api.patch(&name, &parameters, &Patch::Apply(object)).await {
+    match api.patch(name, &parameters, &Patch::Apply(object)).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if is_missing_namespace(&status) => {
             return Ok(Applied::NamespaceMissing(refused(&status.message)));

@@ -64,7 +64,7 @@ pub(crate) struct Installation<'a> {
 /// Wires the loops' context.
 ///
 /// # Errors
-/// When a setting makes no sense, such as a network that is none.
+/// When our own program, which children are started through, cannot be found.
 pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Context> {
     let Installation {
         identities,
@@ -76,7 +76,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         freight,
         metrics,
     } = installation;
-    let policy = Arc::new(egress(work, place, api_server)?);
+    let policy = Arc::new(egress(work, place, api_server));
     let launcher = launcher(work)?;
     let limits = artifacts::Limits::default();
     let plain_http = match place {
@@ -138,7 +138,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
     })
 }
 
-fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Result<Policy> {
+fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Policy {
     let mut policy = Policy::new();
     if place == Place::Laptop {
         policy = policy.with_loopback();
@@ -147,13 +147,9 @@ fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Result<P
         policy = policy.with_api_server(address);
     }
     for network in &work.deny_networks {
-        policy = policy.deny(
-            network
-                .parse()
-                .with_context(|| format!("--deny-network {network}"))?,
-        );
+        policy = policy.deny(*network);
     }
-    Ok(policy)
+    policy
 }
 
 fn engine_settings(work: &Work) -> engine::Settings {

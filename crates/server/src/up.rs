@@ -162,8 +162,12 @@ async fn listen(
     data: &Path,
     routes: Router,
 ) -> Result<Listening> {
-    let token = read_or_create_token(&data.join("token"))
-        .with_context(|| format!("failed to keep the token in {}", data.display()))?;
+    let token = read_or_create_token(&data.join("token")).with_context(|| {
+        format!(
+            "failed to keep the token in {}; choose another: --data-dir FOLDER",
+            data.display()
+        )
+    })?;
     let reach = if arguments.allow_remote_clients {
         Reach::Anywhere
     } else {

@@ -163,6 +163,34 @@ fn manifests_that_are_not_there_are_told_before_anything_starts() {
 }
 
 #[test]
+fn a_faulty_manifest_is_told_with_its_place_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("a.yaml");
+    fs::write(&file, "kind: Project\n---\nkind: Stage\n  name: a\n").unwrap();
+    let (data_dir, file) = (data.display().to_string(), file.display().to_string());
+    let refused = run(&["up", "--data-dir", &data_dir, "-f", &file]);
+    assert!(!refused.status.success());
+    let told = format!("{file}, document 2, line 4, column");
+    let next = format!("then: argosy up -f {file}\n  because ");
+    let said = said(&refused);
+    assert!(said.contains(&told) && said.contains(&next), "{said}");
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_network_that_is_none_is_told_with_how_to_write_it() {
+    let refused = run(&["up", "--deny-network", "10.0.0.0/255.0.0.0"]);
+    assert!(!refused.status.success());
+    let said = said(&refused);
+    assert!(
+        said.contains("the prefix \"255.0.0.0\" is not a number from 0 to 32"),
+        "{said}"
+    );
+    assert!(said.contains("--deny-network 10.0.0.0/8"), "{said}");
+}
+
+#[test]
 fn log_lines_can_be_json() {
     let folder = tempfile::tempdir().unwrap();
     let argosy = Argosy::start(binary(), folder.path(), &["--log-format", "json"]).unwrap();

@@ -6,7 +6,7 @@ use credentials::Login;
 use secret::Secret;
 use tempfile::NamedTempFile;
 
-use super::{Command, Error, Launcher, create_private_dir, shell_quoted};
+use super::{Command, Error, Launcher, Remote, create_private_dir, shell_quoted};
 
 /// All the configuration git reads besides the repository's own. A file rather than variables, because git hides
 /// `GIT_CONFIG_*` variables from the commands it starts for submodules.
@@ -113,6 +113,7 @@ impl Launcher {
                 command.key_file = Some(file);
             }
         }
+        command.remote = Some(Remote::new(&access.url, access.login.is_some()));
         Ok(command.env("GIT_SSH_COMMAND", ssh))
     }
 }

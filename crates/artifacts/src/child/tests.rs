@@ -98,7 +98,10 @@ async fn a_missing_program_says_what_to_do() {
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "failed to start \"no-such-program\"");
-    assert!(error.hint().is_some());
+    assert_eq!(
+        error.hint(),
+        "install no-such-program, or name the folder it is in with PATH"
+    );
 }
 
 #[tokio::test]

@@ -13,30 +13,81 @@ pub struct Network {
 
 /// Says why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a network such as 10.0.0.0/8 or fd00::/8")]
+#[error("{text:?} is not a network: {fault}")]
 pub struct NetworkError {
     text: String,
+    fault: Fault,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Fault {
+    #[error("{found:?} is not an IP address")]
+    Address { found: String },
+    #[error("the prefix {found:?} is not a number from 0 to {longest}")]
+    Prefix { found: String, longest: u8 },
+}
+
+impl NetworkError {
+    /// Gives a network as it should be written: what was meant, where that can be told, otherwise an example.
+    pub fn example(&self) -> String {
+        let meant = match (&self.fault, self.text.split_once('/')) {
+            (Fault::Prefix { longest: 32, .. }, Some((address, mask))) => {
+                prefix_of_mask(mask).map(|prefix| format!("{address}/{prefix}"))
+            }
+            (Fault::Address { .. }, Some((address, prefix))) => {
+                filled_up(address).map(|address| format!("{address}/{prefix}"))
+            }
+            (Fault::Address { .. } | Fault::Prefix { .. }, _) => None,
+        };
+        meant
+            .filter(|text| text.parse::<Network>().is_ok())
+            .unwrap_or_else(|| "10.0.0.0/8".to_owned())
+    }
+}
+
+/// `255.255.0.0` → 16
+fn prefix_of_mask(mask: &str) -> Option<u32> {
+    let bits = mask.parse::<Ipv4Addr>().ok()?.to_bits();
+    (bits.leading_ones() == bits.count_ones()).then(|| bits.leading_ones())
+}
+
+/// `10.1` → `10.1.0.0`
+fn filled_up(address: &str) -> Option<String> {
+    let parts: Vec<&str> = address.split('.').collect();
+    let missing = 4_usize.checked_sub(parts.len())?;
+    let zeros = std::iter::repeat_n("0", missing);
+    Some(parts.into_iter().chain(zeros).collect::<Vec<_>>().join("."))
 }
 
 impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let error = || NetworkError {
+        let error = |fault| NetworkError {
             text: text.to_owned(),
+            fault,
         };
         let (address, prefix) = text
             .split_once('/')
             .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| error())?;
+        let found = address;
+        let address: IpAddr = found.parse().map_err(|_| {
+            let found = found.to_owned();
+            error(Fault::Address { found })
+        })?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix
-            .map_or(Ok(longest), str::parse)
-            .map_err(|_| error())?;
-        if prefix > longest {
-            Err(error())
-        } else {
-            Ok(Self { address, prefix })
+        let Some(found) = prefix else {
+            return Ok(Self {
+                address,
+                prefix: longest,
+            });
+        };
+        match found.parse() {
+            Ok(prefix) if prefix <= longest => Ok(Self { address, prefix }),
+            Ok(_) | Err(_) => {
+                let found = found.to_owned();
+                Err(error(Fault::Prefix { found, longest }))
+            }
         }
     }
 }

@@ -181,3 +181,35 @@ fn a_network_is_read_strictly() {
         assert!(is_inside(inside) && !is_inside(outside), "{network}");
     }
 }
+
+#[test]
+fn what_is_no_network_is_told_with_what_was_found_and_how_to_write_it() {
+    for (text, found, example) in [
+        ("acme/8", r#""acme" is not an IP address"#, "10.0.0.0/8"),
+        ("10.1/16", r#""10.1" is not an IP address"#, "10.1.0.0/16"),
+        (
+            "10.0.0.0/255.0.0.0",
+            r#"the prefix "255.0.0.0" is not a number from 0 to 32"#,
+            "10.0.0.0/8",
+        ),
+        (
+            "192.168.0.0/33",
+            r#"the prefix "33" is not a number from 0 to 32"#,
+            "10.0.0.0/8",
+        ),
+        (
+            "fd00::/129",
+            r#"the prefix "129" is not a number from 0 to 128"#,
+            "10.0.0.0/8",
+        ),
+    ] {
+        let error = text.parse::<Network>().expect_err(text);
+        assert_eq!(
+            (error.to_string(), error.example()),
+            (
+                format!("{text:?} is not a network: {found}"),
+                example.to_owned()
+            )
+        );
+    }
+}

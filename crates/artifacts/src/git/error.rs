@@ -78,44 +78,24 @@ impl Error {
                 "correct the Warehouse's git subscription: kubectl explain warehouse.spec"
                     .to_owned()
             }
-            Self::Egress {
-                source: ResolveError::Refused(refused),
-                ..
-            } => refused.hint().to_owned(),
+            Self::Egress { source, .. } => source.hint(),
             Self::Http { source, .. } => source.hint(),
             Self::Denied {
                 repo_url,
                 with_login: false,
                 ..
-            } => format!(
-                "create a Secret with label kargo.akuity.io/cred-type=git and repoURL {repo_url} in the project's namespace"
-            ),
+            } => child::secret_to_create(repo_url),
             Self::Denied { repo_url, .. } => {
                 format!("see whether the Secret for {repo_url} is current and may read")
             }
             Self::NoBranch { repo_url, .. } | Self::NoDefaultBranch { repo_url } => {
                 format!("git ls-remote --heads {repo_url}")
             }
-            Self::Egress { repo_url, .. } | Self::Remote { repo_url, .. } => {
-                format!("git ls-remote {repo_url} from where argosy runs")
-            }
-            Self::Fetch { repo_url, .. } => {
-                format!("git clone --bare --filter=blob:none {repo_url} from where argosy runs")
-            }
+            Self::Remote { source, .. } | Self::Fetch { source, .. } => source.hint(),
             Self::Log { .. } | Self::Malformed { .. } | Self::Mirror { .. } => {
                 "see whether the disk is full; the mirror is made anew when it is deleted"
                     .to_owned()
             }
         }
     }
-}
-
-/// Leaves the user and password out of a URL.
-pub(crate) fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    format!("{scheme}://{host}{path}")
 }

@@ -88,6 +88,9 @@ impl Fault {
             Self::PlainHttp { host } => format!("serve {host} over https"),
             Self::Unreachable { host, source } => match find_refusal(source) {
                 Some(refused) => refused.hint().to_owned(),
+                None if is_about_certificate(source) => format!(
+                    "name the certificates (PEM) to trust {host} by, in a file: SSL_CERT_FILE=FILE"
+                ),
                 None => format!(
                     "curl -v https://{host}/ from where argosy runs; check DNS, certificates and firewalls"
                 ),
@@ -134,6 +137,19 @@ impl Fault {
             }
         }
     }
+}
+
+/// Says whether the server's certificate is what stood in the way.
+fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
+    }
+    // An I/O error hands out the causes of what it holds, and not what it holds.
+    let held = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    held.is_some_and(|held| is_about_certificate(held))
+        || error.source().is_some_and(is_about_certificate)
 }
 
 /// Finds the egress policy's refusal among the causes of an error.

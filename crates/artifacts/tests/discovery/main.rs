@@ -3,6 +3,7 @@
 mod git;
 mod images;
 mod registry_protocol;
+mod remotes;
 mod scripted;
 
 /// Writes an error with its causes, as a log does.

@@ -649,6 +649,7 @@ async fn a_certificate_is_checked_unless_the_subscription_says_otherwise() {
         .await
         .expect_err("an unknown certificate");
     assert!(told(&error).contains("ertificate"), "{}", told(&error));
+    assert!(error.hint().contains("SSL_CERT_FILE"), "{}", error.hint());
     assert_eq!(server.sent().len(), 1);
 }
 

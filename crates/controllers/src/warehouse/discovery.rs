@@ -1,6 +1,7 @@
 //! Asks one subscription what there is.
 
 use credentials::{Kind, Login};
+use domain::message;
 use domain::warehouse::{Failure, Found, Identity};
 use futures::future::BoxFuture;
 use resources::{
@@ -151,18 +152,17 @@ fn previous<'a>(
 fn unsupported(subscription: &str, what: &str) -> Failure {
     Failure {
         subscription: subscription.to_owned(),
-        message: format!("{what} are not discovered yet"),
+        message: message::with_next(
+            format!("{what} are not discovered yet"),
+            "leave the subscription out",
+        ),
     }
 }
 
 /// Says what failed with all its causes and what to do next, since a condition shows one line.
 pub(super) fn failed(subscription: &str, error: &dyn std::error::Error, hint: &str) -> Failure {
-    let causes = std::iter::successors(error.source(), |it| it.source());
-    let message = causes.fold(error.to_string(), |message, cause| {
-        format!("{message}: {cause}")
-    });
     Failure {
         subscription: subscription.to_owned(),
-        message: format!("{message}; next: {hint}"),
+        message: message::with_next(message::in_one_line(error), hint),
     }
 }

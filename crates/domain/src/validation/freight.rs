@@ -22,7 +22,7 @@ pub fn freight_contents(freight: &Freight, warehouse: Option<&Warehouse>) -> Vec
         causes.push(Cause::required("", why));
     }
     let Some(warehouse) = warehouse else {
-        let why = "the Warehouse does not exist";
+        let why = "the Warehouse does not exist; see which there are: kubectl get warehouses";
         causes.push(Cause::invalid("origin.name", &freight.origin.name, why));
         return causes;
     };

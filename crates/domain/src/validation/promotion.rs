@@ -105,7 +105,11 @@ pub fn promotion_request(
     let mut causes = Vec::new();
     let name = &request.spec.stage;
     match stage {
-        None => causes.push(Cause::invalid("spec.stage", name, "there is no such Stage")),
+        None => causes.push(Cause::invalid(
+            "spec.stage",
+            name,
+            "there is no such Stage; see which there are: kubectl get stages",
+        )),
         Some(stage) if stage.spec.targets.is_none() => {
             let why = "the Stage does not select Targets; create a Promotion rather than a PromotionRequest";
             causes.push(Cause::invalid("spec.stage", name, why));

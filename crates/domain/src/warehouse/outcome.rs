@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Again, criteria,
     freight::{self, Lack},
+    message::with_next,
 };
 
 const DISCOVERED: &str = "all subscriptions have answered";
@@ -85,7 +86,10 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
     }
     match satisfied {
         Err(error) => {
-            let message = format!("failed to evaluate freightCreationCriteria: {error}");
+            let message = with_next(
+                format!("failed to evaluate freightCreationCriteria: {error}"),
+                "correct the expression in the Warehouse's spec",
+            );
             conditions.fail(
                 "CriteriaEvaluationFailed",
                 "CriteriaEvaluationFailed",
@@ -212,7 +216,10 @@ pub fn created(
             if let Some(found) = &mut status.discovered_artifacts {
                 found.discovered_at = None;
             }
-            let message = format!("failed to create Freight: {message}");
+            let message = with_next(
+                format!("failed to create Freight: {message}"),
+                "it is tried again; see whether argosy may: kubectl auth can-i create freights",
+            );
             Conditions::new(seen, &mut status).fail(
                 "FreightBuildFailure",
                 "FreightCreationFailure",

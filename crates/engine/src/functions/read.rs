@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use domain::message::in_one_line;
 use expr::{Call, Map, Value};
 use futures::lock::Mutex;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -13,7 +14,7 @@ use resources::{Freight, FreightOrigin, Stage, Warehouse, names::label};
 use serde_json::Value as Json;
 
 use super::artifacts::Wanted;
-use crate::{context::Context, environment::EvaluationError, run::Run, steps::in_one_line};
+use crate::{context::Context, environment::EvaluationError, run::Run};
 
 /// How long one object may take.
 const TIME_OUT: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use super::{Outcome, Step, StepError};
 use crate::{
     context::StepContext,
     ignore::Ignore,
-    work_dir::{FilePath, is_in_git_folder},
+    work_dir::{FilePath, is_in_git_folder, next_after},
 };
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +35,7 @@ impl Step for Copy {
             .writable(&FilePath::parse_for_writing(&self.out_path)?)?;
         let ignore = Ignore::parse(&self.ignore).map_err(|error| {
             StepError::Failed(format!("a line of ignore is not a pattern: {error}"))
+                .with_next("write it as in a .gitignore")
         })?;
         let work_dir = cx.work_dir.clone();
         let copied =
@@ -44,6 +45,7 @@ impl Step for Copy {
                 "failed to copy {:?} to {:?}: {error}",
                 self.in_path, self.out_path
             ))
+            .with_next(next_after(&error))
         };
         copied
             .map_err(|error| failed(io::Error::other(error)))?

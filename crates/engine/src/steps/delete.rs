@@ -11,7 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::{Outcome, Step, StepError};
-use crate::{context::StepContext, work_dir::FilePath};
+use crate::{
+    context::StepContext,
+    work_dir::{FilePath, next_after},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,9 +45,10 @@ impl Step for Delete {
             };
             // A killed attempt may have deleted what this one misses.
             if found.is_empty() && self.strict && cx.last_checkpoint().is_none() {
-                return Err(StepError::Errored(format!(
-                    "there is nothing to delete at {path:?}"
-                )));
+                return Err(
+                    StepError::Errored(format!("there is nothing to delete at {path:?}"))
+                        .with_next("correct the path, or leave strict out"),
+                );
             }
             doomed.extend(found);
         }
@@ -62,9 +66,10 @@ impl Step for Delete {
 /// Gives the path back if something is there, without following a symlink at its end or on the way.
 fn exists(files: &Dir, path: &Path) -> Result<Option<PathBuf>, StepError> {
     if path == Path::new(".") {
-        return Err(StepError::Failed(
-            "the work directory itself cannot be deleted".to_owned(),
-        ));
+        return Err(
+            StepError::Failed("the work directory itself cannot be deleted".to_owned())
+                .with_next("name a folder in it, such as ./src"),
+        );
     }
     let ancestors: Vec<_> = path
         .ancestors()
@@ -77,7 +82,8 @@ fn exists(files: &Dir, path: &Path) -> Result<Option<PathBuf>, StepError> {
                 return Err(StepError::Errored(format!(
                     "{} leads through a symlink",
                     path.display()
-                )));
+                ))
+                .with_next("name the folder that the symlink points to"));
             }
             Ok(_) => {}
             Err(error) if is_missing(&error) => return Ok(None),
@@ -93,8 +99,10 @@ fn exists(files: &Dir, path: &Path) -> Result<Option<PathBuf>, StepError> {
 
 /// Finds what a pattern names; what is inside of something found is not listed again.
 fn matches(files: &Dir, pattern: &str, parsed: &FilePath) -> Result<Vec<PathBuf>, StepError> {
-    let matcher = matcher(&parsed.to_string())
-        .map_err(|error| StepError::Failed(format!("{pattern:?} is not a pattern: {error}")))?;
+    let matcher = matcher(&parsed.to_string()).map_err(|error| {
+        StepError::Failed(format!("{pattern:?} is not a pattern: {error}"))
+            .with_next("write a glob such as src/**/*.yaml")
+    })?;
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
@@ -150,4 +158,5 @@ fn is_missing(error: &io::Error) -> bool {
 
 fn errored(path: &Path, error: &io::Error) -> StepError {
     StepError::Errored(format!("failed to delete {}: {error}", path.display()))
+        .with_next(next_after(error))
 }

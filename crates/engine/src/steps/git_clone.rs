@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Step, StepError};
-use crate::{context::StepContext, work_dir::FilePath};
+use crate::{
+    context::StepContext,
+    work_dir::{FilePath, SEE_THE_DISK},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,10 +82,10 @@ impl Step for GitClone {
     async fn run(self, cx: &StepContext<'_>) -> Result<Outcome, StepError> {
         let mut names = BTreeSet::new();
         if let Some(twice) = self.checkout.iter().find(|it| !names.insert(it.name())) {
-            return Err(StepError::Failed(format!(
-                "two checkouts are called {:?}",
-                twice.name()
-            )));
+            return Err(
+                StepError::Failed(format!("two checkouts are called {:?}", twice.name()))
+                    .with_next("give one of them another path or as"),
+            );
         }
         let repository = self.clone_repository(cx).await?;
         cx.reached("cloned");
@@ -91,7 +94,10 @@ impl Step for GitClone {
             let path = FilePath::parse_for_writing(&checkout.path)?;
             let path = cx.work_dir.absolute(&path)?;
             work_tree::remove_unfinished(cx.work_dir.root(), &folder(cx), &path).map_err(
-                |error| StepError::errored("failed to remove an unfinished checkout", &error),
+                |error| {
+                    StepError::errored("failed to remove an unfinished checkout", &error)
+                        .with_next(SEE_THE_DISK)
+                },
             )?;
             let (tree, commit) = repository
                 .check_out(&path, checkout.revision(), &checkout.sparse)

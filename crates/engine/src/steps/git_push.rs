@@ -89,7 +89,8 @@ impl Step for GitPush {
         Err(StepError::Errored(format!(
             "others pushed to branch {:?} each of the {attempts} times this promotion tried",
             name(&target)
-        )))
+        ))
+        .with_next("promote again, or raise maxAttempts"))
     }
 }
 
@@ -110,7 +111,7 @@ impl GitPush {
         let current = tree.current_branch().await?;
         let none = || {
             StepError::Failed(
-                "no branch is checked out: say targetBranch or generateTargetBranch".to_owned(),
+                "no branch is checked out; say targetBranch or generateTargetBranch".to_owned(),
             )
         };
         Ok(Target::Branch(current.ok_or_else(none)?))

@@ -5,11 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use artifacts::child::Command;
+use artifacts::child::{self, Command};
+use domain::message::in_one_line;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Outcome, Step, StepError, in_one_line, kustomize_set_image::find_file, manifests};
+use super::{Outcome, Step, StepError, kustomize_set_image::find_file, manifests};
 use crate::{context::StepContext, work_dir::FilePath, yaml};
 
 /// How many kustomizations one build may be made of.
@@ -61,10 +62,17 @@ impl Step for KustomizeBuild {
         let folder = cx.work_dir.absolute(&FilePath::parse(&self.path)?)?;
         let out_path = FilePath::parse_for_writing(&self.out_path)?;
         let command = self.command(cx, &folder)?;
-        let output = cx.outside().launcher.run(command).await?.checked()?;
+        let output = cx.outside().launcher.run(command).await?;
+        let output = output.checked().map_err(|error| match error {
+            child::Error::Failed { code: Some(_), .. } => {
+                StepError::Errored(error.to_string()).with_next(see_yourself(&self.path))
+            }
+            error => error.into(),
+        })?;
         cx.reached("rendered");
         let text = String::from_utf8(output.stdout).map_err(|_not_text| {
             StepError::Errored("kustomize printed something that is not text".to_owned())
+                .with_next(see_yourself(&self.path))
         })?;
         if Path::new(&self.out_path)
             .extension()
@@ -130,8 +138,9 @@ impl KustomizeBuild {
     fn files<'a>(&self, text: &'a str) -> Result<BTreeMap<String, &'a str>, StepError> {
         let mut files = BTreeMap::new();
         for document in manifests::split(text) {
-            let object =
-                yaml::read(document).map_err(|error| StepError::Errored(in_one_line(&error)))?;
+            let object = yaml::read(document).map_err(|error| {
+                StepError::Errored(in_one_line(&error)).with_next(see_yourself(&self.path))
+            })?;
             let Some(object) = object.into_iter().find(Value::is_object) else {
                 continue;
             };
@@ -145,6 +154,7 @@ impl KustomizeBuild {
                     "{} {:?} cannot be a file name",
                     resource.kind, resource.name
                 ))
+                .with_next("let outPath end in .yaml")
             })?;
             if files.insert(name.clone(), document).is_some() {
                 return Err(StepError::Errored(format!(
@@ -154,6 +164,11 @@ impl KustomizeBuild {
         }
         Ok(files)
     }
+}
+
+/// What shows a person more than the step can.
+fn see_yourself(path: &str) -> String {
+    format!("build it from a clone of the repository: kustomize build {path}")
 }
 
 /// Refuses a kustomization that reads something by URL or from outside of the work directory, in itself or in one of
@@ -168,11 +183,13 @@ fn refuse_remote(cx: &StepContext<'_>, file: &Path) -> Result<(), StepError> {
         if seen.len() > MOST_KUSTOMIZATIONS {
             return Err(StepError::Failed(format!(
                 "more than {MOST_KUSTOMIZATIONS} kustomizations in one build"
-            )));
+            ))
+            .with_next("build in several steps"));
         }
         let text = cx.work_dir.read_text(&file)?;
         let documents = yaml::read(&text).map_err(|error| {
             StepError::Errored(format!("{}: {}", file.display(), in_one_line(&error)))
+                .with_next(error.hint())
         })?;
         for entry in documents.iter().flat_map(sources) {
             if is_remote(&entry) {
@@ -192,6 +209,7 @@ fn refuse_remote(cx: &StepContext<'_>, file: &Path) -> Result<(), StepError> {
                     "{} reads {entry:?}, outside of the work directory",
                     file.display()
                 ))
+                .with_next("keep a copy in the repository")
             };
             let path = FilePath::parse_beside(folder, path).ok_or_else(leaves)?;
             let path = cx.work_dir.existing(&path)?;

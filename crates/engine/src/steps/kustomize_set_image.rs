@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
+use domain::message::in_one_line;
 use resources::Image;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use yaml_edit::{Document, Mapping, ScalarValue, Sequence};
 
-use super::{Outcome, Step, StepError, in_one_line};
+use super::{Outcome, Step, StepError};
 use crate::{context::StepContext, work_dir::FilePath, yaml};
 
 /// The names that Kustomize looks for.
@@ -69,6 +70,7 @@ impl Step for KustomizeSetImage {
                 file.display(),
                 in_one_line(&error)
             ))
+            .with_next(error.hint())
         })?;
         if changed != text {
             cx.work_dir.write_text(&file, &changed)?;
@@ -136,10 +138,12 @@ pub(super) fn find_file(cx: &StepContext<'_>, folder: &str) -> Result<PathBuf, S
         [] => Err(StepError::Errored(format!(
             "{folder:?} has no kustomization file ({})",
             FILE_NAMES.join(", ")
-        ))),
-        _ => Err(StepError::Errored(format!(
-            "{folder:?} has more than one kustomization file"
-        ))),
+        ))
+        .with_next("correct path, or add the file in the repository")),
+        _ => Err(
+            StepError::Errored(format!("{folder:?} has more than one kustomization file"))
+                .with_next("leave one of them in the repository"),
+        ),
     }
 }
 

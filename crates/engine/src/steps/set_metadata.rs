@@ -46,11 +46,18 @@ impl Step for SetMetadata {
                 Kind::Freight => resource::<Freight>(),
             };
             let api = Api::namespaced_with(cx.outside().client.clone(), &cx.run.project, &kind);
-            upsert(&api, update).await.map_err(|error| match error {
-                kube::Error::Api(status) => {
-                    StepError::Errored(format!("{what}: {}", status.message))
-                }
-                error => StepError::errored(&what, &error),
+            upsert(&api, update).await.map_err(|error| {
+                let next = format!(
+                    "see whether it is there: kubectl get {} {} --namespace {}",
+                    kind.plural, update.name, cx.run.project
+                );
+                let errored = match error {
+                    kube::Error::Api(status) => {
+                        StepError::Errored(format!("{what}: {}", status.message))
+                    }
+                    error => StepError::errored(&what, &error),
+                };
+                errored.with_next(next)
             })?;
             cx.reached("set one");
         }

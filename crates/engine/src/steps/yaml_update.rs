@@ -1,9 +1,10 @@
 //! `yaml-update`: changes values in a YAML file and nothing else.
 
+use domain::message::in_one_line;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Outcome, Step, StepError, in_one_line};
+use super::{Outcome, Step, StepError};
 use crate::{context::StepContext, work_dir::FilePath, yaml};
 
 #[derive(Debug, Deserialize)]
@@ -33,7 +34,7 @@ impl Step for YamlUpdate {
             .collect();
         let changed = yaml::set_scalars(&text, &updates).map_err(|error| {
             let message = format!("failed to update {:?}: {}", self.path, in_one_line(&error));
-            match error {
+            let failed = match error {
                 yaml::Error::Key(_) | yaml::Error::Value { .. } => StepError::Failed(message),
                 yaml::Error::Syntax(_)
                 | yaml::Error::TooLarge(_)
@@ -41,7 +42,8 @@ impl Step for YamlUpdate {
                 | yaml::Error::NotScalar { .. }
                 | yaml::Error::Shape(_)
                 | yaml::Error::Unsafe(_) => StepError::Errored(message),
-            }
+            };
+            failed.with_next(error.hint())
         })?;
         if changed != text {
             cx.work_dir.write_text(&path, &changed)?;

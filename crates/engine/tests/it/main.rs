@@ -4,4 +4,5 @@
 mod cases;
 mod crash;
 mod fixture;
+mod hints;
 mod run;

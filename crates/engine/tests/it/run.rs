@@ -125,7 +125,8 @@ async fn a_wrong_expression_ends_its_step() {
     };
     assert_eq!(
         a.message,
-        "failed to evaluate the condition: \"${{ 1 }}\" is not true or false"
+        "failed to evaluate the condition: \"${{ 1 }}\" is not true or false; \
+         next: correct it in the Stage's promotionTemplate, then promote again"
     );
     assert!(
         b.message

@@ -1,5 +1,6 @@
 //! `ProjectConfig`s and `ClusterConfig`s.
 
+use domain::message::with_next;
 use domain::validation;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
@@ -30,7 +31,10 @@ pub(super) async fn validate_project(call: &Call<'_>) -> Result<Warnings, Refusa
             Some(namespace) if is_project(&namespace) => {}
             Some(_) => {
                 return Err(Refusal::Forbidden {
-                    message: format!("namespace {:?} belongs to no Project", call.namespace),
+                    message: with_next(
+                        format!("namespace {:?} belongs to no Project", call.namespace),
+                        "create the Project first",
+                    ),
                 });
             }
             None => {

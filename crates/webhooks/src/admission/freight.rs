@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use domain::availability::Row;
 use domain::freight::moniker;
+use domain::message::with_next;
 use domain::validation::{self, Cause};
 use jiff::Timestamp;
 use kube::core::admission::Operation;
@@ -126,9 +127,15 @@ async fn validate_update(call: &Call<'_>) -> Result<(), Refusal> {
         }
         if is_taken(call, &new.alias, new.name())? {
             return Err(Refusal::Conflict {
-                message: format!(
-                    "another piece of Freight in the project has the alias {:?}",
-                    new.alias
+                message: with_next(
+                    format!(
+                        "another piece of Freight in the project has the alias {:?}",
+                        new.alias
+                    ),
+                    format!(
+                        "choose another, or see which it is: kubectl get freight --namespace {}",
+                        call.namespace
+                    ),
                 ),
             });
         }
@@ -160,10 +167,13 @@ async fn validate_delete(call: &Call<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Forbidden {
-        message: format!(
-            "Freight {:?} is in use by stages ({})",
-            freight.name(),
-            holders.join(", ")
+        message: with_next(
+            format!(
+                "Freight {:?} is in use by stages ({})",
+                freight.name(),
+                holders.join(", ")
+            ),
+            "promote other Freight into them, then delete it",
         ),
     })
 }

@@ -5,6 +5,7 @@ mod intent;
 
 use std::collections::BTreeSet;
 
+use domain::message::with_next;
 use domain::validation::{self, PromotionFacts};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
@@ -44,7 +45,13 @@ async fn validate_create(call: &Call<'_>) -> Result<Warnings, Refusal> {
         .await?;
     // Admission of defaults saw it a moment ago.
     let stage = stage.ok_or_else(|| Refusal::NotFound {
-        message: format!("Stage {:?} not found", promotion.spec.stage),
+        message: with_next(
+            format!("Stage {:?} not found", promotion.spec.stage),
+            format!(
+                "see which there are: kubectl get stages --namespace {}",
+                call.namespace
+            ),
+        ),
     })?;
     let freight: Option<Freight> = call
         .reader()
@@ -108,9 +115,12 @@ async fn authorize(call: &Call<'_>, promotion: &Promotion) -> Result<(), Refusal
         Operation::Connect => "connect to",
     };
     Err(Refusal::Forbidden {
-        message: format!(
-            "subject {:?} is not permitted to {deed} Promotions for Stage {stage:?}",
-            call.requester.username
+        message: with_next(
+            format!(
+                "subject {:?} is not permitted to {deed} Promotions for Stage {stage:?}",
+                call.requester.username
+            ),
+            "ask for a Role that lets you promote stages.kargo.akuity.io",
         ),
     })
 }

@@ -104,7 +104,7 @@ impl Reader {
                     "namespace {namespace:?} not found; create Project {namespace:?} first"
                 ),
             })?;
-        let why = "the namespace belongs to no Project";
+        let why = "the namespace belongs to no Project; create the Project first";
         Ok((!is_project(&found)).then(|| Cause::invalid("metadata.namespace", namespace, why)))
     }
 }

@@ -25,13 +25,13 @@ pub(super) enum Refusal {
     #[error("the object cannot be read: {source}")]
     Malformed { source: serde_json::Error },
     /// The API could not be asked; trying again may help.
-    #[error("failed to {attempt}")]
+    #[error("failed to {attempt}; try again, and see the log of argosy if that fails too")]
     Api {
         attempt: String,
         source: kube::Error,
     },
     /// The API did not answer in time; trying again may help.
-    #[error("failed to {attempt}: no answer in time")]
+    #[error("failed to {attempt}: no answer in time; try again")]
     Timeout { attempt: String },
     /// What is looked up is still being read; trying again will help.
     #[error(

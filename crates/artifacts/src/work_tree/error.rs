@@ -1,0 +1,62 @@
+//! Why work on a repository failed, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+use crate::child;
+
+/// Why work on a repository failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Child(#[from] child::Error),
+    #[error("{url:?} has no {what}")]
+    NoRevision { url: String, what: String },
+    #[error("{name:?} is not a name that a branch, tag or commit can have")]
+    OddName { name: String },
+    #[error("{path:?} was not checked out by git-clone")]
+    NotAWorkTree { path: PathBuf },
+    #[error("failed to keep what is known of a clone in {path:?}")]
+    Record { path: PathBuf, source: io::Error },
+    #[error("changes of branch {branch:?} conflict with those of this promotion: {details}")]
+    Conflict { branch: String, details: String },
+    #[error(
+        "commits cannot be replayed on branch {branch:?} without changing who vouches for them"
+    )]
+    UnsafeRebase { branch: String },
+    #[error("the remote refused {reference:?}: {reason}")]
+    Refused { reference: String, reason: String },
+    #[error("failed to take in the signing key: {reason}")]
+    SigningKey { reason: String },
+}
+
+impl Error {
+    /// Names the next thing to try.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Child(error) => error.hint(),
+            Self::NoRevision { url, .. } => format!("see what there is: git ls-remote {url}"),
+            Self::OddName { .. } => "correct the step's branch, tag or commit".to_owned(),
+            Self::NotAWorkTree { .. } => {
+                "name a path that a git-clone step before this one checks out".to_owned()
+            }
+            Self::Record { path, .. } => format!(
+                "see whether the disk is full or read-only: df -h {}",
+                path.display()
+            ),
+            Self::Conflict { .. } => {
+                "promote again, which starts from what the branch has now".to_owned()
+            }
+            Self::UnsafeRebase { .. } => {
+                "sign in git-clone's author.signingKey, or set --push-integration rebase-or-merge"
+                    .to_owned()
+            }
+            Self::Refused { .. } => {
+                "see the host's rules for it, or push elsewhere: generateTargetBranch: true"
+                    .to_owned()
+            }
+            Self::SigningKey { .. } => {
+                "put a private key, OpenPGP or OpenSSH, into author.signingKey".to_owned()
+            }
+        }
+    }
+}
