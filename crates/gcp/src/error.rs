@@ -226,6 +226,8 @@ impl TokenError {
                 | Self::Unavailable { .. }
                 | Self::NotReady { .. }
                 | Self::Malformed { .. }
+                | Self::KubernetesToken { .. }
+                | Self::Abandoned
         )
     }
 }

@@ -68,13 +68,14 @@ impl Pace {
     /// Repeats what may pass, until `deadline` or the last try, and gives the last error.
     pub(crate) async fn repeat<T, F>(
         &self,
+        url: &Url,
         deadline: Instant,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, TokenError>
     where
         F: Future<Output = Result<T, TokenError>>,
     {
-        let mut last = TokenError::Abandoned;
+        let mut last = TokenError::Silent { host: host_of(url) };
         for pauses in 0..self.tries {
             match timeout_at(deadline, attempt()).await {
                 Ok(Err(error)) if error.is_passing() => last = error,

@@ -14,9 +14,12 @@ mod cache;
 mod endpoints;
 mod error;
 mod external_account;
+mod granted;
 mod http;
 mod iam_credentials;
 mod identities;
+#[cfg(test)]
+mod loopback;
 mod metadata;
 mod redact;
 mod refusal;

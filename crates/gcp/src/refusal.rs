@@ -227,3 +227,6 @@ fn violations(detail: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let violations = violations.into_iter().flatten();
     violations.filter_map(|violation| violation.get("type")?.as_str())
 }
+
+#[cfg(test)]
+mod tests;

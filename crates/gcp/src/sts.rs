@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::Problem;
+use crate::granted::{Granted, read_granted};
 use crate::http::{Answer, Http};
-use crate::metadata::{Granted, read_granted};
 use crate::principal::{KubernetesAccount, Principal, ProjectId, ProjectNumber, WorkloadPool};
 use crate::redact::redact;
 use crate::refusal::{Asked, classify};
@@ -177,7 +177,7 @@ impl Sts {
                 read_exchange(answer, asked_at)
             })
         };
-        self.http.pace().repeat(deadline, attempt).await
+        self.http.pace().repeat(&self.url, deadline, attempt).await
     }
 }
 
