@@ -126,19 +126,25 @@ impl Facts {
     /// Says which account a Project acts as; the inner error is that no account can have its name.
     pub fn account_of(&self, project: &str) -> Result<Result<ServiceAccountEmail, NameError>, Gap> {
         let home = self.home.known()?;
-        Ok(ServiceAccountEmail::of_kargo_project(project, &home.project))
+        Ok(ServiceAccountEmail::of_kargo_project(
+            project,
+            &home.project,
+        ))
     }
 
     /// Lists which Projects use which repositories, as far as addresses can be read.
     pub fn uses(&self) -> impl Iterator<Item = Use> + '_ {
-        self.intent.projects.iter().flat_map(|(project, addresses)| {
-            addresses.iter().filter_map(move |address| {
-                Some(Use {
-                    project: project.clone(),
-                    address: ImageAddress::parse(address).ok()?,
+        self.intent
+            .projects
+            .iter()
+            .flat_map(|(project, addresses)| {
+                addresses.iter().filter_map(move |address| {
+                    Some(Use {
+                        project: project.clone(),
+                        address: ImageAddress::parse(address).ok()?,
+                    })
                 })
             })
-        })
     }
 
     /// Finds what was seen of a Project's identity.

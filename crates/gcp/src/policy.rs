@@ -13,8 +13,8 @@ pub use access::Access;
 pub use member::{Member, PoolMember, PoolSubject};
 pub use near_miss::{NearMiss, near_miss};
 pub use roles::{
-    Carries, CustomRoles, DOWNLOAD, MINT, OPEN_MINTER, READER, SIGN, TIGHT_MINTER, UPLOAD, is_basic,
-    is_service_agent_role,
+    Carries, CustomRoles, DOWNLOAD, MINT, OPEN_MINTER, READER, SIGN, TIGHT_MINTER, UPLOAD,
+    is_basic, is_service_agent_role,
 };
 
 /// An allow policy, read and written at version 3.
@@ -164,7 +164,11 @@ impl Policy {
             log_type: "DATA_READ".to_owned(),
             exempted_members: Vec::new(),
         };
-        match self.audit_configs.iter_mut().find(|it| it.service == service) {
+        match self
+            .audit_configs
+            .iter_mut()
+            .find(|it| it.service == service)
+        {
             Some(config) => config.audit_log_configs.push(log),
             None => self.audit_configs.push(AuditConfig {
                 service: service.to_owned(),
@@ -196,7 +200,10 @@ mod tests {
     #[test]
     fn a_write_keeps_the_etag_and_what_it_does_not_know() {
         let mut policy = policy();
-        assert_eq!(policy.add("roles/artifactregistry.reader", MEMBER), Change::Made);
+        assert_eq!(
+            policy.add("roles/artifactregistry.reader", MEMBER),
+            Change::Made
+        );
         let written = serde_json::to_value(&policy).expect("JSON");
         assert_eq!(written["etag"], "BwX1");
         assert_eq!(written["kept"]["as"], "is");
@@ -207,11 +214,19 @@ mod tests {
     #[test]
     fn adding_the_same_member_twice_changes_nothing_more() {
         let mut policy = policy();
-        assert_eq!(policy.add("roles/viewer", MEMBER), Change::Made, "a condition is no grant for ever");
+        assert_eq!(
+            policy.add("roles/viewer", MEMBER),
+            Change::Made,
+            "a condition is no grant for ever"
+        );
         let once = policy.clone();
         assert_eq!(policy.add("roles/viewer", MEMBER), Change::AlreadySo);
         assert_eq!(policy, once);
-        assert_eq!(policy.bindings[0].members.len(), 2, "it joins the plain binding");
+        assert_eq!(
+            policy.bindings[0].members.len(),
+            2,
+            "it joins the plain binding"
+        );
     }
 
     #[test]

@@ -19,7 +19,10 @@ impl fmt::Display for RepositoryName {
             location,
             repository,
         } = self;
-        write!(out, "projects/{project}/locations/{location}/repositories/{repository}")
+        write!(
+            out,
+            "projects/{project}/locations/{location}/repositories/{repository}"
+        )
     }
 }
 
@@ -46,7 +49,9 @@ impl AddressError {
     /// Says what to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::OtherHost { .. } => "hosts are LOCATION-docker.pkg.dev and gcr.io; others need a Secret",
+            Self::OtherHost { .. } => {
+                "hosts are LOCATION-docker.pkg.dev and gcr.io; others need a Secret"
+            }
             Self::Short { .. } | Self::Project { .. } => {
                 "copy the address that `gcloud artifacts docker images list` prints"
             }
@@ -156,9 +161,17 @@ mod tests {
                 "projects/example.com:acme/locations/us/repositories/charts",
                 "web",
             ),
-            ("eu.gcr.io/acme-art/web", "projects/acme-art/locations/europe/repositories/eu.gcr.io", "web"),
+            (
+                "eu.gcr.io/acme-art/web",
+                "projects/acme-art/locations/europe/repositories/eu.gcr.io",
+                "web",
+            ),
         ] {
-            assert_eq!(parsed(address), (repository.to_owned(), image.to_owned()), "{address}");
+            assert_eq!(
+                parsed(address),
+                (repository.to_owned(), image.to_owned()),
+                "{address}"
+            );
         }
     }
 
@@ -171,7 +184,13 @@ mod tests {
             "europe-docker.pkg.dev/acme-art/apps/",
             "gcr.io/acme-art/",
         ] {
-            assert!(matches!(ImageAddress::parse(address), Err(AddressError::Short { .. })), "{address}");
+            assert!(
+                matches!(
+                    ImageAddress::parse(address),
+                    Err(AddressError::Short { .. })
+                ),
+                "{address}"
+            );
         }
     }
 
@@ -185,7 +204,13 @@ mod tests {
             "-docker.pkg.dev/acme-art/apps/web",
             "fr.gcr.io/acme-art/web",
         ] {
-            assert!(matches!(ImageAddress::parse(address), Err(AddressError::OtherHost { .. })), "{address}");
+            assert!(
+                matches!(
+                    ImageAddress::parse(address),
+                    Err(AddressError::OtherHost { .. })
+                ),
+                "{address}"
+            );
         }
     }
 }

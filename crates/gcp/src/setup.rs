@@ -62,7 +62,9 @@ pub enum Action {
         project: ProjectId,
         kargo_project: String,
     },
-    EnableServiceAccount { email: ServiceAccountEmail },
+    EnableServiceAccount {
+        email: ServiceAccountEmail,
+    },
     Grant(RoleGrant),
     Revoke(RoleGrant),
     SetConstraint {
@@ -71,18 +73,25 @@ pub enum Action {
         wish: Wish,
     },
     /// Has reads of a service leave a line in the audit log of a project.
-    LogReads { project: ProjectId, service: String },
+    LogReads {
+        project: ProjectId,
+        service: String,
+    },
     DisableKey {
         email: ServiceAccountEmail,
         key: String,
     },
-    DisableServiceAccount { email: ServiceAccountEmail },
+    DisableServiceAccount {
+        email: ServiceAccountEmail,
+    },
     MakeTagsImmutable {
         #[serde(serialize_with = "as_text")]
         repository: RepositoryName,
     },
     /// Makes the topic on which Artifact Registry announces pushes.
-    CreateTopic { project: ProjectId },
+    CreateTopic {
+        project: ProjectId,
+    },
 }
 
 /// A role for a member on a resource, without a condition.

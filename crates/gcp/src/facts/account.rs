@@ -75,7 +75,9 @@ pub struct FoundGrant {
 impl FoundGrant {
     /// Finds the repository if the role is granted on one.
     pub fn repository(&self) -> Option<&str> {
-        let name = self.resource.strip_prefix("//artifactregistry.googleapis.com/")?;
+        let name = self
+            .resource
+            .strip_prefix("//artifactregistry.googleapis.com/")?;
         name.contains("/repositories/").then_some(name)
     }
 }

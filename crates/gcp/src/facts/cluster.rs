@@ -121,7 +121,10 @@ impl fmt::Display for ClusterName {
             location,
             cluster,
         } = self;
-        write!(out, "projects/{project}/locations/{location}/clusters/{cluster}")
+        write!(
+            out,
+            "projects/{project}/locations/{location}/clusters/{cluster}"
+        )
     }
 }
 
@@ -141,15 +144,23 @@ mod tests {
                 {"name":"raw","config":{"workloadMetadataConfig":{"mode":"GCE_METADATA"}}},
                 {"name":"new","config":{"workloadMetadataConfig":{"mode":"GKE_METADATA"}}}]}"#,
         );
-        let names: Vec<_> = it.pools_without_metadata_server().iter().map(|it| it.name.clone()).collect();
+        let names: Vec<_> = it
+            .pools_without_metadata_server()
+            .iter()
+            .map(|it| it.name.clone())
+            .collect();
         assert_eq!(names, ["old", "raw"]);
         assert!(it.has_workload_identity());
-        assert_eq!(it.workload_pool().expect("a pool").as_str(), "acme-gke.svc.id.goog");
+        assert_eq!(
+            it.workload_pool().expect("a pool").as_str(),
+            "acme-gke.svc.id.goog"
+        );
     }
 
     #[test]
     fn autopilot_has_it_all() {
-        let it = cluster(r#"{"name":"one","autopilot":{"enabled":true},"nodePools":[{"name":"p"}]}"#);
+        let it =
+            cluster(r#"{"name":"one","autopilot":{"enabled":true},"nodePools":[{"name":"p"}]}"#);
         assert!(it.has_workload_identity() && it.has_dataplane_v2());
         assert!(it.pools_without_metadata_server().is_empty());
     }

@@ -21,9 +21,13 @@ pub enum Reason {
     /// A permission is missing, or the resource is, which Google does not tell apart.
     MissingPermission,
     /// The service is off in the project that pays for the call.
-    ServiceDisabled { service: Option<String> },
+    ServiceDisabled {
+        service: Option<String>,
+    },
     /// A service perimeter is in between.
-    Perimeter { id: Option<String> },
+    Perimeter {
+        id: Option<String>,
+    },
     NarrowScope,
     /// The credential is not valid any more, or never was.
     BadCredential,
@@ -78,7 +82,9 @@ impl Denial {
             (Reason::NarrowScope, _) => "the token's OAuth scope is too narrow".to_owned(),
             (Reason::BadCredential, _) => "the credential is not valid".to_owned(),
             (Reason::Anonymous, _) => "no credential was sent".to_owned(),
-            (Reason::OrganisationPolicy, _) => format!("an organisation policy refuses it: {}", self.message),
+            (Reason::OrganisationPolicy, _) => {
+                format!("an organisation policy refuses it: {}", self.message)
+            }
             (Reason::MissingPermission, None) | (Reason::Other, _) => self.message.clone(),
         }
     }
@@ -118,7 +124,10 @@ fn of_google(error: &Value) -> Denial {
 
 fn reason_in(text: &str) -> Reason {
     const WORDS: &[(&str, Reason)] = &[
-        ("has not been used in project", Reason::ServiceDisabled { service: None }),
+        (
+            "has not been used in project",
+            Reason::ServiceDisabled { service: None },
+        ),
         ("insufficient authentication scopes", Reason::NarrowScope),
         ("Unauthenticated request", Reason::Anonymous),
         ("No credential was supplied", Reason::Anonymous),
@@ -130,7 +139,10 @@ fn reason_in(text: &str) -> Reason {
         ("does not have permission", Reason::MissingPermission),
     ];
     if let Some((_, rest)) = text.split_once("vpcServiceControlsUniqueIdentifier") {
-        let id = rest.trim_start_matches([':', ' ']).split_whitespace().next();
+        let id = rest
+            .trim_start_matches([':', ' '])
+            .split_whitespace()
+            .next();
         return Reason::Perimeter {
             id: id.map(|it| it.trim_end_matches('.').to_owned()),
         };
@@ -145,7 +157,9 @@ fn permission_in(text: &str) -> Option<String> {
     let looks_like_one = |it: &&str| {
         it.split('.').count() >= 3
             && !it.contains('/')
-            && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+            && it
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
     };
     quoted.into_iter().find(looks_like_one).map(str::to_owned)
 }
@@ -161,7 +175,10 @@ mod tests {
             "metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#;
         let denial = Denial::parse(body).expect("an error");
         assert_eq!(denial.reason, Reason::MissingPermission);
-        assert_eq!(denial.permission.as_deref(), Some("iam.serviceAccounts.getAccessToken"));
+        assert_eq!(
+            denial.permission.as_deref(),
+            Some("iam.serviceAccounts.getAccessToken")
+        );
     }
 
     #[test]
@@ -175,14 +192,28 @@ mod tests {
     #[test]
     fn older_answers_are_understood_by_their_words() {
         for (text, reason) in [
-            ("Foo API has not been used in project 1 before", Reason::ServiceDisabled { service: None }),
+            (
+                "Foo API has not been used in project 1 before",
+                Reason::ServiceDisabled { service: None },
+            ),
             (
                 "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abc123.",
-                Reason::Perimeter { id: Some("abc123".to_owned()) },
+                Reason::Perimeter {
+                    id: Some("abc123".to_owned()),
+                },
             ),
-            ("Unauthenticated request. Unauthenticated requests do not have permission \"a.b.c\"", Reason::Anonymous),
-            ("The caller does not have permission", Reason::MissingPermission),
-            ("One or more users named in the policy do not belong to a permitted customer.", Reason::OrganisationPolicy),
+            (
+                "Unauthenticated request. Unauthenticated requests do not have permission \"a.b.c\"",
+                Reason::Anonymous,
+            ),
+            (
+                "The caller does not have permission",
+                Reason::MissingPermission,
+            ),
+            (
+                "One or more users named in the policy do not belong to a permitted customer.",
+                Reason::OrganisationPolicy,
+            ),
             ("something else", Reason::Other),
         ] {
             assert_eq!(Denial::of_text(text).reason, reason, "{text}");

@@ -62,8 +62,12 @@ impl OrganisationPolicy {
         let denied = rules
             .iter()
             .any(|it| it.deny_all || it.values.denied_values.iter().any(|denied| denied == value));
-        let mut lists = rules.iter().map(|it| &it.values.allowed_values).filter(|it| !it.is_empty());
-        let listed = lists.clone().next().is_none() || lists.any(|it| it.iter().any(|allowed| allowed == value));
+        let mut lists = rules
+            .iter()
+            .map(|it| &it.values.allowed_values)
+            .filter(|it| !it.is_empty());
+        let listed = lists.clone().next().is_none()
+            || lists.any(|it| it.iter().any(|allowed| allowed == value));
         !denied && listed
     }
 

@@ -26,7 +26,9 @@ pub enum Seen<T> {
     Known(T),
     Denied(Denial),
     Absent,
-    Unreachable { why: String },
+    Unreachable {
+        why: String,
+    },
     /// Nobody asked, as this place cannot or was told not to.
     Skipped,
 }
@@ -145,9 +147,13 @@ mod tests {
 
     #[test]
     fn a_missing_thing_is_absent_only_if_google_says_so() {
-        let body = r#"{"error":{"code":404,"message":"Unknown service account","status":"NOT_FOUND"}}"#;
+        let body =
+            r#"{"error":{"code":404,"message":"Unknown service account","status":"NOT_FOUND"}}"#;
         assert_eq!(refused(404, body), Seen::Absent);
-        assert!(matches!(refused(404, "<html>not found</html>"), Seen::Unreachable { .. }));
+        assert!(matches!(
+            refused(404, "<html>not found</html>"),
+            Seen::Unreachable { .. }
+        ));
     }
 
     #[test]
@@ -162,16 +168,31 @@ mod tests {
 
     #[test]
     fn trouble_at_the_other_end_is_no_refusal() {
-        let body = r#"{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED"}}"#;
-        assert_eq!(refused(429, body), Seen::Unreachable { why: "Quota exceeded".to_owned() });
-        assert_eq!(refused(502, "<html>"), Seen::Unreachable { why: "HTTP 502".to_owned() });
+        let body =
+            r#"{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED"}}"#;
+        assert_eq!(
+            refused(429, body),
+            Seen::Unreachable {
+                why: "Quota exceeded".to_owned()
+            }
+        );
+        assert_eq!(
+            refused(502, "<html>"),
+            Seen::Unreachable {
+                why: "HTTP 502".to_owned()
+            }
+        );
     }
 
     #[test]
     fn a_gap_says_whether_anybody_asked() {
-        let skipped = Reading::<()>::default().known().expect_err("nothing is known");
+        let skipped = Reading::<()>::default()
+            .known()
+            .expect_err("nothing is known");
         assert!(skipped.skipped);
-        let absent = Reading::<()>::absent(REQUEST).known().expect_err("nothing is known");
+        let absent = Reading::<()>::absent(REQUEST)
+            .known()
+            .expect_err("nothing is known");
         assert!(!absent.skipped);
         assert_eq!(absent.source.status, Some(404));
     }

@@ -21,10 +21,14 @@ const AT_REPOSITORIES: &str = "artifactregistry.googleapis.com";
 impl Facts {
     /// Lists the APIs that have to be on, as far as the controller's project is known.
     pub fn needed_services(&self) -> BTreeSet<ServiceName> {
-        let at_home = self.home.known().into_iter().flat_map(|home| {
-            AT_HOME.iter().map(|it| named(&home.project, it))
-        });
-        let at_repositories = self.uses().map(|it| named(&it.address.repository.project, AT_REPOSITORIES));
+        let at_home = self
+            .home
+            .known()
+            .into_iter()
+            .flat_map(|home| AT_HOME.iter().map(|it| named(&home.project, it)));
+        let at_repositories = self
+            .uses()
+            .map(|it| named(&it.address.repository.project, AT_REPOSITORIES));
         at_home.chain(at_repositories).collect()
     }
 }

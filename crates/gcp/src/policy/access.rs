@@ -6,11 +6,18 @@ use super::{Carries, CustomRoles, Member, Policy};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// By this role.
-    Yes { role: String },
+    Yes {
+        role: String,
+    },
     /// By a role that counts only while its condition holds.
-    Conditional { role: String, expression: String },
+    Conditional {
+        role: String,
+        expression: String,
+    },
     /// By a custom role of which nobody knows what it carries.
-    Unknown { role: String },
+    Unknown {
+        role: String,
+    },
     No,
 }
 
@@ -72,20 +79,41 @@ mod tests {
             bindings,
             ..Policy::default()
         };
-        policy.access(DOWNLOAD, &CustomRoles::default(), |it| matches!(it, Member::ServiceAccount(_)))
+        policy.access(DOWNLOAD, &CustomRoles::default(), |it| {
+            matches!(it, Member::ServiceAccount(_))
+        })
     }
 
     #[test]
     fn the_strongest_binding_decides() {
         let role = READER.to_owned();
-        let conditional = || binding(READER, Some("request.time < timestamp('2030-01-01T00:00:00Z')"));
-        assert_eq!(access(vec![conditional(), binding(READER, None)]), Access::Yes { role });
+        let conditional = || {
+            binding(
+                READER,
+                Some("request.time < timestamp('2030-01-01T00:00:00Z')"),
+            )
+        };
+        assert_eq!(
+            access(vec![conditional(), binding(READER, None)]),
+            Access::Yes { role }
+        );
         assert!(matches!(
             access(vec![conditional(), binding(CUSTOM, None)]),
             Access::Conditional { .. }
         ));
-        assert!(matches!(access(vec![binding(CUSTOM, None), conditional()]), Access::Conditional { .. }));
-        assert_eq!(access(vec![binding(CUSTOM, None)]), Access::Unknown { role: CUSTOM.to_owned() });
-        assert_eq!(access(vec![binding("roles/pubsub.viewer", None)]), Access::No);
+        assert!(matches!(
+            access(vec![binding(CUSTOM, None), conditional()]),
+            Access::Conditional { .. }
+        ));
+        assert_eq!(
+            access(vec![binding(CUSTOM, None)]),
+            Access::Unknown {
+                role: CUSTOM.to_owned()
+            }
+        );
+        assert_eq!(
+            access(vec![binding("roles/pubsub.viewer", None)]),
+            Access::No
+        );
     }
 }

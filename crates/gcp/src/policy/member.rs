@@ -56,7 +56,10 @@ pub enum PoolSubject {
 impl Member {
     /// Reads a member; what is not understood becomes [`Member::Other`].
     pub fn parse(text: &str) -> Self {
-        if let Some(rest) = text.strip_prefix("principal://").or(text.strip_prefix("principalSet://")) {
+        if let Some(rest) = text
+            .strip_prefix("principal://")
+            .or(text.strip_prefix("principalSet://"))
+        {
             return pool_member(rest).map_or_else(|| Self::Other(text.to_owned()), Self::Pool);
         }
         match text.split_once(':') {
@@ -169,8 +172,7 @@ mod tests {
     use super::*;
     use crate::principal::{ProjectId, ProjectNumber, WorkloadPool};
 
-    const POOL: &str =
-        "iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog";
+    const POOL: &str = "iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog";
 
     fn controller() -> Principal {
         Principal {
@@ -199,12 +201,18 @@ mod tests {
     fn sets_of_a_pool_say_how_many_they_cover() {
         for (text, subject) in [
             (format!("principalSet://{POOL}/*"), PoolSubject::Everyone),
-            (format!("principalSet://{POOL}/namespace/argosy"), PoolSubject::Namespace("argosy".to_owned())),
+            (
+                format!("principalSet://{POOL}/namespace/argosy"),
+                PoolSubject::Namespace("argosy".to_owned()),
+            ),
             (
                 format!("principal://{POOL}/kubernetes.serviceaccount.uid/u-1"),
                 PoolSubject::AccountUid("u-1".to_owned()),
             ),
-            (format!("principal://{POOL}/subject/other"), PoolSubject::Other("subject/other".to_owned())),
+            (
+                format!("principal://{POOL}/subject/other"),
+                PoolSubject::Other("subject/other".to_owned()),
+            ),
         ] {
             assert_eq!(subject_of(&text), subject, "{text}");
         }
@@ -217,7 +225,9 @@ mod tests {
     fn a_set_covers_its_members_and_google_accounts_are_not_federated() {
         let principal = controller();
         assert!(Member::parse(&format!("principalSet://{POOL}/*")).covers(&principal));
-        assert!(Member::parse(&format!("principalSet://{POOL}/namespace/argosy")).covers(&principal));
+        assert!(
+            Member::parse(&format!("principalSet://{POOL}/namespace/argosy")).covers(&principal)
+        );
         assert!(!Member::parse(&format!("principalSet://{POOL}/namespace/web")).covers(&principal));
         assert!(Member::parse("allUsers").covers(&principal));
         assert!(!Member::parse("allAuthenticatedUsers").covers(&principal));
@@ -232,11 +242,29 @@ mod tests {
 
     #[test]
     fn people_accounts_and_residue_are_told_apart() {
-        assert_eq!(Member::parse("user:Ann@example.com"), Member::User("ann@example.com".to_owned()));
-        assert_eq!(Member::parse("group:sre@example.com"), Member::Group("sre@example.com".to_owned()));
-        assert_eq!(Member::parse("domain:example.com"), Member::Domain("example.com".to_owned()));
-        assert!(matches!(Member::parse("deleted:serviceAccount:a@b?uid=1"), Member::Deleted(_)));
-        assert!(matches!(Member::parse("projectOwner:acme"), Member::Other(_)));
-        assert!(matches!(Member::parse("principal://goog/subject/x"), Member::Other(_)));
+        assert_eq!(
+            Member::parse("user:Ann@example.com"),
+            Member::User("ann@example.com".to_owned())
+        );
+        assert_eq!(
+            Member::parse("group:sre@example.com"),
+            Member::Group("sre@example.com".to_owned())
+        );
+        assert_eq!(
+            Member::parse("domain:example.com"),
+            Member::Domain("example.com".to_owned())
+        );
+        assert!(matches!(
+            Member::parse("deleted:serviceAccount:a@b?uid=1"),
+            Member::Deleted(_)
+        ));
+        assert!(matches!(
+            Member::parse("projectOwner:acme"),
+            Member::Other(_)
+        ));
+        assert!(matches!(
+            Member::parse("principal://goog/subject/x"),
+            Member::Other(_)
+        ));
     }
 }

@@ -7,17 +7,29 @@ use crate::principal::Principal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NearMiss {
     /// The project id stands where the number belongs.
-    IdForNumber { found: String },
+    IdForNumber {
+        found: String,
+    },
     /// The number of another project stands before the pool.
-    OtherNumber { found: String },
+    OtherNumber {
+        found: String,
+    },
     /// The number stands within the pool's name, where the id belongs.
-    NumberInPool { found: String },
-    OtherNamespace { found: String },
-    OtherAccount { found: String },
+    NumberInPool {
+        found: String,
+    },
+    OtherNamespace {
+        found: String,
+    },
+    OtherAccount {
+        found: String,
+    },
     /// The pool itself, without the account in brackets.
     PoolAsAccount,
     /// The subject as self-made pools map it, which the pool of GKE never has.
-    MappedSubject { found: String },
+    MappedSubject {
+        found: String,
+    },
 }
 
 impl NearMiss {
@@ -107,7 +119,10 @@ fn mapped_subject(found: &PoolMember, wanted: &Principal) -> Option<NearMiss> {
 
 /// Takes a member for a slip only if namespace or name is right: other accounts of the pool may be meant as they are.
 fn in_account(namespace: &str, name: &str, wanted: &Principal) -> Option<NearMiss> {
-    match (namespace == wanted.account.namespace, name == wanted.account.name) {
+    match (
+        namespace == wanted.account.namespace,
+        name == wanted.account.name,
+    ) {
         (false, true) => Some(NearMiss::OtherNamespace {
             found: namespace.to_owned(),
         }),
@@ -150,17 +165,44 @@ mod tests {
         let right = controller().to_string();
         let owned = str::to_owned;
         for (text, slip) in [
-            (right.replace("4711", "acme-gke"), NearMiss::IdForNumber { found: owned("acme-gke") }),
-            (right.replace("4711", "4712"), NearMiss::OtherNumber { found: owned("4712") }),
+            (
+                right.replace("4711", "acme-gke"),
+                NearMiss::IdForNumber {
+                    found: owned("acme-gke"),
+                },
+            ),
+            (
+                right.replace("4711", "4712"),
+                NearMiss::OtherNumber {
+                    found: owned("4712"),
+                },
+            ),
             (
                 right.replace("acme-gke.svc", "4711.svc"),
-                NearMiss::NumberInPool { found: owned("4711.svc.id.goog") },
+                NearMiss::NumberInPool {
+                    found: owned("4711.svc.id.goog"),
+                },
             ),
-            (right.replace("ns/argosy", "ns/kargo"), NearMiss::OtherNamespace { found: owned("kargo") }),
-            (right.replace("sa/controller", "sa/default"), NearMiss::OtherAccount { found: owned("default") }),
             (
-                right.replace("ns/argosy/sa/controller", "system:serviceaccount:argosy:controller"),
-                NearMiss::MappedSubject { found: owned("subject/system:serviceaccount:argosy:controller") },
+                right.replace("ns/argosy", "ns/kargo"),
+                NearMiss::OtherNamespace {
+                    found: owned("kargo"),
+                },
+            ),
+            (
+                right.replace("sa/controller", "sa/default"),
+                NearMiss::OtherAccount {
+                    found: owned("default"),
+                },
+            ),
+            (
+                right.replace(
+                    "ns/argosy/sa/controller",
+                    "system:serviceaccount:argosy:controller",
+                ),
+                NearMiss::MappedSubject {
+                    found: owned("subject/system:serviceaccount:argosy:controller"),
+                },
             ),
         ] {
             assert_eq!(found(&text), Some(slip), "{text}");
@@ -171,19 +213,29 @@ mod tests {
     fn slips_in_the_older_spelling_are_named_too() {
         assert_eq!(
             found("serviceAccount:acme-gke.svc.id.goog[kargo/controller]"),
-            Some(NearMiss::OtherNamespace { found: "kargo".to_owned() })
+            Some(NearMiss::OtherNamespace {
+                found: "kargo".to_owned()
+            })
         );
         assert_eq!(
             found("serviceAccount:4711.svc.id.goog[argosy/controller]"),
-            Some(NearMiss::NumberInPool { found: "4711.svc.id.goog".to_owned() })
+            Some(NearMiss::NumberInPool {
+                found: "4711.svc.id.goog".to_owned()
+            })
         );
-        assert_eq!(found("serviceAccount:acme-gke.svc.id.goog"), Some(NearMiss::PoolAsAccount));
+        assert_eq!(
+            found("serviceAccount:acme-gke.svc.id.goog"),
+            Some(NearMiss::PoolAsAccount)
+        );
     }
 
     #[test]
     fn others_of_the_pool_are_left_alone() {
         assert_eq!(found("serviceAccount:acme-gke.svc.id.goog[web/app]"), None);
-        assert_eq!(found("serviceAccount:web@acme-gke.iam.gserviceaccount.com"), None);
+        assert_eq!(
+            found("serviceAccount:web@acme-gke.iam.gserviceaccount.com"),
+            None
+        );
         assert_eq!(found("user:ann@example.com"), None);
     }
 }

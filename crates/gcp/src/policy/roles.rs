@@ -139,8 +139,15 @@ mod tests {
         assert_eq!(roles.carries(TIGHT_MINTER, MINT), Carries::Yes);
         assert_eq!(roles.carries(OPEN_MINTER, SIGN[0]), Carries::Yes);
         assert_eq!(roles.carries(TIGHT_MINTER, SIGN[0]), Carries::No);
-        assert_eq!(roles.carries("roles/owner", MINT), Carries::No, "owners only may grant it to themselves");
-        assert_eq!(roles.carries("roles/iam.serviceAccountOpenIdTokenCreator", MINT), Carries::No);
+        assert_eq!(
+            roles.carries("roles/owner", MINT),
+            Carries::No,
+            "owners only may grant it to themselves"
+        );
+        assert_eq!(
+            roles.carries("roles/iam.serviceAccountOpenIdTokenCreator", MINT),
+            Carries::No
+        );
     }
 
     #[test]
@@ -165,7 +172,9 @@ mod tests {
     fn roles_of_agents_are_known_by_their_name() {
         assert!(is_service_agent_role("roles/container.serviceAgent"));
         assert!(is_service_agent_role("roles/dataflow.serviceAgent"));
-        assert!(is_service_agent_role("roles/cloudbuild.loggingServiceAgent"));
+        assert!(is_service_agent_role(
+            "roles/cloudbuild.loggingServiceAgent"
+        ));
         assert!(!is_service_agent_role("roles/iam.serviceAccountUser"));
         assert!(!is_service_agent_role("projects/p/roles/x.serviceAgent"));
     }

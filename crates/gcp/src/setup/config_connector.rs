@@ -10,7 +10,10 @@ use crate::principal::{ProjectId, ServiceAccountEmail};
 
 /// Writes one file of YAML documents; empty for an empty plan.
 pub fn write(plan: &Plan) -> String {
-    let notes = plan.assumed.iter().map(|it| comment(&it.replace('\n', " ")));
+    let notes = plan
+        .assumed
+        .iter()
+        .map(|it| comment(&it.replace('\n', " ")));
     let documents = plan.actions.iter().map(document);
     notes.chain(documents).collect::<Vec<_>>().join("---\n")
 }
@@ -52,32 +55,47 @@ fn document(action: &Action) -> String {
             wish,
         } => policy(project, constraint, *wish),
         Action::LogReads { project, service } => audit_config(project, service),
-        Action::DisableKey { email, key } => {
-            comment(&format!("Remove the IAMServiceAccountKey {key} of {email}."))
-        }
+        Action::DisableKey { email, key } => comment(&format!(
+            "Remove the IAMServiceAccountKey {key} of {email}."
+        )),
         Action::MakeTagsImmutable { repository } => comment(&format!(
             "In the ArtifactRegistryRepository {}: spec.dockerConfig.immutableTags: true",
             repository.repository
         )),
         Action::CreateTopic { project } => {
-            head("pubsub", "PubSubTopic", &name(&[project.as_str(), "gcr"]), Some(project))
-                + "spec:\n  resourceID: gcr\n"
+            head(
+                "pubsub",
+                "PubSubTopic",
+                &name(&[project.as_str(), "gcr"]),
+                Some(project),
+            ) + "spec:\n  resourceID: gcr\n"
         }
     }
 }
 
 fn service(project: &ProjectId, service: &str) -> String {
-    head("serviceusage", "Service", &name(&[project.as_str(), service]), None)
-        + &format!(
-            "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n",
-            text(service),
-            text(project.as_str())
-        )
+    head(
+        "serviceusage",
+        "Service",
+        &name(&[project.as_str(), service]),
+        None,
+    ) + &format!(
+        "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n",
+        text(service),
+        text(project.as_str())
+    )
 }
 
 fn account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str) -> String {
-    head("iam", "IAMServiceAccount", email.account_id(), Some(project))
-        + &format!("spec:\n  displayName: {}\n", text(&display_name(kargo_project)))
+    head(
+        "iam",
+        "IAMServiceAccount",
+        email.account_id(),
+        Some(project),
+    ) + &format!(
+        "spec:\n  displayName: {}\n",
+        text(&display_name(kargo_project))
+    )
 }
 
 fn member(grant: &RoleGrant) -> String {
@@ -96,13 +114,17 @@ fn member(grant: &RoleGrant) -> String {
         super::Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
         super::Grantee::Member(it) => it.clone(),
     };
-    head("iam", "IAMPolicyMember", &name(&[resource, &who, role]), None)
-        + &format!(
-            "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
-            text(&grant.member.to_string()),
-            text(&grant.role),
-            text(&grant.resource.to_string())
-        )
+    head(
+        "iam",
+        "IAMPolicyMember",
+        &name(&[resource, &who, role]),
+        None,
+    ) + &format!(
+        "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
+        text(&grant.member.to_string()),
+        text(&grant.role),
+        text(&grant.resource.to_string())
+    )
 }
 
 fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> String {
@@ -110,21 +132,29 @@ fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> String {
         Wish::Enforce => "enforce: true",
         Wish::DenyAll => "denyAll: true",
     };
-    head("orgpolicy", "OrgPolicyPolicy", &name(&[project.as_str(), constraint]), None)
-        + &format!(
-            "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n  spec:\n    rules:\n    - {rule}\n",
-            text(constraint),
-            text(project.as_str())
-        )
+    head(
+        "orgpolicy",
+        "OrgPolicyPolicy",
+        &name(&[project.as_str(), constraint]),
+        None,
+    ) + &format!(
+        "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n  spec:\n    rules:\n    - {rule}\n",
+        text(constraint),
+        text(project.as_str())
+    )
 }
 
 fn audit_config(project: &ProjectId, service: &str) -> String {
-    head("iam", "IAMAuditConfig", &name(&[project.as_str(), service]), None)
-        + &format!(
-            "spec:\n  service: {}\n  auditLogConfigs:\n  - logType: DATA_READ\n  resourceRef:\n    kind: Project\n    external: {}\n",
-            text(service),
-            text(&format!("projects/{project}"))
-        )
+    head(
+        "iam",
+        "IAMAuditConfig",
+        &name(&[project.as_str(), service]),
+        None,
+    ) + &format!(
+        "spec:\n  service: {}\n  auditLogConfigs:\n  - logType: DATA_READ\n  resourceRef:\n    kind: Project\n    external: {}\n",
+        text(service),
+        text(&format!("projects/{project}"))
+    )
 }
 
 fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> String {
@@ -144,7 +174,13 @@ fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> Str
 /// Makes one object name of some names.
 fn name(parts: &[&str]) -> String {
     let joined = parts.join("-").to_ascii_lowercase();
-    let plain = |it: char| if it.is_ascii_alphanumeric() || it == '.' { it } else { '-' };
+    let plain = |it: char| {
+        if it.is_ascii_alphanumeric() || it == '.' {
+            it
+        } else {
+            '-'
+        }
+    };
     let name: String = joined.chars().map(plain).take(253).collect();
     name.trim_matches(['-', '.']).to_owned()
 }
@@ -155,7 +191,12 @@ fn text(value: &str) -> String {
     let plain = value
         .chars()
         .all(|it| it.is_ascii_alphanumeric() || "-_./@".contains(it));
-    match starts_plain && plain && !matches!(value, "true" | "false" | "null" | "yes" | "no" | "on" | "off") {
+    match starts_plain
+        && plain
+        && !matches!(
+            value,
+            "true" | "false" | "null" | "yes" | "no" | "on" | "off"
+        ) {
         true => value.to_owned(),
         false => serde_json::Value::from(value).to_string(),
     }

@@ -31,7 +31,13 @@ fn write(action: &Action) -> String {
             command(&words, &[("project", project.as_str())])
         }
         Action::SetWorkloadPool { cluster, pool } => cluster_command(
-            &["gcloud", "container", "clusters", "update", &cluster.cluster],
+            &[
+                "gcloud",
+                "container",
+                "clusters",
+                "update",
+                &cluster.cluster,
+            ],
             cluster,
             &[("workload-pool", pool.as_str())],
         ),
@@ -48,7 +54,13 @@ fn write(action: &Action) -> String {
             project,
             kargo_project,
         } => command(
-            &["gcloud", "iam", "service-accounts", "create", email.account_id()],
+            &[
+                "gcloud",
+                "iam",
+                "service-accounts",
+                "create",
+                email.account_id(),
+            ],
             &[
                 ("project", project.as_str()),
                 ("display-name", &display_name(kargo_project)),
@@ -69,7 +81,13 @@ fn write(action: &Action) -> String {
             &[("iam-account", email.as_str())],
         ),
         Action::MakeTagsImmutable { repository } => command(
-            &["gcloud", "artifacts", "repositories", "update", &repository.repository],
+            &[
+                "gcloud",
+                "artifacts",
+                "repositories",
+                "update",
+                &repository.repository,
+            ],
             &[
                 ("project", repository.project.as_str()),
                 ("location", &repository.location),
@@ -98,7 +116,10 @@ fn cluster_command(words: &[&str], cluster: &ClusterName, options: &[(&str, &str
 }
 
 fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
-    command(&["gcloud", "iam", "service-accounts", verb, email.as_str()], &[])
+    command(
+        &["gcloud", "iam", "service-accounts", verb, email.as_str()],
+        &[],
+    )
 }
 
 fn binding(grant: &RoleGrant, verb: &str) -> String {
@@ -111,7 +132,12 @@ fn binding(grant: &RoleGrant, verb: &str) -> String {
             words.extend(["iam", "service-accounts", verb, email.as_str()]);
         }
         Resource::Repository(repository) => {
-            words.extend(["artifacts", "repositories", verb, repository.repository.as_str()]);
+            words.extend([
+                "artifacts",
+                "repositories",
+                verb,
+                repository.repository.as_str(),
+            ]);
             options.push(("project", repository.project.as_str()));
             options.push(("location", repository.location.as_str()));
         }

@@ -50,7 +50,9 @@ pub fn plan(facts: &Facts, options: &Options) -> Result<Plan, Gap> {
     for project in facts.intent.projects.keys() {
         match facts.account_of(project)? {
             Ok(email) => plan.project(facts, options, &principal, home, project, &email),
-            Err(refused) => plan.impossible.push(format!("{refused}; {}", refused.hint())),
+            Err(refused) => plan
+                .impossible
+                .push(format!("{refused}; {}", refused.hint())),
         }
     }
     if options.organisation_policies {
@@ -69,7 +71,9 @@ impl Plan {
                 Err(gap) => self.assume(&format!("{} in {}", needed.service, needed.project), &gap),
             }
             match self.actions.last_mut() {
-                Some(Action::EnableServices { project, services }) if *project == needed.project => {
+                Some(Action::EnableServices { project, services })
+                    if *project == needed.project =>
+                {
                     services.push(needed.service);
                 }
                 _ => self.actions.push(Action::EnableServices {
@@ -85,7 +89,9 @@ impl Plan {
             Ok(cluster) => cluster,
             Err(gap) => {
                 let why = gap.why;
-                self.impossible.push(format!("workload identity is not planned, as the cluster was not seen: {why}"));
+                self.impossible.push(format!(
+                    "workload identity is not planned, as the cluster was not seen: {why}"
+                ));
                 return;
             }
         };
@@ -125,16 +131,24 @@ impl Plan {
         }
     }
 
-    fn account(&mut self, seen: &ProjectFacts, home: &Home, project: &str, email: &ServiceAccountEmail) {
+    fn account(
+        &mut self,
+        seen: &ProjectFacts,
+        home: &Home,
+        project: &str,
+        email: &ServiceAccountEmail,
+    ) {
         let create = Action::CreateServiceAccount {
             email: email.clone(),
             project: home.project.clone(),
             kargo_project: project.to_owned(),
         };
         match seen.account.found() {
-            Ok(Some(account)) if account.disabled => self.actions.push(Action::EnableServiceAccount {
-                email: email.clone(),
-            }),
+            Ok(Some(account)) if account.disabled => {
+                self.actions.push(Action::EnableServiceAccount {
+                    email: email.clone(),
+                })
+            }
             Ok(Some(_)) => {}
             Ok(None) => self.actions.push(create),
             Err(gap) => {
@@ -174,14 +188,25 @@ impl Plan {
         let seen = facts.repository(repository);
         let is_account = |it: &Member| *it == Member::ServiceAccount(email.as_str().to_owned());
         let on_project = seen.project_policy.known();
-        if on_project.is_ok_and(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account).is_granted()) {
+        if on_project.is_ok_and(|it| {
+            it.access(DOWNLOAD, &facts.custom_roles, is_account)
+                .is_granted()
+        }) {
             return;
         }
         match seen.policy.found() {
-            Ok(Some(policy)) if policy.access(DOWNLOAD, &facts.custom_roles, is_account).is_granted() => return,
+            Ok(Some(policy))
+                if policy
+                    .access(DOWNLOAD, &facts.custom_roles, is_account)
+                    .is_granted() =>
+            {
+                return;
+            }
             Ok(Some(_)) => {}
             Ok(None) => {
-                self.impossible.push(format!("{repository} does not exist, so nothing can be granted on it"));
+                self.impossible.push(format!(
+                    "{repository} does not exist, so nothing can be granted on it"
+                ));
                 return;
             }
             Err(gap) => self.assume(&format!("the policy of {repository}"), &gap),
@@ -195,14 +220,10 @@ impl Plan {
 
     fn baseline(&mut self, facts: &Facts, home: &Home) {
         for wanted in BASELINE {
-            let names = std::iter::once(wanted.constraint).chain(wanted.or);
-            let readings: Vec<_> = names.filter_map(|it| facts.organisation.get(it)).collect();
-            let met = |it: &&&crate::facts::Reading<_>| it.known().is_ok_and(|policy| wanted.wish.is_met_by(policy));
-            if readings.iter().any(|it| met(&it)) {
-                continue;
-            }
-            if let Some(gap) = readings.iter().find_map(|it| it.found().err()) {
-                self.assume(wanted.constraint, &gap);
+            match facts.baseline_met(wanted) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(gap) => self.assume(wanted.constraint, &gap),
             }
             self.actions.push(Action::SetConstraint {
                 project: home.project.clone(),
@@ -213,6 +234,9 @@ impl Plan {
     }
 
     fn assume(&mut self, what: &str, gap: &Gap) {
-        self.assumed.push(format!("{what} was not seen and is taken for missing: {}", gap.why));
+        self.assumed.push(format!(
+            "{what} was not seen and is taken for missing: {}",
+            gap.why
+        ));
     }
 }

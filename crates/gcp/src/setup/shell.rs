@@ -11,7 +11,13 @@ pub(super) fn quote(word: &str) -> String {
 
 /// Writes a command, a long one over several lines.
 pub(super) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
-    let mut parts = vec![words.iter().map(|it| quote(it)).collect::<Vec<_>>().join(" ")];
+    let mut parts = vec![
+        words
+            .iter()
+            .map(|it| quote(it))
+            .collect::<Vec<_>>()
+            .join(" "),
+    ];
     parts.extend(options.iter().map(|(name, value)| match value.is_empty() {
         true => format!("--{name}"),
         false => format!("--{name}={}", quote(value)),
@@ -32,7 +38,10 @@ mod tests {
         for (word, quoted) in [
             ("acme-gke", "acme-gke"),
             ("serviceAccount:a@b", "serviceAccount:a@b"),
-            ("serviceAccount:p.svc.id.goog[ns/sa]", "'serviceAccount:p.svc.id.goog[ns/sa]'"),
+            (
+                "serviceAccount:p.svc.id.goog[ns/sa]",
+                "'serviceAccount:p.svc.id.goog[ns/sa]'",
+            ),
             ("it's", r"'it'\''s'"),
             ("$(reboot)", "'$(reboot)'"),
             ("*", "'*'"),
@@ -45,7 +54,13 @@ mod tests {
     #[test]
     fn a_long_command_takes_several_lines() {
         let long = "x".repeat(90);
-        let written = command(&["gcloud", "services"], &[("project", "acme-gke"), ("member", &long), ("quiet", "")]);
-        assert_eq!(written, format!("gcloud services \\\n  --project=acme-gke \\\n  --member={long} \\\n  --quiet"));
+        let written = command(
+            &["gcloud", "services"],
+            &[("project", "acme-gke"), ("member", &long), ("quiet", "")],
+        );
+        assert_eq!(
+            written,
+            format!("gcloud services \\\n  --project=acme-gke \\\n  --member={long} \\\n  --quiet")
+        );
     }
 }

@@ -16,7 +16,11 @@ use crate::principal::{Principal, ProjectId, ServiceAccountEmail};
 /// Writes one file; empty for an empty plan.
 pub fn write(plan: &Plan) -> String {
     let names = Names::of(plan);
-    let mut parts: Vec<String> = plan.assumed.iter().map(|it| format!("# {}\n", it.replace('\n', " "))).collect();
+    let mut parts: Vec<String> = plan
+        .assumed
+        .iter()
+        .map(|it| format!("# {}\n", it.replace('\n', " ")))
+        .collect();
     parts.extend(names.projects.iter().map(|it| data(it).to_string()));
     parts.extend(plan.actions.iter().map(|it| names.write(it)));
     parts.join("\n")
@@ -33,7 +37,9 @@ struct Names {
 impl Names {
     fn of(plan: &Plan) -> Self {
         let created = plan.actions.iter().filter_map(|it| match it {
-            Action::CreateServiceAccount { email, .. } => Some((email.clone(), label(&[email.account_id()]))),
+            Action::CreateServiceAccount { email, .. } => {
+                Some((email.clone(), label(&[email.account_id()])))
+            }
             _ => None,
         });
         let projects = plan.actions.iter().filter_map(|it| match it {
@@ -53,13 +59,24 @@ impl Names {
                 blocks.collect::<Vec<_>>().join("\n")
             }
             Action::SetWorkloadPool { cluster, pool } => {
-                let inner = Block::nested("workload_identity_config").with("workload_pool", &text(pool.as_str()));
-                edit(&format!("google_container_cluster of {}", cluster.cluster), &inner)
+                let inner = Block::nested("workload_identity_config")
+                    .with("workload_pool", &text(pool.as_str()));
+                edit(
+                    &format!("google_container_cluster of {}", cluster.cluster),
+                    &inner,
+                )
             }
             Action::SetNodePoolMetadata { cluster, node_pool } => {
-                let mode = Block::nested("workload_metadata_config").with("mode", &text("GKE_METADATA"));
+                let mode =
+                    Block::nested("workload_metadata_config").with("mode", &text("GKE_METADATA"));
                 let inner = Block::nested("node_config").inside(mode);
-                edit(&format!("google_container_node_pool {node_pool} of {}", cluster.cluster), &inner)
+                edit(
+                    &format!(
+                        "google_container_node_pool {node_pool} of {}",
+                        cluster.cluster
+                    ),
+                    &inner,
+                )
             }
             Action::CreateServiceAccount {
                 email,
@@ -73,7 +90,10 @@ impl Names {
             Action::EnableServiceAccount { email } => set_disabled(email, "false"),
             Action::DisableServiceAccount { email } => set_disabled(email, "true"),
             Action::Grant(grant) => self.grant(grant).to_string(),
-            Action::Revoke(grant) => commented("Remove where it is declared:", &self.grant(grant).to_string()),
+            Action::Revoke(grant) => commented(
+                "Remove where it is declared:",
+                &self.grant(grant).to_string(),
+            ),
             Action::SetConstraint {
                 project,
                 constraint,
@@ -85,12 +105,17 @@ impl Names {
             }
             Action::MakeTagsImmutable { repository } => {
                 let inner = Block::nested("docker_config").with("immutable_tags", "true");
-                edit(&format!("google_artifact_registry_repository of {repository}"), &inner)
+                edit(
+                    &format!("google_artifact_registry_repository of {repository}"),
+                    &inner,
+                )
             }
-            Action::CreateTopic { project } => Block::resource("google_pubsub_topic", &label(&[project.as_str(), "gcr"]))
-                .with("project", &text(project.as_str()))
-                .with("name", &text("gcr"))
-                .to_string(),
+            Action::CreateTopic { project } => {
+                Block::resource("google_pubsub_topic", &label(&[project.as_str(), "gcr"]))
+                    .with("project", &text(project.as_str()))
+                    .with("name", &text("gcr"))
+                    .to_string()
+            }
         }
     }
 
@@ -98,32 +123,44 @@ impl Names {
         let who = self.member_label(&grant.member);
         let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
         let block = match &grant.resource {
-            Resource::Project(project) => {
-                Block::resource("google_project_iam_member", &label(&[project.as_str(), &who, role]))
-                    .with("project", &text(project.as_str()))
-            }
+            Resource::Project(project) => Block::resource(
+                "google_project_iam_member",
+                &label(&[project.as_str(), &who, role]),
+            )
+            .with("project", &text(project.as_str())),
             Resource::ServiceAccount(email) => {
                 let account = match self.created.get(email) {
                     Some(label) => format!("google_service_account.{label}.name"),
                     None => text(&account_name(email)),
                 };
-                Block::resource("google_service_account_iam_member", &label(&[email.account_id(), &who]))
-                    .with("service_account_id", &account)
+                Block::resource(
+                    "google_service_account_iam_member",
+                    &label(&[email.account_id(), &who]),
+                )
+                .with("service_account_id", &account)
             }
             Resource::Repository(it) => {
                 let parts = [&who, it.project.as_str(), &it.location, &it.repository];
-                Block::resource("google_artifact_registry_repository_iam_member", &label(&parts))
-                    .with("project", &text(it.project.as_str()))
-                    .with("location", &text(&it.location))
-                    .with("repository", &text(&it.repository))
+                Block::resource(
+                    "google_artifact_registry_repository_iam_member",
+                    &label(&parts),
+                )
+                .with("project", &text(it.project.as_str()))
+                .with("location", &text(&it.location))
+                .with("repository", &text(&it.repository))
             }
             Resource::Other(name) => match name.split_once('/') {
-                Some(("folders", _)) => Block::resource("google_folder_iam_member", &label(&[name, &who, role]))
-                    .with("folder", &text(name)),
+                Some(("folders", _)) => {
+                    Block::resource("google_folder_iam_member", &label(&[name, &who, role]))
+                        .with("folder", &text(name))
+                }
                 _ => {
                     let id = name.rsplit('/').next().unwrap_or_default();
-                    Block::resource("google_organization_iam_member", &label(&[name, &who, role]))
-                        .with("org_id", &text(id))
+                    Block::resource(
+                        "google_organization_iam_member",
+                        &label(&[name, &who, role]),
+                    )
+                    .with("org_id", &text(id))
                 }
             },
         };
@@ -139,7 +176,9 @@ impl Names {
                 None => text(&email.member()),
             },
             Grantee::Kubernetes(principal) => match principal.pool.project() {
-                Some(project) if self.projects.contains(&project) => by_data_source(principal, &project),
+                Some(project) if self.projects.contains(&project) => {
+                    by_data_source(principal, &project)
+                }
                 _ => text(&principal.to_string()),
             },
             Grantee::Member(member) => text(member),
@@ -149,7 +188,9 @@ impl Names {
     fn member_label(&self, member: &Grantee) -> String {
         match member {
             Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-            Grantee::Kubernetes(principal) => format!("{}_{}", principal.account.namespace, principal.account.name),
+            Grantee::Kubernetes(principal) => {
+                format!("{}_{}", principal.account.namespace, principal.account.name)
+            }
             Grantee::Member(member) => member.clone(),
         }
     }
@@ -164,12 +205,16 @@ fn project_of(member: &Grantee) -> Option<ProjectId> {
 
 fn by_data_source(principal: &Principal, project: &ProjectId) -> String {
     let number = format!("/projects/{}/", principal.number);
-    let reference = format!("/projects/${{data.google_project.{}.number}}/", label(&[project.as_str()]));
+    let reference = format!(
+        "/projects/${{data.google_project.{}.number}}/",
+        label(&[project.as_str()])
+    );
     text(&principal.to_string()).replacen(&number, &reference, 1)
 }
 
 fn data(project: &ProjectId) -> Block {
-    Block::data("google_project", &label(&[project.as_str()])).with("project_id", &text(project.as_str()))
+    Block::data("google_project", &label(&[project.as_str()]))
+        .with("project_id", &text(project.as_str()))
 }
 
 fn service(project: &ProjectId, service: &str) -> Block {
@@ -190,18 +235,27 @@ fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> Block {
         Wish::Enforce => rules.with("enforce", &text("TRUE")),
         Wish::DenyAll => rules.with("deny_all", &text("TRUE")),
     };
-    Block::resource("google_org_policy_policy", &label(&[project.as_str(), constraint]))
-        .with("name", &text(&format!("projects/{project}/policies/{constraint}")))
-        .with("parent", &text(&format!("projects/{project}")))
-        .inside(Block::nested("spec").inside(rules))
+    Block::resource(
+        "google_org_policy_policy",
+        &label(&[project.as_str(), constraint]),
+    )
+    .with(
+        "name",
+        &text(&format!("projects/{project}/policies/{constraint}")),
+    )
+    .with("parent", &text(&format!("projects/{project}")))
+    .inside(Block::nested("spec").inside(rules))
 }
 
 fn log_reads(project: &ProjectId, service: &str) -> Block {
     let name = service.strip_suffix(".googleapis.com").unwrap_or(service);
-    Block::resource("google_project_iam_audit_config", &label(&[project.as_str(), name]))
-        .with("project", &text(project.as_str()))
-        .with("service", &text(service))
-        .inside(Block::nested("audit_log_config").with("log_type", &text("DATA_READ")))
+    Block::resource(
+        "google_project_iam_audit_config",
+        &label(&[project.as_str(), name]),
+    )
+    .with("project", &text(project.as_str()))
+    .with("service", &text(service))
+    .inside(Block::nested("audit_log_config").with("log_type", &text("DATA_READ")))
 }
 
 /// Says what to add to a resource that somebody else declares.

@@ -75,7 +75,13 @@ pub(super) fn text(value: &str) -> String {
 /// Makes one label of some names, of the characters that a label may have.
 pub(super) fn label(names: &[&str]) -> String {
     let joined = names.join("_");
-    let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
+    let plain = |it: char| {
+        if it.is_ascii_alphanumeric() {
+            it.to_ascii_lowercase()
+        } else {
+            '_'
+        }
+    };
     let label: String = joined.chars().map(plain).collect();
     match label.starts_with(|it: char| it.is_ascii_digit()) {
         true => format!("_{label}"),

@@ -1,0 +1,355 @@
+//! Compares what is granted with what is needed, and says where it is more.
+//!
+//! [`RULES`] is the catalogue. A rule looks at facts only; where they could not be read it says so, and that never counts
+//! as good.
+
+pub mod sarif;
+
+mod accounts;
+mod controller;
+mod repositories;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+pub(crate) use controller::{ANNOTATION, remove_annotation};
+
+use crate::facts::{Facts, Gap, Source};
+use crate::setup::Fix;
+
+/// One thing that must not be granted, or must be in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    pub id: &'static str,
+    /// The most it can amount to; a finding may be milder.
+    pub severity: Severity,
+    /// What is wrong where it finds something.
+    pub title: &'static str,
+    pub find: fn(&Facts, &mut Found),
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// What a rule found on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub rule: &'static str,
+    pub severity: Severity,
+    pub resource: String,
+    pub says: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Source>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
+}
+
+/// What a rule could not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    pub rule: &'static str,
+    pub resource: String,
+    pub why: String,
+    pub evidence: Source,
+}
+
+/// What all rules found, the worst first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    pub findings: Vec<Finding>,
+    pub unread: Vec<Unread>,
+}
+
+/// What one rule has found so far.
+#[derive(Debug, Clone)]
+pub struct Found {
+    rule: &'static str,
+    findings: Vec<Finding>,
+    unread: Vec<Unread>,
+}
+
+/// Every rule. Written down for users in `docs/book/gcp-checks.md`.
+pub const RULES: &[Rule] = &[
+    rule(
+        "A01",
+        Severity::High,
+        "the controller has a role on a whole project, folder or organisation",
+        controller::broad_roles,
+    ),
+    rule(
+        "A02",
+        Severity::Critical,
+        "Pods may act as every service account of a project",
+        controller::project_wide_minting,
+    ),
+    rule(
+        "A03",
+        Severity::Critical,
+        "the account of a Project has a basic role",
+        accounts::basic_roles,
+    ),
+    rule(
+        "A04",
+        Severity::High,
+        "the account of a Project may write to registries",
+        accounts::writing_roles,
+    ),
+    rule(
+        "A05",
+        Severity::Medium,
+        "the account of a Project reads every repository of a project",
+        accounts::project_wide_reading,
+    ),
+    rule(
+        "A06",
+        Severity::Medium,
+        "the account of a Project has a role it does not need",
+        accounts::other_roles,
+    ),
+    rule(
+        "A07",
+        Severity::Critical,
+        "others than the controller may act as the account of a Project",
+        accounts::other_minters,
+    ),
+    rule(
+        "A08",
+        Severity::High,
+        "the account of a Project has keys",
+        accounts::keys,
+    ),
+    rule(
+        "A09",
+        Severity::Medium,
+        "an account of a Project is not used or its Project is gone",
+        accounts::unused,
+    ),
+    rule(
+        "A10",
+        Severity::High,
+        "a repository is public",
+        repositories::public,
+    ),
+    rule(
+        "A11",
+        Severity::High,
+        "the controller or a Project may write to a repository",
+        repositories::writable,
+    ),
+    rule(
+        "A12",
+        Severity::High,
+        "the controller reads a repository, so that a fallback succeeds for every Project",
+        repositories::read_by_controller,
+    ),
+    rule(
+        "A13",
+        Severity::Info,
+        "Projects share a repository",
+        repositories::shared_by_projects,
+    ),
+    rule(
+        "A14",
+        Severity::Info,
+        "a grant stands in the older spelling beside the newer one",
+        accounts::legacy_members,
+    ),
+    rule(
+        "A15",
+        Severity::Medium,
+        "another cluster has the same pool, so that the same names there are the same identities",
+        surroundings::sameness,
+    ),
+    rule(
+        "A16",
+        Severity::Medium,
+        "an account is disabled, or a grant is left of a deleted one",
+        accounts::leftovers,
+    ),
+    rule(
+        "A17",
+        Severity::High,
+        "the controller's Kubernetes account is annotated with a service account",
+        controller::annotation,
+    ),
+    rule(
+        "A18",
+        Severity::High,
+        "a role made for Google's own agents is held by somebody else",
+        surroundings::agent_roles,
+    ),
+    rule(
+        "A19",
+        Severity::Medium,
+        "nodes may write to registries or have a basic role",
+        surroundings::node_accounts,
+    ),
+    rule(
+        "A20",
+        Severity::High,
+        "a Secret holds a key of a service account",
+        accounts::key_secrets,
+    ),
+    rule(
+        "A21",
+        Severity::Medium,
+        "an organisation policy of the baseline is not in force",
+        surroundings::baseline,
+    ),
+    rule(
+        "A22",
+        Severity::Low,
+        "the controller may sign as the account of a Project",
+        accounts::signing,
+    ),
+    rule(
+        "A23",
+        Severity::Low,
+        "acting as an account leaves no line in the audit log",
+        surroundings::audit_logs,
+    ),
+    rule(
+        "A24",
+        Severity::Medium,
+        "a grant was meant for the controller and reaches nobody",
+        accounts::near_misses,
+    ),
+];
+
+const fn rule(
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    find: fn(&Facts, &mut Found),
+) -> Rule {
+    Rule {
+        id,
+        severity,
+        title,
+        find,
+    }
+}
+
+/// Applies every rule.
+pub fn audit(facts: &Facts) -> AuditReport {
+    let mut report = AuditReport::default();
+    for rule in RULES {
+        let found = rule.apply(facts);
+        report.findings.extend(found.findings);
+        report.unread.extend(found.unread);
+    }
+    report.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    report
+}
+
+impl Rule {
+    /// Finds a rule by its id.
+    pub fn named(id: &str) -> Option<&'static Self> {
+        RULES.iter().find(|it| it.id == id)
+    }
+
+    pub(crate) fn apply(&self, facts: &Facts) -> Found {
+        let mut found = Found {
+            rule: self.id,
+            findings: Vec::new(),
+            unread: Vec::new(),
+        };
+        (self.find)(facts, &mut found);
+        found
+    }
+}
+
+impl AuditReport {
+    /// Says how a program should end: 1 with findings that bad, 2 if something could not be read, else 0.
+    pub fn exit_code(&self, fail_on: Severity) -> u8 {
+        match () {
+            () if self.findings.iter().any(|it| it.severity >= fail_on) => 1,
+            () if !self.unread.is_empty() => 2,
+            () => 0,
+        }
+    }
+}
+
+impl Found {
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    pub(crate) fn unread(&self) -> &[Unread] {
+        &self.unread
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        resource: impl fmt::Display,
+        says: String,
+        seen_at: &Source,
+        fix: Fix,
+    ) {
+        self.findings.push(Finding {
+            rule: self.rule,
+            severity,
+            resource: resource.to_string(),
+            says,
+            evidence: vec![seen_at.clone()],
+            fix: (fix != Fix::default()).then_some(fix),
+        });
+    }
+
+    /// Notes what could not be read; what nobody looked at is a gap too.
+    fn gap(&mut self, resource: impl fmt::Display, gap: Gap) {
+        self.unread.push(Unread {
+            rule: self.rule,
+            resource: resource.to_string(),
+            why: gap.why,
+            evidence: gap.source,
+        });
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+/// A word that is no severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not one of info, low, medium, high, critical")]
+pub struct NoSeverity(String);
+
+impl FromStr for Severity {
+    type Err = NoSeverity;
+
+    fn from_str(text: &str) -> Result<Self, NoSeverity> {
+        let all = [
+            Self::Info,
+            Self::Low,
+            Self::Medium,
+            Self::High,
+            Self::Critical,
+        ];
+        let found = all.into_iter().find(|it| it.to_string() == text);
+        found.ok_or_else(|| NoSeverity(text.to_owned()))
+    }
+}

@@ -1,0 +1,1 @@
+//! Each rule with something to find and with nothing.
