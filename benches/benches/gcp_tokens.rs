@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use benches::{compare, median};
-use gcp::{Endpoints, Identities, Observer, Scope, Settings};
+use gcp::{Clock, Endpoints, Identities, Observer, Scope, Settings};
 use jiff::Timestamp;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -44,7 +44,8 @@ async fn main() -> Result<()> {
     let mut endpoints = Endpoints::default().with_metadata_host(&address.to_string())?;
     endpoints.iam_credentials = format!("http://{address}").parse()?;
     let settings = Settings::new(endpoints);
-    let identities = Identities::new(settings, Arc::new(Timestamp::now), &observer);
+    let clock: Clock = Arc::new(Timestamp::now);
+    let identities = Identities::new(settings, &clock, &observer);
 
     let callers = (0..CALLERS).map(|_| {
         let identities = identities.clone();

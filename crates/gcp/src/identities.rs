@@ -78,39 +78,35 @@ impl ByScope {
 
 impl Identities {
     /// Asks nobody yet; `observer` is told of every request.
-    pub fn new(settings: Settings, clock: Clock, observer: &Observer) -> Self {
+    pub fn new(settings: Settings, clock: &Clock, observer: &Observer) -> Self {
         let metadata = Http::new(Pace::METADATA, Arc::clone(observer));
-        Self::paced(
-            settings,
-            clock,
-            metadata,
-            Http::new(Pace::GOOGLE, Arc::clone(observer)),
-        )
+        let google = Http::new(Pace::GOOGLE, Arc::clone(observer));
+        Self::paced(settings, clock, metadata, google)
     }
 
-    pub(crate) fn paced(settings: Settings, clock: Clock, metadata: Http, google: Http) -> Self {
+    pub(crate) fn paced(settings: Settings, clock: &Clock, metadata: Http, google: Http) -> Self {
         let endpoints = &settings.endpoints;
         let inner = Inner {
-            metadata: Metadata::paced(endpoints.metadata.clone(), Arc::clone(&clock), metadata),
+            metadata: Metadata::paced(endpoints.metadata.clone(), Arc::clone(clock), metadata),
             iam_credentials: IamCredentials {
                 http: google.clone(),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
             },
             sts: Sts {
                 http: google.clone(),
                 url: at(&endpoints.sts, "/v1/token"),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
             },
             oauth: Oauth {
                 http: google,
                 url: at(&endpoints.oauth, "/token"),
-                clock: Arc::clone(&clock),
+                clock: Arc::clone(clock),
             },
             tokens: Tokens {
-                base: ByScope::new(&clock),
-                own: ByScope::new(&clock),
-                kubernetes: ByScope::new(&clock),
-                keys: ByScope::new(&clock),
+                base: ByScope::new(clock),
+                own: ByScope::new(clock),
+                kubernetes: ByScope::new(clock),
+                keys: ByScope::new(clock),
             },
             settings,
         };

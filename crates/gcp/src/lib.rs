@@ -4,6 +4,8 @@
 //! It remembers them, asks once however many wait, and says of every failure what it means ([`TokenError`]). Every
 //! address is an argument ([`Endpoints`]), so is the time; nothing here reads the environment or knows of tests.
 
+pub mod audit;
+pub mod doctor;
 pub mod facts;
 pub mod policy;
 pub mod principal;

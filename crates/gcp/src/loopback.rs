@@ -153,11 +153,12 @@ impl Loopback {
             ..Endpoints::default()
         }
     }
+}
 
-    pub(crate) fn identities(&self, settings: Settings, hands: &Hands) -> Identities {
-        let google = Pace { tries: 3, ..QUICK };
-        Identities::paced(settings, hands.clock(), quick(QUICK), quick(google))
-    }
+/// As in earnest, with shorter pauses.
+pub(crate) fn identities(settings: Settings, hands: &Hands) -> Identities {
+    let google = Pace { tries: 3, ..QUICK };
+    Identities::paced(settings, &hands.clock(), quick(QUICK), quick(google))
 }
 
 pub(crate) fn quick(pace: Pace) -> Http {

@@ -109,7 +109,7 @@ impl Metadata {
 
     /// Fetches any text below `/computeMetadata/v1/`, within the time that a late server is given.
     pub async fn text(&self, path: &str) -> Result<String, TokenError> {
-        self.ask(path, None, |answer| read_text(answer)).await
+        self.ask(path, None, read_text).await
     }
 
     /// Waits until the server answers, for as long as it takes, and says of each attempt why it did not.

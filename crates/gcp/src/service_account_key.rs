@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
     use crate::identities::Settings;
-    use crate::loopback::{Hands, Loopback, Reply, granted, start};
+    use crate::loopback::{Hands, Loopback, Reply, granted, identities, start};
 
     fn pair() -> KeyPair {
         KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key")
@@ -195,7 +195,7 @@ mod tests {
     async fn a_key_signs_for_google_and_the_file_does_not_say_where_that_goes() {
         let (server, pair) = (Loopback::start().await, pair());
         server.answer("/token", [Reply::new(200, &granted("puller", 3_599))]);
-        let identities = server.identities(Settings::new(server.endpoints()), &Hands::new());
+        let identities = identities(Settings::new(server.endpoints()), &Hands::new());
         let key = parse(&file(&pair)).expect("a key");
         let token = identities
             .key(&key, Scope::ReadOnly)
@@ -238,7 +238,7 @@ mod tests {
             Reply::new(400, refused),
         ];
         server.answer("/token", replies);
-        let identities = server.identities(Settings::new(server.endpoints()), &Hands::new());
+        let identities = identities(Settings::new(server.endpoints()), &Hands::new());
         let first = parse(&file(&pair())).expect("a key");
         let second = parse(&file(&pair())).expect("a key");
         assert!(identities.key(&first, Scope::ReadOnly).await.is_ok());

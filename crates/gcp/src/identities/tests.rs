@@ -20,7 +20,7 @@ async fn gke_with(change: impl FnOnce(&mut Settings)) -> (Loopback, Hands, Ident
     server.answer_as_gke();
     let mut settings = Settings::new(server.endpoints());
     change(&mut settings);
-    let identities = server.identities(settings, &hands);
+    let identities = crate::loopback::identities(settings, &hands);
     (server, hands, identities)
 }
 
@@ -426,7 +426,7 @@ async fn outside_google_the_operators_file_leads_to_a_token() {
         let external = ExternalAccount::parse(file(&server, &path, impersonated).as_bytes());
         let mut settings = Settings::new(server.endpoints());
         settings.base = Base::ExternalAccount(Box::new(external.expect("a file")));
-        let identities = server.identities(settings, &hands);
+        let identities = crate::loopback::identities(settings, &hands);
         std::fs::remove_file(&path).ok();
         let error = identities
             .base(Scope::ReadOnly)
@@ -449,7 +449,7 @@ async fn outside_google_the_project_must_be_named() {
     let external = ExternalAccount::parse(text.as_bytes()).expect("a file");
     let mut settings = Settings::new(server.endpoints());
     settings.base = Base::ExternalAccount(Box::new(external));
-    let identities = server.identities(settings, &hands);
+    let identities = crate::loopback::identities(settings, &hands);
     let error = identities.project().await.expect_err("no project");
     assert!(error.hint().contains("--gcp-project"));
     let provider = identities.provider().await.expect("a provider");
