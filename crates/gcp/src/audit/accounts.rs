@@ -1,4 +1,4 @@
-//! Rules about the accounts that Projects act as: who may be them, and what they may do.
+//! Rules about the accounts that Projects act as: who may be them, and whether they are looked after.
 
 use std::collections::BTreeSet;
 
@@ -6,45 +6,15 @@ use jiff::SignedDuration;
 
 use super::controller::revoke;
 use super::{Found, Severity};
-use crate::facts::{Facts, FoundGrant, Gap, ProjectFacts, Source};
+use crate::facts::{Facts, Gap, ProjectFacts, Source};
 use crate::policy::{
     self, Access, Carries, MINT, Member, Policy, PoolMember, PoolSubject, SIGN, TIGHT_MINTER,
-    UPLOAD,
 };
 use crate::principal::{Principal, ServiceAccountEmail};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How long an account may go without being used.
 const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24 * 90);
-
-/// What a role that a Project's account holds somewhere amounts to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Excess {
-    Basic,
-    Writing,
-    WideReading,
-    Other,
-}
-
-/// A03
-pub(super) fn basic_roles(facts: &Facts, found: &mut Found) {
-    excess(facts, found, Excess::Basic);
-}
-
-/// A04
-pub(super) fn writing_roles(facts: &Facts, found: &mut Found) {
-    excess(facts, found, Excess::Writing);
-}
-
-/// A05
-pub(super) fn project_wide_reading(facts: &Facts, found: &mut Found) {
-    excess(facts, found, Excess::WideReading);
-}
-
-/// A06
-pub(super) fn other_roles(facts: &Facts, found: &mut Found) {
-    excess(facts, found, Excess::Other);
-}
 
 /// A07: only the controller acts as a Project's account.
 pub(super) fn other_minters(facts: &Facts, found: &mut Found) {
@@ -53,9 +23,9 @@ pub(super) fn other_minters(facts: &Facts, found: &mut Found) {
         found,
         |found, policy, seen_at, (email, principal)| {
             for grant in policy.grants().filter(|it| !it.member.is(principal)) {
-                if matches!(grant.member, Member::Deleted(_))
-                    || policy::near_miss(&grant.member, principal).is_some()
-                {
+                let is_nobody = policy::near_miss(&grant.member, principal)
+                    .is_some_and(|miss| miss.reaches_nobody());
+                if is_nobody || matches!(grant.member, Member::Deleted(_)) {
                     continue;
                 }
                 let role = facts.custom_roles.carries(grant.role, MINT);
@@ -258,73 +228,6 @@ pub(super) fn near_misses(facts: &Facts, found: &mut Found) {
     );
 }
 
-fn excess(facts: &Facts, found: &mut Found, wanted: Excess) {
-    each_account(facts, found, |found, seen, email| {
-        match seen.grants.found() {
-            Ok(grants) => {
-                for grant in grants
-                    .into_iter()
-                    .flatten()
-                    .filter(|it| excess_of(facts, it) == Some(wanted))
-                {
-                    let says = format!("{email} has {} on {}", grant.role, grant.resource);
-                    let fix = match resource_of(&grant.resource) {
-                        Some(resource) => revoke(&resource, &grant.role, &email.member()),
-                        None => Fix::advice(&format!(
-                            "take {} from {email} on {}",
-                            grant.role, grant.resource
-                        )),
-                    };
-                    found.add(
-                        weight(wanted, &grant.role),
-                        email,
-                        says,
-                        &seen.grants.source,
-                        fix,
-                    );
-                }
-            }
-            Err(gap) => found.gap(email, gap),
-        }
-    });
-}
-
-/// Says what a grant amounts to; reading a repository is what the account is for.
-fn excess_of(facts: &Facts, grant: &FoundGrant) -> Option<Excess> {
-    let is_reader = matches!(
-        grant.role.as_str(),
-        policy::READER | "roles/artifactregistry.viewer"
-    );
-    let writes = facts.custom_roles.carries(&grant.role, UPLOAD) == Carries::Yes;
-    match () {
-        () if policy::is_basic(&grant.role) => Some(Excess::Basic),
-        () if is_reader && grant.repository().is_some() => None,
-        () if is_reader => Some(Excess::WideReading),
-        // The policies of repositories are looked at by A11.
-        () if writes && grant.repository().is_some() => None,
-        () if writes => Some(Excess::Writing),
-        () => Some(Excess::Other),
-    }
-}
-
-fn weight(excess: Excess, role: &str) -> Severity {
-    match excess {
-        Excess::Basic if role == "roles/viewer" => Severity::High,
-        Excess::Basic => Severity::Critical,
-        Excess::Writing => Severity::High,
-        Excess::WideReading | Excess::Other => Severity::Medium,
-    }
-}
-
-/// Reads a full resource name, where its policy is one that can be changed from here.
-fn resource_of(name: &str) -> Option<Resource> {
-    let name = name.strip_prefix("//cloudresourcemanager.googleapis.com/")?;
-    match name.strip_prefix("projects/") {
-        Some(project) => project.parse().ok().map(Resource::Project),
-        None => Some(Resource::Other(name.to_owned())),
-    }
-}
-
 fn danger(member: &Member) -> Severity {
     match member {
         Member::AllUsers | Member::AllAuthenticatedUsers => Severity::Critical,
@@ -390,7 +293,7 @@ fn unread_role(seen_at: &Source, role: &str) -> Gap {
 }
 
 /// Visits every Project that can have an account.
-fn each_account(
+pub(super) fn each_account(
     facts: &Facts,
     found: &mut Found,
     mut visit: impl FnMut(&mut Found, &ProjectFacts, &ServiceAccountEmail),

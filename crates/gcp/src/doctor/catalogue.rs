@@ -1,450 +1,98 @@
 //! Every check, in the order of the chain. Written down for users in `docs/book/gcp-checks.md`.
 
 use super::Vantage::{Anywhere, Operator, Pod};
-use super::{Check, Run, Vantage};
+use super::{Check, Run};
 use super::{accounts, cluster, kubernetes, metadata, organisation, registry, services};
 
-/// What the chain begins with: nothing below it can be known in a Pod without its token.
-const TOKEN: &[&str] = &["MDS-TOKEN"];
-
-pub const CHECKS: &[Check] = &[
-    // What is around the process.
-    check(
-        "ENV-CREDENTIALS",
-        Pod,
-        &[],
-        "no environment variable puts other credentials first",
-        Run::Once(metadata::environment),
-    ),
-    check(
-        "ENV-PROXY",
-        Pod,
-        &[],
-        "no proxy stands before the metadata server",
-        Run::Once(metadata::proxy),
-    ),
-    // The metadata server.
-    check(
-        "MDS-REACH",
-        Pod,
-        &[],
-        "the metadata server answers",
-        Run::Once(metadata::reach),
-    ),
-    check(
-        "MDS-FLAVOR",
-        Pod,
-        &["MDS-REACH"],
-        "it is the one of GKE, not the node's",
-        Run::Once(metadata::flavor),
-    ),
-    check(
-        "MDS-PROJECT",
-        Pod,
-        &["MDS-REACH"],
-        "it knows the project",
-        Run::Once(metadata::project),
-    ),
-    check(
-        "MDS-EMAIL",
-        Pod,
-        &["MDS-REACH", "MDS-FLAVOR"],
-        "it hands out the identity of the Kubernetes account",
-        Run::Once(metadata::email),
-    ),
-    check(
-        "MDS-TOKEN",
-        Pod,
-        &["MDS-REACH"],
-        "it hands out a token",
-        Run::Once(metadata::token),
-    ),
-    check(
-        "MDS-LATENCY",
-        Pod,
-        &["MDS-REACH"],
-        "it answers quickly",
-        Run::Once(metadata::latency),
-    ),
-    check(
-        "CLOCK",
-        Pod,
-        &[],
-        "the clock is right",
-        Run::Once(metadata::clock),
-    ),
-    check(
-        "EGRESS",
-        Pod,
-        &[],
-        "the hosts of Google can be reached",
-        Run::Each(metadata::egress),
-    ),
-    // The Pod.
-    check(
-        "K8S-KSA",
-        Anywhere,
-        &[],
-        "the Pod runs as the account that grants name",
-        Run::Once(kubernetes::account),
-    ),
-    check(
-        "K8S-ANNOTATION",
-        Anywhere,
-        &[],
-        "that account is tied to no service account",
-        Run::Once(kubernetes::annotation),
-    ),
-    check(
-        "K8S-HOSTNET",
-        Anywhere,
-        &[],
-        "the Pod is not on the network of its node",
-        Run::Once(kubernetes::host_network),
-    ),
-    check(
-        "K8S-NODE",
-        Anywhere,
-        &[],
-        "its node has the metadata server of GKE",
-        Run::Once(kubernetes::node),
-    ),
-    check(
-        "K8S-NETPOL",
-        Anywhere,
-        &[],
-        "network policies let it out",
-        Run::Once(kubernetes::network_policies),
-    ),
-    // The cluster.
-    check(
-        "CLUSTER-STATUS",
-        Operator,
-        &[],
-        "the cluster runs",
-        Run::Once(cluster::status),
-    ),
-    check(
-        "CLUSTER-WIF",
-        Operator,
-        &[],
-        "the cluster has a workload pool",
-        Run::Once(cluster::workload_pool),
-    ),
-    check(
-        "NODEPOOL-MODE",
-        Operator,
-        &["CLUSTER-WIF"],
-        "every node pool has GKE_METADATA",
-        Run::Once(cluster::node_pools),
-    ),
-    check(
-        "POOL-PROJECT",
-        Operator,
-        &["CLUSTER-WIF"],
-        "the pool belongs to the cluster's project",
-        Run::Once(cluster::pool_project),
-    ),
-    check(
-        "NODE-SA",
-        Operator,
-        &[],
-        "nodes can do little",
-        Run::Rules(&["A19"]),
-    ),
-    check(
-        "SAMENESS",
-        Operator,
-        &[],
-        "no other cluster has the same identities",
-        Run::Rules(&["A15"]),
-    ),
-    // The services.
-    check(
-        "API-CONTAINER",
-        Operator,
-        &[],
-        "GKE is on",
-        Run::Once(|facts| services::at_home(facts, "container.googleapis.com")),
-    ),
-    check(
-        "API-IAM",
-        Operator,
-        &[],
-        "IAM is on",
-        Run::Once(|facts| services::at_home(facts, "iam.googleapis.com")),
-    ),
-    check(
-        "API-IAMCREDENTIALS",
-        Operator,
-        &[],
-        "IAM Credentials is on",
-        Run::Once(|facts| services::at_home(facts, "iamcredentials.googleapis.com")),
-    ),
-    check(
-        "API-STS",
-        Operator,
-        &[],
-        "Security Token Service is on",
-        Run::Once(|facts| services::at_home(facts, "sts.googleapis.com")),
-    ),
-    check(
-        "API-ARTIFACTREGISTRY",
-        Operator,
-        &[],
-        "Artifact Registry is on",
-        Run::EachRepository(services::artifact_registry),
-    ),
-    check(
-        "API-PROBE",
-        Pod,
-        &["MDS-REACH", "MDS-TOKEN", "API-IAMCREDENTIALS"],
-        "the controller reaches IAM Credentials",
-        Run::Once(services::probe),
-    ),
-    check(
-        "VPCSC",
-        Pod,
-        TOKEN,
-        "no service perimeter is in between",
-        Run::Once(organisation::perimeter),
-    ),
-    // The account of each Project.
-    check(
-        "GSA-NAME",
-        Anywhere,
-        &[],
-        "the Project can have a service account",
-        Run::EachProject(accounts::name),
-    ),
-    check(
-        "GSA-EXISTS",
-        Operator,
-        &["GSA-NAME", "API-IAM"],
-        "it has one",
-        Run::EachProject(accounts::exists),
-    ),
-    check(
-        "GSA-ENABLED",
-        Operator,
-        &["GSA-EXISTS"],
-        "the account is enabled",
-        Run::EachProject(accounts::enabled),
-    ),
-    check(
-        "GSA-BINDING",
-        Operator,
-        &["GSA-EXISTS"],
-        "the controller may act as it",
-        Run::EachProject(accounts::binding),
-    ),
-    check(
-        "GSA-BINDING-NEARMISS",
-        Operator,
-        &["GSA-NAME"],
-        "no grant misses the controller by a hair",
-        Run::EachProject(accounts::near_misses),
-    ),
-    check(
-        "GSA-BINDING-BROAD",
-        Operator,
-        &[],
-        "nobody else may act as such accounts",
-        Run::Rules(&["A02", "A07"]),
-    ),
-    check(
-        "GSA-MINT",
-        Pod,
-        &[
-            "MDS-TOKEN",
-            "API-PROBE",
-            "API-IAMCREDENTIALS",
-            "GSA-NAME",
-            "GSA-EXISTS",
-            "GSA-ENABLED",
-            "GSA-BINDING",
-        ],
-        "the controller gets a token of it",
-        Run::EachProject(accounts::mint),
-    ),
-    check(
-        "GSA-MINT-OTHERS",
-        Pod,
-        TOKEN,
-        "the controller cannot act as every account",
-        Run::Once(accounts::mint_others),
-    ),
-    check(
-        "GSA-KEYS",
-        Operator,
-        &[],
-        "accounts have no keys",
-        Run::Rules(&["A08"]),
-    ),
-    check(
-        "GSA-ROLES",
-        Operator,
-        &[],
-        "accounts have no other roles",
-        Run::Rules(&["A03", "A04", "A05", "A06"]),
-    ),
-    check(
-        "GSA-UNUSED",
-        Operator,
-        &[],
-        "accounts are used and have a Project",
-        Run::Rules(&["A09"]),
-    ),
-    check(
-        "QUOTA-GSA",
-        Operator,
-        &[],
-        "there is room for more accounts",
-        Run::Once(accounts::quota),
-    ),
-    // The repositories.
-    check(
-        "AR-ADDRESS",
-        Anywhere,
-        &[],
-        "addresses name an image in a repository",
-        Run::Each(registry::addresses),
-    ),
-    check(
-        "AR-REPO",
-        Operator,
-        &["API-ARTIFACTREGISTRY"],
-        "the repository exists",
-        Run::EachRepository(registry::exists),
-    ),
-    check(
-        "AR-READER",
-        Operator,
-        &["AR-REPO", "GSA-NAME", "GSA-EXISTS"],
-        "the Project's account may read it",
-        Run::EachUse(registry::reader),
-    ),
-    check(
-        "AR-PULL",
-        Pod,
-        &["GSA-MINT", "AR-REPO", "AR-READER"],
-        "tags can be listed",
-        Run::EachUse(registry::pull),
-    ),
-    check(
-        "AR-TEST",
-        Pod,
-        &["GSA-MINT", "AR-PULL"],
-        "the account may read and not write",
-        Run::EachUse(registry::permissions),
-    ),
-    check(
-        "AR-REST",
-        Pod,
-        &["AR-PULL"],
-        "images are found in one request",
-        Run::EachUse(registry::listing),
-    ),
-    check(
-        "AR-ISOLATION",
-        Pod,
-        &["GSA-MINT"],
-        "the account reads no other Project's repositories",
-        Run::EachProject(registry::isolation),
-    ),
-    check(
-        "AR-PUBLIC",
-        Operator,
-        &[],
-        "no repository is public",
-        Run::Rules(&["A10"]),
-    ),
-    check(
-        "AR-IMMUTABLE",
-        Operator,
-        &["AR-REPO"],
-        "tags do not move",
-        Run::EachRepository(registry::immutable),
-    ),
-    check(
-        "AR-GCRIO",
-        Operator,
-        &[],
-        "former addresses lead somewhere",
-        Run::EachUse(registry::former_host),
-    ),
-    check(
-        "PUBSUB",
-        Operator,
-        &[],
-        "pushes are announced",
-        Run::EachRepository(registry::topic),
-    ),
-    // Falling back.
-    check(
-        "KSA-DIRECT",
-        Pod,
-        TOKEN,
-        "the controller itself reads nothing",
-        Run::EachRepository(registry::read_by_controller),
-    ),
-    check(
-        "FALLBACK-MODE",
-        Anywhere,
-        &[],
-        "no Project falls back in silence",
-        Run::Once(organisation::fallback),
-    ),
-    check(
-        "STATIC-KEYS",
-        Anywhere,
-        &[],
-        "no Secret holds a key",
-        Run::Rules(&["A20"]),
-    ),
-    // The organisation.
-    check(
-        "DENY-POLICY",
-        Operator,
-        &[],
-        "nothing denies what is granted",
-        Run::Once(organisation::deny_rules),
-    ),
-    check(
-        "ORGPOL-BLOCKERS",
-        Operator,
-        &[],
-        "no organisation policy forbids the set-up",
-        Run::Each(organisation::blockers),
-    ),
-    check(
-        "ORGPOL-BASELINE",
-        Operator,
-        &[],
-        "organisation policies keep it narrow",
-        Run::Each(organisation::baseline),
-    ),
-    check(
-        "AUDITLOG",
-        Operator,
-        &[],
-        "acting as an account leaves a line",
-        Run::Rules(&["A23"]),
-    ),
-];
-
-const fn check(
-    id: &'static str,
-    vantage: Vantage,
-    depends_on: &'static [&'static str],
-    title: &'static str,
-    run: Run,
-) -> Check {
-    Check {
-        id,
-        vantage,
-        depends_on,
-        title,
-        run,
-    }
+/// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
+macro_rules! catalogue {
+    ($($id:literal $vantage:ident $title:literal => $kind:ident($run:expr) $(after $($link:literal)+)?;)+) => {
+        &[$(Check {
+            id: $id,
+            vantage: $vantage,
+            depends_on: &[$($($link),+)?],
+            title: $title,
+            run: Run::$kind($run),
+        }),+]
+    };
 }
+
+/// Every link; a dependant stands below what it depends on.
+pub const CHECKS: &[Check] = catalogue! {
+    // What is around the process.
+    "ENV-CREDENTIALS" Pod "no environment variable puts other credentials first" => Once(metadata::environment);
+    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(metadata::proxy);
+    // The metadata server.
+    "MDS-REACH" Pod "the metadata server answers" => Once(metadata::reach);
+    "MDS-FLAVOR" Pod "it is the one of GKE, not the node's" => Once(metadata::flavor) after "MDS-REACH";
+    "MDS-PROJECT" Pod "it knows the project" => Once(metadata::project) after "MDS-REACH";
+    "MDS-EMAIL" Pod "it hands out the identity of the Kubernetes account" => Once(metadata::email)
+        after "MDS-REACH" "MDS-FLAVOR";
+    "MDS-TOKEN" Pod "it hands out a token" => Once(metadata::token) after "MDS-REACH";
+    "MDS-LATENCY" Pod "it answers quickly" => Once(metadata::latency) after "MDS-REACH";
+    "CLOCK" Pod "the clock is right" => Once(metadata::clock);
+    "EGRESS" Pod "the hosts of Google can be reached" => Each(metadata::egress);
+    // The Pod.
+    "K8S-KSA" Anywhere "the Pod runs as the account that grants name" => Once(kubernetes::account);
+    "K8S-ANNOTATION" Anywhere "that account is tied to no service account" => Once(kubernetes::annotation);
+    "K8S-HOSTNET" Anywhere "the Pod is not on the network of its node" => Once(kubernetes::host_network);
+    "K8S-NODE" Anywhere "its node has the metadata server of GKE" => Once(kubernetes::node);
+    "K8S-NETPOL" Anywhere "network policies let it out" => Once(kubernetes::network_policies);
+    // The cluster.
+    "CLUSTER-STATUS" Operator "the cluster runs" => Once(cluster::status);
+    "CLUSTER-WIF" Operator "the cluster has a workload pool" => Once(cluster::workload_pool);
+    "NODEPOOL-MODE" Operator "every node pool has GKE_METADATA" => Once(cluster::node_pools) after "CLUSTER-WIF";
+    "POOL-PROJECT" Operator "the pool belongs to the cluster's project" => Once(cluster::pool_project)
+        after "CLUSTER-WIF";
+    "NODE-SA" Operator "nodes can do little" => Rules(&["A19"]);
+    "SAMENESS" Operator "no other cluster has the same identities" => Rules(&["A15"]);
+    // The services.
+    "API-CONTAINER" Operator "GKE is on" => Once(|facts| services::at_home(facts, "container.googleapis.com"));
+    "API-IAM" Operator "IAM is on" => Once(|facts| services::at_home(facts, "iam.googleapis.com"));
+    "API-IAMCREDENTIALS" Operator "IAM Credentials is on" => Once(|facts| services::at_home(facts, "iamcredentials.googleapis.com"));
+    "API-STS" Operator "Security Token Service is on" => Once(|facts| services::at_home(facts, "sts.googleapis.com"));
+    "API-ARTIFACTREGISTRY" Operator "Artifact Registry is on" => EachRepository(services::artifact_registry);
+    "API-PROBE" Pod "the controller reaches IAM Credentials" => Once(services::probe)
+        after "MDS-REACH" "MDS-TOKEN" "API-IAMCREDENTIALS";
+    "VPCSC" Pod "no service perimeter is in between" => Once(organisation::perimeter) after "MDS-TOKEN";
+    // The account of each Project.
+    "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
+    "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "API-IAM";
+    "GSA-ENABLED" Operator "the account is enabled" => EachProject(accounts::enabled) after "GSA-EXISTS";
+    "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding) after "GSA-EXISTS";
+    "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(accounts::near_misses)
+        after "GSA-NAME";
+    "GSA-BINDING-BROAD" Operator "nobody else may act as such accounts" => Rules(&["A02", "A07"]);
+    "GSA-MINT" Pod "the controller gets a token of it" => EachProject(accounts::mint)
+        after "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
+    "GSA-MINT-OTHERS" Pod "the controller cannot act as every account" => Once(accounts::mint_others)
+        after "MDS-TOKEN";
+    "GSA-KEYS" Operator "accounts have no keys" => Rules(&["A08"]);
+    "GSA-ROLES" Operator "accounts have no other roles" => Rules(&["A03", "A04", "A05", "A06"]);
+    "GSA-UNUSED" Operator "accounts are used and have a Project" => Rules(&["A09"]);
+    "QUOTA-GSA" Operator "there is room for more accounts" => Once(accounts::quota);
+    // The repositories.
+    "AR-ADDRESS" Anywhere "addresses name an image in a repository" => Each(registry::addresses);
+    "AR-REPO" Operator "the repository exists" => EachRepository(registry::exists) after "API-ARTIFACTREGISTRY";
+    "AR-READER" Operator "the Project's account may read it" => EachUse(registry::reader)
+        after "AR-REPO" "GSA-NAME" "GSA-EXISTS";
+    "AR-PULL" Pod "tags can be listed" => EachUse(registry::pull) after "GSA-MINT" "AR-REPO" "AR-READER";
+    "AR-TEST" Pod "the account may read and not write" => EachUse(registry::permissions) after "GSA-MINT" "AR-PULL";
+    "AR-REST" Pod "images are found in one request" => EachUse(registry::listing) after "AR-PULL";
+    "AR-ISOLATION" Pod "the account reads no other Project's repositories" => EachProject(registry::isolation)
+        after "GSA-MINT";
+    "AR-PUBLIC" Operator "no repository is public" => Rules(&["A10"]);
+    "AR-IMMUTABLE" Operator "tags do not move" => EachRepository(registry::immutable) after "AR-REPO";
+    "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host);
+    "PUBSUB" Operator "pushes are announced" => EachRepository(registry::topic);
+    // Falling back.
+    "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(registry::read_by_controller)
+        after "MDS-TOKEN";
+    "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(organisation::fallback);
+    "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
+    // The organisation.
+    "DENY-POLICY" Operator "nothing denies what is granted" => Once(organisation::deny_rules);
+    "ORGPOL-BLOCKERS" Operator "no organisation policy forbids the set-up" => Each(organisation::blockers);
+    "ORGPOL-BASELINE" Operator "organisation policies keep it narrow" => Each(organisation::baseline);
+    "AUDITLOG" Operator "acting as an account leaves a line" => Rules(&["A23"]);
+};

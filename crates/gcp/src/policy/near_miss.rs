@@ -1,4 +1,4 @@
-//! Members that were meant to be somebody and are nobody.
+//! Members that were meant to be somebody and are nobody, or somebody else.
 
 use super::{Member, PoolMember, PoolSubject};
 use crate::principal::Principal;
@@ -49,6 +49,18 @@ impl NearMiss {
             Self::MappedSubject { found } => {
                 format!("has {found}, the form of a pool you made, not of GKE's")
             }
+        }
+    }
+
+    /// Says whether the member names nobody at all, rather than somebody else.
+    pub fn reaches_nobody(&self) -> bool {
+        match self {
+            Self::OtherNamespace { .. } | Self::OtherAccount { .. } => false,
+            Self::IdForNumber { .. }
+            | Self::OtherNumber { .. }
+            | Self::NumberInPool { .. }
+            | Self::PoolAsAccount
+            | Self::MappedSubject { .. } => true,
         }
     }
 }

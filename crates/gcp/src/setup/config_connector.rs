@@ -5,7 +5,7 @@
 //! Source: <https://cloud.google.com/config-connector/docs/reference/overview>
 
 use super::gcloud::display_name;
-use super::{Action, Plan, Resource, RoleGrant, Wish};
+use super::{Action, Grantee, Plan, Resource, RoleGrant, Wish};
 use crate::principal::{ProjectId, ServiceAccountEmail};
 
 /// Writes one file of YAML documents; empty for an empty plan.
@@ -100,24 +100,25 @@ fn account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str
 
 fn member(grant: &RoleGrant) -> String {
     let (kind, resource) = match &grant.resource {
-        Resource::Project(project) => ("Project", project.name()),
-        Resource::ServiceAccount(email) => ("IAMServiceAccount", email.account_id()),
-        Resource::Repository(it) => ("ArtifactRegistryRepository", it.repository.as_str()),
-        Resource::Other(name) => match name.starts_with("folders/") {
-            true => ("Folder", name.as_str()),
-            false => ("Organization", name.as_str()),
-        },
+        Resource::Project(project) => ("Project", project.to_string()),
+        Resource::ServiceAccount(email) => ("IAMServiceAccount", email.account_id().to_owned()),
+        Resource::Repository(it) => (
+            "ArtifactRegistryRepository",
+            format!("{}-{}-{}", it.project, it.location, it.repository),
+        ),
+        Resource::Other(name) if name.starts_with("folders/") => ("Folder", name.clone()),
+        Resource::Other(name) => ("Organization", name.clone()),
     };
     let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
     let who = match &grant.member {
-        super::Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-        super::Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
-        super::Grantee::Member(it) => it.clone(),
+        Grantee::ServiceAccount(email) => email.account_id().to_owned(),
+        Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
+        Grantee::Member(it) => it.clone(),
     };
     head(
         "iam",
         "IAMPolicyMember",
-        &name(&[resource, &who, role]),
+        &name(&[&resource, &who, role]),
         None,
     ) + &format!(
         "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
