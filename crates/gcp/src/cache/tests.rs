@@ -1,3 +1,5 @@
+//! Callers at once, and requests that outlive them.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secret::Secret;

@@ -1,11 +1,14 @@
+//! Whose tokens are asked for, how often, and what is made of the answers.
+
+mod external;
+mod kubernetes;
+
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::*;
-use crate::external_account::ExternalAccount;
 use crate::loopback::{Hands, Loopback, Reply, generated, granted, start};
-use crate::sts::{PoolProvider, Provider};
 
 const MISSING: &str = r#"{"error":{"code":404,"status":"NOT_FOUND","message":"Not found; Gaia id not found for email x"}}"#;
 const STALE: &str = r#"{"error":{"code":401,"status":"UNAUTHENTICATED","message":"stale"}}"#;
@@ -59,7 +62,44 @@ async fn a_project_acts_as_its_own_account() {
 }
 
 #[tokio::test]
-async fn a_thousand_projects_callers_cost_one_call_to_each_service() {
+async fn the_project_of_the_account_may_have_a_scope() {
+    for (project, host) in [
+        (
+            "example.com:acme",
+            "acme.example.com.iam.gserviceaccount.com",
+        ),
+        ("eu0:acme", "acme.eu0.iam.gserviceaccount.com"),
+    ] {
+        let (server, _, identities) = gke().await;
+        server.answer("project/project-id", [Reply::metadata(project)]);
+        server.answer("generateAccessToken", [hour("web", 0)]);
+        let token = identities
+            .own("web", Scope::ReadOnly)
+            .await
+            .expect("a token");
+        let member = format!("serviceAccount:kargo-project-web@{host}");
+        assert_eq!(token.identity.to_string(), member);
+    }
+}
+
+#[tokio::test]
+async fn scopes_share_no_token() {
+    let (server, _, identities) = gke().await;
+    server.answer("generateAccessToken", [hour("read", 0), hour("push", 0)]);
+    let read = identities
+        .own("web", Scope::ReadOnly)
+        .await
+        .expect("a token");
+    let push = identities
+        .own("web", Scope::CloudPlatform)
+        .await
+        .expect("a token");
+    assert_eq!(read.access_token.expose(), "ya29.read");
+    assert_eq!(push.access_token.expose(), "ya29.push");
+}
+
+#[tokio::test]
+async fn a_thousand_callers_cost_one_call_to_each_service() {
     let (server, _, identities) = gke().await;
     server.answer(
         "generateAccessToken",
@@ -266,197 +306,6 @@ async fn the_controller_is_named_exactly_where_its_account_is_known() {
         token.identity.to_string(),
         "principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/\
          acme-gke.svc.id.goog/subject/ns/argosy/sa/controller"
-    );
-}
-
-/// Reads one field of a form.
-fn field(body: &str, name: &str) -> String {
-    let pairs = url::form_urlencoded::parse(body.as_bytes());
-    let mut found = pairs.filter(|(key, _)| key == name);
-    found
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
-async fn exchange(identities: &Identities) -> Result<Arc<Token>, TokenError> {
-    let account = KubernetesAccount::new("web", "argosy-gcp");
-    let request = |audience: String| async move {
-        Ok::<_, std::io::Error>(Secret::new(format!("jwt for {audience}")))
-    };
-    identities
-        .kubernetes(&account, "u-1", Scope::ReadOnly, request)
-        .await
-}
-
-#[tokio::test]
-async fn a_kubernetes_account_is_exchanged_as_gke_has_it() {
-    let (server, _, identities) = gke().await;
-    server.answer("/v1/token", [Reply::new(200, &granted("web", 3_599))]);
-    for _ in 0..2 {
-        let token = exchange(&identities).await.expect("a token");
-        let (name, identity) = shown(&token);
-        assert_eq!(name, "ya29.web");
-        assert!(
-            identity.ends_with("/acme-gke.svc.id.goog/subject/ns/web/sa/argosy-gcp"),
-            "{identity}"
-        );
-    }
-    let asked = server.seen("/v1/token");
-    assert_eq!(asked.len(), 1);
-    let body = &asked[0].body;
-    assert_eq!(
-        field(body, "audience"),
-        "identitynamespace:acme-gke.svc.id.goog:https://container.googleapis.com/v1/projects/acme-gke/locations/europe-west1/clusters/one"
-    );
-    assert_eq!(field(body, "subject_token"), "jwt for acme-gke.svc.id.goog");
-    assert_eq!(
-        field(body, "subject_token_type"),
-        "urn:ietf:params:oauth:token-type:jwt"
-    );
-    assert_eq!(
-        field(body, "grant_type"),
-        "urn:ietf:params:oauth:grant-type:token-exchange"
-    );
-    assert!(field(body, "scope").ends_with("cloud-platform.read-only"));
-}
-
-#[tokio::test]
-async fn what_sts_refuses_is_told_apart() {
-    let oauth = |error: &str, description: &str| {
-        format!(r#"{{"error":"{error}","error_description":"{description}"}}"#)
-    };
-    for (status, body, label) in [
-        (
-            400,
-            oauth("invalid_target", "The target service … doesn't exist."),
-            "rejected",
-        ),
-        (
-            400,
-            oauth("invalid_grant", "ID Token issued at 1 is stale to sign-in."),
-            "rejected",
-        ),
-        (
-            400,
-            oauth(
-                "unauthorized_client",
-                "rejected by the attribute condition.",
-            ),
-            "rejected",
-        ),
-        (
-            400,
-            oauth("x", "The request was throttled due to rate limit."),
-            "rate-limited",
-        ),
-        (401, oauth("invalid_client", ""), "rejected"),
-        (429, oauth("quota", ""), "rate-limited"),
-        (500, oauth("internal", ""), "unavailable"),
-        (400, "<html>".to_owned(), "unexpected"),
-        (404, "<html>".to_owned(), "unexpected"),
-        (200, "null".to_owned(), "malformed"),
-        (
-            200,
-            r#"{"access_token":"ya29.a","token_type":"Bearer"}"#.to_owned(),
-            "malformed",
-        ),
-    ] {
-        let (server, _, identities) = gke().await;
-        server.answer("/v1/token", [Reply::new(status, &body)]);
-        let error = exchange(&identities).await.expect_err("a refusal");
-        assert_eq!(error.label(), label, "{status} {body}");
-        assert!(!error.hint().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn a_kubernetes_token_that_is_not_to_be_had_names_the_account() {
-    let (server, _, identities) = gke().await;
-    let account = KubernetesAccount::new("web", "argosy-gcp");
-    let request = |_| async { Err(std::io::Error::other("forbidden")) };
-    let token = identities
-        .kubernetes(&account, "u-1", Scope::ReadOnly, request)
-        .await;
-    let error = token.expect_err("no token");
-    assert_eq!(
-        error.to_string(),
-        "failed to get a token of the Kubernetes account web/argosy-gcp"
-    );
-    assert!(server.seen("/v1/token").is_empty());
-}
-
-fn file(server: &Loopback, token: &std::path::Path, impersonated: bool) -> String {
-    let url = &server.url;
-    let impersonation = format!(
-        r#","service_account_impersonation_url":"{url}v1/projects/-/serviceAccounts/argosy@acme-hub.iam.gserviceaccount.com:generateAccessToken""#
-    );
-    format!(
-        r#"{{"type":"external_account","audience":"//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/providers/cluster","token_url":"{url}elsewhere","credential_source":{{"file":{token:?}}}{}}}"#,
-        if impersonated {
-            impersonation.as_str()
-        } else {
-            ""
-        }
-    )
-}
-
-#[tokio::test]
-async fn outside_google_the_operators_file_leads_to_a_token() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("token");
-    let (server, hands) = (Loopback::start().await, Hands::new());
-    server.answer(
-        "/elsewhere",
-        [Reply::new(200, &granted("federated", 3_599))],
-    );
-    server.answer("generateAccessToken", [hour("hub", 0)]);
-    for (impersonated, name, identity) in [
-        (
-            false,
-            "ya29.federated",
-            "principalSet://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/*",
-        ),
-        (
-            true,
-            "ya29.hub",
-            "serviceAccount:argosy@acme-hub.iam.gserviceaccount.com",
-        ),
-    ] {
-        let external = ExternalAccount::parse(file(&server, &path, impersonated).as_bytes());
-        let mut settings = Settings::new(server.endpoints());
-        settings.base = Base::ExternalAccount(Box::new(external.expect("a file")));
-        let identities = crate::loopback::identities(settings, &hands);
-        std::fs::remove_file(&path).ok();
-        let error = identities
-            .base(Scope::ReadOnly)
-            .await
-            .expect_err("no token file");
-        assert_eq!(error.label(), "configuration");
-        std::fs::write(&path, "the-jwt\n").expect("a file");
-        let token = identities.base(Scope::ReadOnly).await.expect("a token");
-        assert_eq!(shown(&token), (name, identity.to_owned()));
-    }
-    let asked = server.seen("/elsewhere");
-    assert_eq!(field(&asked[0].body, "subject_token"), "the-jwt");
-    assert!(server.seen("computeMetadata").is_empty());
-}
-
-#[tokio::test]
-async fn outside_google_the_project_must_be_named() {
-    let (server, hands) = (Loopback::start().await, Hands::new());
-    let text = file(&server, std::path::Path::new("token"), false);
-    let external = ExternalAccount::parse(text.as_bytes()).expect("a file");
-    let mut settings = Settings::new(server.endpoints());
-    settings.base = Base::ExternalAccount(Box::new(external));
-    let identities = crate::loopback::identities(settings, &hands);
-    let error = identities.project().await.expect_err("no project");
-    assert!(error.hint().contains("--gcp-project"));
-    let provider = identities.provider().await.expect("a provider");
-    let audience = "//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/providers/cluster";
-    assert_eq!(
-        provider,
-        Provider::Pool(PoolProvider::parse(audience).expect("a provider"))
     );
 }
 

@@ -1,3 +1,5 @@
+//! A metadata server that is there, late, wrong or gone.
+
 use std::time::Duration;
 
 use tokio::sync::Notify;

@@ -1,3 +1,5 @@
+//! The table of refusals: status and body, and what they mean.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is remembered and for how long, second by second.
+
 use std::time::Duration;
 
 use secret::Secret;
