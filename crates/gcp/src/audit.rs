@@ -14,6 +14,7 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
@@ -92,7 +93,7 @@ pub fn audit(facts: &Facts) -> AuditReport {
         report.findings.extend(found.findings);
         report.unread.extend(found.unread);
     }
-    report.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    report.findings.sort_by_key(|it| Reverse(it.severity));
     report
 }
 

@@ -19,7 +19,7 @@ mod verdict;
 
 use std::fmt;
 
-use crate::audit::{Rule, Severity};
+use crate::audit::{Found, Rule, Severity};
 use crate::facts::{Facts, Gap, Use};
 use crate::repository::RepositoryName;
 
@@ -56,6 +56,8 @@ pub enum Vantage {
 #[derive(Debug, Clone, Copy)]
 pub enum Run {
     Once(fn(&Facts) -> Answer),
+    /// Once, where nothing has to be read that could be missing.
+    Surely(fn(&Facts) -> Verdict),
     EachProject(fn(&Facts, &str) -> Answer),
     EachRepository(fn(&Facts, &RepositoryName) -> Answer),
     EachUse(fn(&Facts, &Use) -> Answer),
@@ -73,12 +75,11 @@ pub fn diagnose(facts: &Facts) -> DoctorReport {
     let mut report = DoctorReport::default();
     for check in CHECKS {
         for subject in check.subjects(facts) {
-            let result = match report.broken_link(check, &subject) {
-                Some(link) => CheckResult::skipped(check, subject, link),
-                None => {
-                    let answer = check.answer(facts, &subject);
-                    CheckResult::new(check, subject, answer)
-                }
+            let result = if let Some(link) = report.broken_link(check, &subject) {
+                CheckResult::skipped(check, subject, link)
+            } else {
+                let answer = check.answer(facts, &subject);
+                CheckResult::new(check, subject, answer)
             };
             report.results.push(result);
         }
@@ -89,7 +90,7 @@ pub fn diagnose(facts: &Facts) -> DoctorReport {
 impl Check {
     fn subjects(&self, facts: &Facts) -> Vec<Subject> {
         match self.run {
-            Run::Once(_) | Run::Rules(_) => vec![Subject::default()],
+            Run::Once(_) | Run::Surely(_) | Run::Rules(_) => vec![Subject::default()],
             Run::EachProject(_) => facts
                 .intent
                 .projects
@@ -114,6 +115,7 @@ impl Check {
         let nobody = || Ok(Verdict::skip("there is nothing to look at"));
         match self.run {
             Run::Once(run) => run(facts),
+            Run::Surely(run) => Ok(run(facts)),
             Run::Rules(ids) => by_rules(facts, ids),
             Run::EachProject(run) => subject
                 .project
@@ -145,10 +147,10 @@ fn by_rules(facts: &Facts, ids: &[&str]) -> Answer {
         .collect();
     let worst = found
         .iter()
-        .flat_map(|it| it.findings())
+        .flat_map(Found::findings)
         .max_by_key(|it| it.severity);
     let Some(worst) = worst else {
-        let mut unread = found.iter().flat_map(|it| it.unread());
+        let mut unread = found.iter().flat_map(Found::unread);
         return match unread.next() {
             Some(unread) => Err(Gap {
                 source: unread.evidence.clone(),

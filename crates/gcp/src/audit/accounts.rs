@@ -230,8 +230,9 @@ pub(super) fn near_misses(facts: &Facts, found: &mut Found) {
 
 fn danger(member: &Member) -> Severity {
     match member {
-        Member::AllUsers | Member::AllAuthenticatedUsers => Severity::Critical,
-        Member::Pool(PoolMember {
+        Member::AllUsers
+        | Member::AllAuthenticatedUsers
+        | Member::Pool(PoolMember {
             subject: PoolSubject::Everyone,
             ..
         }) => Severity::Critical,

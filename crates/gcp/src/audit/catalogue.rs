@@ -111,7 +111,7 @@ pub const RULES: &[Rule] = &[
     rule(
         "A18",
         Severity::High,
-        "a role made for Google's own agents is held by somebody else",
+        "a role made for Google's own service agents is held by somebody else",
         surroundings::agent_roles,
     ),
     rule(

@@ -35,13 +35,12 @@ pub fn write(report: &AuditReport, version: &str) -> Value {
 
 fn result(finding: &Finding) -> Value {
     let fix = finding.fix.clone().unwrap_or_default();
-    let mut text = finding.says.clone();
-    for more in [&fix.commands, &fix.advice]
+    let parts = [&finding.says, &fix.commands, &fix.advice];
+    let text = parts
+        .map(|it| it.trim_end())
         .into_iter()
-        .filter(|it| !it.is_empty())
-    {
-        text += &format!("\n\n{}", more.trim_end());
-    }
+        .filter(|it| !it.is_empty());
+    let text = text.collect::<Vec<_>>().join("\n\n");
     json!({
         "ruleId": finding.rule,
         "level": level(finding.severity),

@@ -55,7 +55,7 @@ pub(super) fn agent_roles(facts: &Facts, found: &mut Found) {
         for grant in policy.grants().filter(|it| is_service_agent_role(it.role)) {
             if !is_agent(&grant.member) {
                 let says = format!(
-                    "{} has {}, which is for Google's own agents",
+                    "{} has {}, which is for Google's own service agents",
                     grant.text, grant.role
                 );
                 let fix = revoke(resource, grant.role, grant.text);

@@ -23,23 +23,22 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("it can have none"));
     };
-    Ok(match reading.found()? {
-        Some(_) => Verdict::pass(&format!("{email} exists")),
-        None => {
-            let home = facts.home.known()?;
-            let create = Action::CreateServiceAccount {
-                email: email.clone(),
-                project: home.project.clone(),
-                kargo_project: project.to_owned(),
-            };
-            let fix = Fix::by(vec![create]).and_advice(&format!(
-                "the account has to be in {}, where the controller is, not where the images are",
-                home.project
-            ));
-            Verdict::fail(&format!("there is no {email}")).fix(fix)
-        }
+    if reading.found()?.is_some() {
+        return Ok(Verdict::pass(&format!("{email} exists")).seen(&reading));
     }
-    .seen(&reading))
+    let home = facts.home.known()?;
+    let create = Action::CreateServiceAccount {
+        email: email.clone(),
+        project: home.project.clone(),
+        kargo_project: project.to_owned(),
+    };
+    let fix = Fix::by(vec![create]).and_advice(&format!(
+        "the account has to be in {}, where the controller is, not where the images are",
+        home.project
+    ));
+    Ok(Verdict::fail(&format!("there is no {email}"))
+        .fix(fix)
+        .seen(&reading))
 }
 
 pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
@@ -146,11 +145,12 @@ pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
 pub(super) fn mint_others(facts: &Facts) -> Answer {
     let reading = &facts.pod.project_permissions;
     let permissions = reading.known()?;
-    Ok(match permissions.iter().any(|it| it == MINT) {
-        false => Verdict::pass("it can act only as accounts that name it"),
-        true => Verdict::fail("it can act as every account of its project").fix(Fix::advice(
+    Ok(if permissions.iter().any(|it| it == MINT) {
+        Verdict::fail("it can act as every account of its project").fix(Fix::advice(
             "take the role that carries it off the project: argosy gcp audit names it (A02)",
-        )),
+        ))
+    } else {
+        Verdict::pass("it can act only as accounts that name it")
     }
     .seen(reading))
 }
@@ -159,12 +159,13 @@ pub(super) fn quota(facts: &Facts) -> Answer {
     let reading = &facts.accounts;
     let accounts = reading.known()?.len();
     let says = format!("{accounts} of {ACCOUNTS_BY_DEFAULT}, unless more were asked for");
-    Ok(match accounts * 10 >= ACCOUNTS_BY_DEFAULT * 8 {
-        false => Verdict::pass(&says),
-        true => Verdict::warn(&says).fix(Fix::advice(
+    Ok(if accounts * 10 >= ACCOUNTS_BY_DEFAULT * 8 {
+Verdict::warn(&says).fix(Fix::advice(
             "ask for a higher quota of service accounts, or let Projects use their Kubernetes accounts",
-        )),
-    }
+        ))
+} else {
+Verdict::pass(&says)
+}
     .seen(reading))
 }
 

@@ -20,8 +20,8 @@ macro_rules! catalogue {
 /// Every link; a dependant stands below what it depends on.
 pub const CHECKS: &[Check] = catalogue! {
     // What is around the process.
-    "ENV-CREDENTIALS" Pod "no environment variable puts other credentials first" => Once(metadata::environment);
-    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(metadata::proxy);
+    "ENV-CREDENTIALS" Pod "no environment variable puts other credentials first" => Surely(metadata::environment);
+    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Surely(metadata::proxy);
     // The metadata server.
     "MDS-REACH" Pod "the metadata server answers" => Once(metadata::reach);
     "MDS-FLAVOR" Pod "it is the one of GKE, not the node's" => Once(metadata::flavor) after "MDS-REACH";
@@ -54,7 +54,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "API-ARTIFACTREGISTRY" Operator "Artifact Registry is on" => EachRepository(services::artifact_registry);
     "API-PROBE" Pod "the controller reaches IAM Credentials" => Once(services::probe)
         after "MDS-REACH" "MDS-TOKEN" "API-IAMCREDENTIALS";
-    "VPCSC" Pod "no service perimeter is in between" => Once(organisation::perimeter) after "MDS-TOKEN";
+    "VPCSC" Pod "no service perimeter is in between" => Surely(organisation::perimeter) after "MDS-TOKEN";
     // The account of each Project.
     "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
     "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "API-IAM";
@@ -88,7 +88,7 @@ pub const CHECKS: &[Check] = catalogue! {
     // Falling back.
     "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(registry::read_by_controller)
         after "MDS-TOKEN";
-    "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(organisation::fallback);
+    "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Surely(organisation::fallback);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.
     "DENY-POLICY" Operator "nothing denies what is granted" => Once(organisation::deny_rules);

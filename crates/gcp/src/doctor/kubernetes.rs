@@ -39,14 +39,15 @@ pub(super) fn annotation(facts: &Facts) -> Answer {
 
 pub(super) fn host_network(facts: &Facts) -> Answer {
     let reading = &facts.pod.pod;
-    Ok(match reading.known()?.host_network {
-        false => Verdict::pass("it has a network of its own"),
-        true => Verdict::fail(
+    Ok(if reading.known()?.host_network {
+        Verdict::fail(
             "it is on its node's network, where the metadata server gives it the node's identity",
         )
         .fix(Fix::advice(
             "set hostNetwork: false in the Pod of the controller",
-        )),
+        ))
+    } else {
+        Verdict::pass("it has a network of its own")
     }
     .seen(reading))
 }

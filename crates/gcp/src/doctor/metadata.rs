@@ -14,9 +14,9 @@ const TOO_SLOW: Duration = Duration::from_secs(5);
 /// How far a clock may be off before tokens are refused.
 const CLOCK_BOUND: i64 = 60;
 
-pub(super) fn environment(facts: &Facts) -> Answer {
+pub(super) fn environment(facts: &Facts) -> Verdict {
     let set = facts.pod.environment.get("GOOGLE_APPLICATION_CREDENTIALS");
-    Ok(match set {
+    match set {
         None => Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS is not set"),
         Some(kind) if kind == "external_account" => {
             Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS leads to a configuration without a key")
@@ -25,10 +25,10 @@ pub(super) fn environment(facts: &Facts) -> Answer {
             "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}, which comes before the metadata server"
         ))
         .fix(Fix::advice("take GOOGLE_APPLICATION_CREDENTIALS out of the Deployment")),
-    })
+    }
 }
 
-pub(super) fn proxy(facts: &Facts) -> Answer {
+pub(super) fn proxy(facts: &Facts) -> Verdict {
     let variable = |name: &str| {
         let environment = &facts.pod.environment;
         environment
@@ -43,7 +43,7 @@ pub(super) fn proxy(facts: &Facts) -> Answer {
             )
         })
     });
-    Ok(match variable("HTTP_PROXY") {
+    match variable("HTTP_PROXY") {
         None => Verdict::pass("no proxy is set"),
         Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
         Some(_) => {
@@ -51,7 +51,7 @@ pub(super) fn proxy(facts: &Facts) -> Answer {
                 Fix::advice("add 169.254.169.254,metadata.google.internal to NO_PROXY"),
             )
         }
-    })
+    }
 }
 
 pub(super) fn reach(facts: &Facts) -> Answer {
@@ -79,13 +79,14 @@ pub(super) fn flavor(facts: &Facts) -> Answer {
     let attributes = metadata.attributes.known().cloned().unwrap_or_default();
     let is_node = attributes.iter().any(|it| it.starts_with("kube-env"));
     let is_gke = server.starts_with("GKE") || attributes.iter().any(|it| it == "cluster-uid");
-    Ok(match is_gke && !is_node {
-        true => Verdict::pass(&format!("it is {server}")),
-        false => Verdict::fail(&format!("it is {server}, the node's own: the Pod would have the identity of its node"))
+    Ok(if is_gke && !is_node {
+Verdict::pass(&format!("it is {server}"))
+} else {
+Verdict::fail(&format!("it is {server}, the node's own: the Pod would have the identity of its node"))
             .fix(Fix::advice(
                 "give the node pool GKE_METADATA (see NODEPOOL-MODE) and take the Pod off the host network (see K8S-HOSTNET)",
-            )),
-    }
+            ))
+}
     .seen(&metadata.server))
 }
 
@@ -124,9 +125,10 @@ pub(super) fn token(facts: &Facts) -> Answer {
         Seen::Known(seconds) => Verdict::pass(&format!("its token lives {seconds} more seconds")),
         Seen::Denied(denial) => {
             let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
-            match denial.message.contains("Unable to generate access token") {
-                true => verdict.fix(crate::audit::remove_annotation(facts)),
-                false => verdict,
+            if denial.message.contains("Unable to generate access token") {
+                verdict.fix(crate::audit::remove_annotation(facts))
+            } else {
+                verdict
             }
         }
         Seen::Absent => Verdict::fail("it knows no identity of the Pod").fix(Fix::advice(

@@ -26,7 +26,7 @@ const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
 /// The constraint that lists accounts whose tokens may live longer than an hour.
 const LONG_LIVES: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
-pub(super) fn perimeter(facts: &Facts) -> Answer {
+pub(super) fn perimeter(facts: &Facts) -> Verdict {
     let pulls = facts
         .projects
         .values()
@@ -45,15 +45,15 @@ pub(super) fn perimeter(facts: &Facts) -> Answer {
             Reason::Perimeter { id } => Some((id.clone().unwrap_or_default(), source.clone())),
             _ => None,
         });
-    Ok(match refused.next() {
+    match refused.next() {
         None => Verdict::pass("no refusal speaks of one"),
         Some((id, source)) => Verdict::fail(&format!("a service perimeter refused a request ({id})"))
             .evidence(vec![source])
             .fix(Fix::advice("give the id to whoever runs the perimeter: it needs an ingress rule for the Project's account")),
-    })
+    }
 }
 
-pub(super) fn fallback(facts: &Facts) -> Answer {
+pub(super) fn fallback(facts: &Facts) -> Verdict {
     let falls = facts.intent.projects.keys().filter(|it| {
         let seen = facts.project(it);
         let has_none =
@@ -63,7 +63,7 @@ pub(super) fn fallback(facts: &Facts) -> Answer {
         has_none || (is_refused && facts.intent.fallback == Fallback::Allow)
     });
     let names = falls.map(String::as_str).collect::<Vec<_>>().join(", ");
-    Ok(match (facts.intent.fallback, names.is_empty()) {
+    match (facts.intent.fallback, names.is_empty()) {
         (Fallback::Deny, _) => Verdict::pass("no Project falls back to the controller's identity"),
         (_, true) => {
             Verdict::pass("every Project has an identity of its own, as far as was looked")
@@ -73,7 +73,7 @@ pub(super) fn fallback(facts: &Facts) -> Answer {
                 "set up their accounts with argosy gcp setup, then choose deny or if-absent",
             ))
         }
-    })
+    }
 }
 
 pub(super) fn deny_rules(facts: &Facts) -> Answer {
@@ -125,16 +125,20 @@ pub(super) fn blockers(facts: &Facts) -> Vec<(String, Answer)> {
 }
 
 pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
-    let wanted =
-        BASELINE.iter().map(|wanted| {
-            let answer =
-                facts.baseline_met(wanted).map(|met| match met {
-                    true => Verdict::pass(&format!("it prevents {}", wanted.prevents)),
-                    false => Verdict::warn(&format!("it would prevent {}", wanted.prevents))
-                        .fix(set(facts, wanted.constraint, wanted.wish)),
-                });
-            (wanted.constraint.to_owned(), answer)
+    let wanted = BASELINE.iter().map(|wanted| {
+        let answer = facts.baseline_met(wanted).map(|met| {
+            if met {
+                Verdict::pass(&format!("it prevents {}", wanted.prevents))
+            } else {
+                Verdict::warn(&format!("it would prevent {}", wanted.prevents)).fix(set(
+                    facts,
+                    wanted.constraint,
+                    wanted.wish,
+                ))
+            }
         });
+        (wanted.constraint.to_owned(), answer)
+    });
     let long_lives = judged(facts, LONG_LIVES, |policy| {
         match policy
             .allowed_values()

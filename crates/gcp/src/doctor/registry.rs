@@ -144,13 +144,12 @@ pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
         .filter(|it| TOO_MUCH.contains(&it.as_str()))
         .map(String::as_str)
         .collect();
-    Ok(match extra.is_empty() {
-        true => Verdict::pass("it reads and no more"),
-        false => {
-            Verdict::warn(&format!("it also has {}", extra.join(", "))).fix(Fix::advice(&format!(
-                "leave the account {READER} alone: argosy gcp audit names the others (A04, A11)"
-            )))
-        }
+    Ok(if extra.is_empty() {
+        Verdict::pass("it reads and no more")
+    } else {
+        Verdict::warn(&format!("it also has {}", extra.join(", "))).fix(Fix::advice(&format!(
+            "leave the account {READER} alone: argosy gcp audit names the others (A04, A11)"
+        )))
     }
     .seen(&reading))
 }
@@ -188,25 +187,26 @@ pub(super) fn isolation(facts: &Facts, project: &str) -> Answer {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    Ok(match foreign.is_empty() {
-        true => Verdict::pass("it reads only what the Project uses"),
-        false => Verdict::warn(&format!("it also reads {names}"))
-            .fix(Fix::advice("grant reading on single repositories, not on projects: argosy gcp audit names the grant (A05)")),
-    }
+    Ok(if foreign.is_empty() {
+Verdict::pass("it reads only what the Project uses")
+} else {
+Verdict::warn(&format!("it also reads {names}"))
+            .fix(Fix::advice("grant reading on single repositories, not on projects: argosy gcp audit names the grant (A05)"))
+}
     .seen(&reading))
 }
 
 pub(super) fn immutable(facts: &Facts, name: &RepositoryName) -> Answer {
     let reading = facts.repository(name).repository;
-    Ok(match reading.known()?.docker_config.immutable_tags {
-        true => Verdict::pass("tags are immutable"),
+    Ok(if reading.known()?.docker_config.immutable_tags {
+        Verdict::pass("tags are immutable")
+    } else {
         // Many push `latest` on purpose, so it is said without a warning.
-        false => Verdict::pass(
-            "tags may be moved; with immutable tags a promotion is what it says",
+        Verdict::pass("tags may be moved; with immutable tags a promotion is what it says").fix(
+            Fix::by(vec![Action::MakeTagsImmutable {
+                repository: name.clone(),
+            }]),
         )
-        .fix(Fix::by(vec![Action::MakeTagsImmutable {
-            repository: name.clone(),
-        }])),
     }
     .seen(&reading))
 }
@@ -220,18 +220,19 @@ pub(super) fn former_host(facts: &Facts, used: &Use) -> Answer {
     let project = &used.address.repository.project;
     let reading = facts.repository(&used.address.repository).redirection;
     let state = reading.known()?;
-    Ok(match NOT_REDIRECTED.contains(&state.as_str()) {
-        false => Verdict::pass(&format!(
-            "{} is served by Artifact Registry ({state})",
-            used.address.host
-        )),
-        true => Verdict::fail(&format!(
+    Ok(if NOT_REDIRECTED.contains(&state.as_str()) {
+        Verdict::fail(&format!(
             "{} is not served any more for {project}",
             used.address.host
         ))
         .fix(Fix::command(&format!(
             "gcloud artifacts docker upgrade migrate --projects={project}\n"
-        ))),
+        )))
+    } else {
+        Verdict::pass(&format!(
+            "{} is served by Artifact Registry ({state})",
+            used.address.host
+        ))
     }
     .seen(&reading))
 }

@@ -72,9 +72,10 @@ impl DoctorReport {
 impl CheckResult {
     pub(super) fn new(check: &Check, subject: Subject, answer: Answer) -> Self {
         let verdict = answer.unwrap_or_else(|gap| {
-            let verdict = match gap.skipped {
-                true => Verdict::skip(&gap.why),
-                false => Verdict::unknown(&gap.why),
+            let verdict = if gap.skipped {
+                Verdict::skip(&gap.why)
+            } else {
+                Verdict::unknown(&gap.why)
             };
             verdict.evidence(vec![gap.source])
         });

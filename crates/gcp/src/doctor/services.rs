@@ -25,10 +25,10 @@ fn is_on(facts: &Facts, project: &ProjectId, service: &str) -> Answer {
         service: service.to_owned(),
     };
     let reading = facts.services.get(&name).cloned().unwrap_or_default();
-    Ok(match reading.known()? {
-        true => Verdict::pass(&format!("{service} is on in {project}")),
-        false => Verdict::fail(&format!("{service} is off in {project}"))
-            .fix(switch_on(project, service)),
+    Ok(if *reading.known()? {
+        Verdict::pass(&format!("{service} is on in {project}"))
+    } else {
+        Verdict::fail(&format!("{service} is off in {project}")).fix(switch_on(project, service))
     }
     .seen(&reading))
 }

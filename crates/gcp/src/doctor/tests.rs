@@ -208,7 +208,7 @@ fn fixes_have_real_values_in_them() {
 #[test]
 fn a_report_is_json_with_stable_words() {
     let report = after(|facts| {
-        facts.pod.metadata.server = Reading::unreachable("GET http://metadata/", "timed out")
+        facts.pod.metadata.server = Reading::unreachable("GET http://metadata/", "timed out");
     });
     let json = serde_json::to_value(&report).expect("JSON");
     let reach = json["results"]

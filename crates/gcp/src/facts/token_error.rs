@@ -57,13 +57,10 @@ impl<T> Reading<T> {
 }
 
 fn with_causes(error: &TokenError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(it) = cause {
-        text += &format!(": {it}");
-        cause = it.source();
-    }
-    text
+    let causes = std::iter::successors(error.source(), |&it| it.source());
+    let mut parts = vec![error.to_string()];
+    parts.extend(causes.map(ToString::to_string));
+    parts.join(": ")
 }
 
 #[cfg(test)]

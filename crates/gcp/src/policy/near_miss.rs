@@ -108,9 +108,10 @@ fn in_pool(found: &PoolMember, wanted: &Principal) -> Option<NearMiss> {
     if same_account && found.project != number {
         let found = found.project.clone();
         let is_number = found.bytes().all(|it| it.is_ascii_digit());
-        return Some(match is_number {
-            true => NearMiss::OtherNumber { found },
-            false => NearMiss::IdForNumber { found },
+        return Some(if is_number {
+            NearMiss::OtherNumber { found }
+        } else {
+            NearMiss::IdForNumber { found }
         });
     }
     in_account(&account.namespace, &account.name, wanted)

@@ -5,7 +5,7 @@
 //! Source: <https://cloud.google.com/config-connector/docs/reference/overview>
 
 use super::gcloud::display_name;
-use super::{Action, Grantee, Plan, Resource, RoleGrant, Wish};
+use super::{Action, Plan, Resource, RoleGrant, Wish};
 use crate::principal::{ProjectId, ServiceAccountEmail};
 
 /// Writes one file of YAML documents; empty for an empty plan.
@@ -110,11 +110,7 @@ fn member(grant: &RoleGrant) -> String {
         Resource::Other(name) => ("Organization", name.clone()),
     };
     let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
-    let who = match &grant.member {
-        Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-        Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
-        Grantee::Member(it) => it.clone(),
-    };
+    let who = grant.member.short_name();
     head(
         "iam",
         "IAMPolicyMember",
@@ -159,17 +155,14 @@ fn audit_config(project: &ProjectId, service: &str) -> String {
 }
 
 fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> String {
-    let mut text_of_head = format!(
-        "apiVersion: {group}.cnrm.cloud.google.com/v1beta1\nkind: {kind}\nmetadata:\n  name: {}\n",
+    let annotations = project.map_or_else(String::new, |project| {
+        let project = text(project.as_str());
+        format!("  annotations:\n    cnrm.cloud.google.com/project-id: {project}\n")
+    });
+    format!(
+        "apiVersion: {group}.cnrm.cloud.google.com/v1beta1\nkind: {kind}\nmetadata:\n  name: {}\n{annotations}",
         text(name)
-    );
-    if let Some(project) = project {
-        text_of_head += &format!(
-            "  annotations:\n    cnrm.cloud.google.com/project-id: {}\n",
-            text(project.as_str())
-        );
-    }
-    text_of_head
+    )
 }
 
 /// Makes one object name of some names.
@@ -192,14 +185,16 @@ fn text(value: &str) -> String {
     let plain = value
         .chars()
         .all(|it| it.is_ascii_alphanumeric() || "-_./@".contains(it));
-    match starts_plain
+    if starts_plain
         && plain
         && !matches!(
             value,
             "true" | "false" | "null" | "yes" | "no" | "on" | "off"
-        ) {
-        true => value.to_owned(),
-        false => serde_json::Value::from(value).to_string(),
+        )
+    {
+        value.to_owned()
+    } else {
+        serde_json::Value::from(value).to_string()
     }
 }
 

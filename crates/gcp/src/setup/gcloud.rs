@@ -10,16 +10,19 @@ pub fn script(plan: &Plan) -> String {
     if plan.actions.is_empty() {
         return String::new();
     }
-    let mut text =
-        String::from("#!/bin/sh\n# May be run again: what is there stays as it is.\nset -eu\n");
-    for note in &plan.assumed {
-        text += &format!("# {}\n", note.replace('\n', " "));
-    }
-    text.push('\n');
-    for action in &plan.actions {
-        text += &format!("{}{}\n", guard(action), write(action));
-    }
-    text
+    let mut lines = vec![
+        "#!/bin/sh".to_owned(),
+        "# May be run again: what is there stays as it is.".to_owned(),
+        "set -eu".to_owned(),
+    ];
+    lines.extend(
+        plan.assumed
+            .iter()
+            .map(|it| format!("# {}", it.replace('\n', " "))),
+    );
+    lines.push(String::new());
+    lines.extend(plan.actions.iter().map(|it| guard(it) + &write(it)));
+    lines.join("\n") + "\n"
 }
 
 /// Writes the commands alone, each ending its line.

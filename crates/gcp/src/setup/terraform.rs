@@ -120,7 +120,7 @@ impl Names {
     }
 
     fn grant(&self, grant: &RoleGrant) -> Block {
-        let who = self.member_label(&grant.member);
+        let who = grant.member.short_name();
         let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
         let block = match &grant.resource {
             Resource::Project(project) => Block::resource(
@@ -149,20 +149,7 @@ impl Names {
                 .with("location", &text(&it.location))
                 .with("repository", &text(&it.repository))
             }
-            Resource::Other(name) => match name.split_once('/') {
-                Some(("folders", _)) => {
-                    Block::resource("google_folder_iam_member", &label(&[name, &who, role]))
-                        .with("folder", &text(name))
-                }
-                _ => {
-                    let id = name.rsplit('/').next().unwrap_or_default();
-                    Block::resource(
-                        "google_organization_iam_member",
-                        &label(&[name, &who, role]),
-                    )
-                    .with("org_id", &text(id))
-                }
-            },
+            Resource::Other(name) => wide_member(name, &label(&[name, &who, role])),
         };
         block
             .with("role", &text(&grant.role))
@@ -184,16 +171,6 @@ impl Names {
             Grantee::Member(member) => text(member),
         }
     }
-
-    fn member_label(&self, member: &Grantee) -> String {
-        match member {
-            Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-            Grantee::Kubernetes(principal) => {
-                format!("{}_{}", principal.account.namespace, principal.account.name)
-            }
-            Grantee::Member(member) => member.clone(),
-        }
-    }
 }
 
 fn project_of(member: &Grantee) -> Option<ProjectId> {
@@ -210,6 +187,14 @@ fn by_data_source(principal: &Principal, project: &ProjectId) -> String {
         label(&[project.as_str()])
     );
     text(&principal.to_string()).replacen(&number, &reference, 1)
+}
+
+fn wide_member(name: &str, label: &str) -> Block {
+    if name.starts_with("folders/") {
+        return Block::resource("google_folder_iam_member", label).with("folder", &text(name));
+    }
+    let id = name.rsplit('/').next().unwrap_or_default();
+    Block::resource("google_organization_iam_member", label).with("org_id", &text(id))
 }
 
 fn data(project: &ProjectId) -> Block {
@@ -264,9 +249,12 @@ fn edit(resource: &str, inner: &Block) -> String {
 }
 
 fn commented(title: &str, lines: &str) -> String {
-    let lines = lines.lines().map(|it| match it.is_empty() {
-        true => "#\n".to_owned(),
-        false => format!("#   {it}\n"),
+    let lines = lines.lines().map(|it| {
+        if it.is_empty() {
+            "#\n".to_owned()
+        } else {
+            format!("#   {it}\n")
+        }
     });
     format!("# {title}\n") + &lines.collect::<String>()
 }

@@ -20,13 +20,13 @@ const EVERYTHING: Options = Options {
 fn after(change: impl FnOnce(&mut Facts)) -> Plan {
     let mut facts = whole();
     change(&mut facts);
-    plan(&facts, &EVERYTHING).expect("a plan")
+    plan(&facts, EVERYTHING).expect("a plan")
 }
 
 /// A cluster that was just made, and Google Cloud projects that nobody has touched.
 pub(super) fn bare() -> Facts {
     let mut facts = whole();
-    for (_, on) in &mut facts.services {
+    for on in facts.services.values_mut() {
         *on = Reading::known_from("GET services:batchGet", false);
     }
     let mut one = cluster("one");
@@ -51,7 +51,7 @@ pub(super) fn bare() -> Facts {
 
 #[test]
 fn nothing_is_planned_where_nothing_is_missing() {
-    assert_eq!(plan(&whole(), &EVERYTHING), Ok(Plan::default()));
+    assert_eq!(plan(&whole(), EVERYTHING), Ok(Plan::default()));
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn nothing_can_be_granted_on_a_repository_that_is_not_there() {
 
 #[test]
 fn clusters_and_organisations_are_changed_only_on_request() {
-    let few = plan(&bare(), &Options::default()).expect("a plan");
+    let few = plan(&bare(), Options::default()).expect("a plan");
     let is_wide = |it: &Action| {
         matches!(
             it,
@@ -196,7 +196,7 @@ fn clusters_and_organisations_are_changed_only_on_request() {
         )
     };
     assert!(!few.actions.iter().any(is_wide));
-    let all = plan(&bare(), &EVERYTHING).expect("a plan");
+    let all = plan(&bare(), EVERYTHING).expect("a plan");
     assert_eq!(
         all.actions.iter().filter(|it| is_wide(it)).count(),
         2 + BASELINE.len()
@@ -205,18 +205,18 @@ fn clusters_and_organisations_are_changed_only_on_request() {
 
 #[test]
 fn without_the_project_there_is_no_plan() {
-    assert!(plan(&Facts::default(), &EVERYTHING).is_err());
+    assert!(plan(&Facts::default(), EVERYTHING).is_err());
 }
 
 #[test]
 fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
     let mut facts = bare();
-    let first = plan(&facts, &EVERYTHING).expect("a plan");
+    let first = plan(&facts, EVERYTHING).expect("a plan");
     assert!(first.actions.len() > 8, "{:?}", first.actions);
     for action in &first.actions {
         carry_out(action, &mut facts);
     }
-    let second = plan(&facts, &EVERYTHING).expect("a plan");
+    let second = plan(&facts, EVERYTHING).expect("a plan");
     assert_eq!(second, Plan::default());
 }
 

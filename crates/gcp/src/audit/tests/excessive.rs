@@ -62,14 +62,14 @@ const CASES: &[Case] = &[
             it,
             "roles/editor",
             "//cloudresourcemanager.googleapis.com/projects/acme-art",
-        )
+        );
     }),
     ("A03", Severity::High, "has roles/viewer", |it| {
         holds(
             it,
             "roles/viewer",
             "//cloudresourcemanager.googleapis.com/projects/acme-art",
-        )
+        );
     }),
     ("A04", Severity::High, "artifactregistry.writer", |it| {
         holds(
@@ -95,7 +95,7 @@ const CASES: &[Case] = &[
             it,
             "roles/pubsub.subscriber",
             "//pubsub.googleapis.com/projects/p/subscriptions/s",
-        )
+        );
     }),
     (
         "A07",
@@ -118,7 +118,7 @@ const CASES: &[Case] = &[
                 it,
                 TIGHT_MINTER,
                 &format!("principalSet://{POOL}/namespace/argosy"),
-            )
+            );
         },
     ),
     (
@@ -146,7 +146,7 @@ const CASES: &[Case] = &[
         }]);
     }),
     ("A09", Severity::Medium, "was not used for 90 days", |it| {
-        web(it).last_used = known(Some("2026-08-01T07:00:00Z".parse().expect("a time")))
+        web(it).last_used = known(Some("2026-08-01T07:00:00Z".parse().expect("a time")));
     }),
     ("A09", Severity::Medium, "there is no Project gone", |it| {
         let orphan = ServiceAccount {
@@ -201,7 +201,7 @@ const CASES: &[Case] = &[
         apps(it).policy = known(policy);
     }),
     ("A14", Severity::Info, "as well as to principal://", |it| {
-        web_grant(it, TIGHT_MINTER, &controller().legacy_member())
+        web_grant(it, TIGHT_MINTER, &controller().legacy_member());
     }),
     (
         "A15",
@@ -219,19 +219,19 @@ const CASES: &[Case] = &[
             it,
             OPEN_MINTER,
             "deleted:serviceAccount:x@acme-gke.iam.gserviceaccount.com?uid=1",
-        )
+        );
     }),
     ("A17", Severity::High, "is tied to x@y", |it| {
-        it.pod.account_annotations = known([(ANNOTATION.to_owned(), "x@y".to_owned())].into())
+        it.pod.account_annotations = known([(ANNOTATION.to_owned(), "x@y".to_owned())].into());
     }),
-    ("A18", Severity::High, "for Google's own agents", |it| {
-        home(it, "roles/container.serviceAgent", "user:ann@example.com")
+    ("A18", Severity::High, "own service agents", |it| {
+        home(it, "roles/container.serviceAgent", "user:ann@example.com");
     }),
     ("A19", Severity::Medium, "which has roles/editor", |it| {
-        home(it, "roles/editor", NODES)
+        home(it, "roles/editor", NODES);
     }),
     ("A20", Severity::High, "holds a key", |it| {
-        web(it).key_secrets = known(vec!["gar".to_owned()])
+        web(it).key_secrets = known(vec!["gar".to_owned()]);
     }),
     ("A21", Severity::Medium, "JSON keys", |it| {
         it.organisation.insert(
@@ -240,7 +240,7 @@ const CASES: &[Case] = &[
         );
     }),
     ("A22", Severity::Low, "sign as kargo-project-web", |it| {
-        web(it).policy = known(granting(OPEN_MINTER, &controller().to_string()))
+        web(it).policy = known(granting(OPEN_MINTER, &controller().to_string()));
     }),
     (
         "A23",
@@ -253,7 +253,7 @@ const CASES: &[Case] = &[
             it,
             TIGHT_MINTER,
             &controller().to_string().replace("/4711/", "/acme-gke/"),
-        )
+        );
     }),
 ];
 
@@ -308,7 +308,7 @@ fn a_role_is_taken_back_where_it_was_granted() {
             it,
             "roles/editor",
             "//cloudresourcemanager.googleapis.com/projects/acme-art",
-        )
+        );
     });
     let fix = report.findings[0].fix.clone().expect("a fix");
     assert!(

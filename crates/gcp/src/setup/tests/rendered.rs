@@ -3,7 +3,7 @@
 use super::*;
 
 fn whole_plan() -> Plan {
-    let mut plan = plan(&bare(), &EVERYTHING).expect("a plan");
+    let mut plan = plan(&bare(), EVERYTHING).expect("a plan");
     plan.actions.push(Action::LogReads {
         project: project("acme-gke"),
         service: "iam.googleapis.com".to_owned(),

@@ -4,16 +4,16 @@ use super::*;
 
 pub(super) const CASES: &[Case] = &[
     ("API-CONTAINER", Status::Fail, "is off", |it| {
-        off(it, "acme-gke", "container.googleapis.com")
+        off(it, "acme-gke", "container.googleapis.com");
     }),
     ("API-IAM", Status::Fail, "is off", |it| {
-        off(it, "acme-gke", "iam.googleapis.com")
+        off(it, "acme-gke", "iam.googleapis.com");
     }),
     ("API-IAMCREDENTIALS", Status::Fail, "is off", |it| {
-        off(it, "acme-gke", "iamcredentials.googleapis.com")
+        off(it, "acme-gke", "iamcredentials.googleapis.com");
     }),
     ("API-STS", Status::Fail, "is off", |it| {
-        off(it, "acme-gke", "sts.googleapis.com")
+        off(it, "acme-gke", "sts.googleapis.com");
     }),
     (
         "API-ARTIFACTREGISTRY",
@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
         |it| off(it, "acme-art", "artifactregistry.googleapis.com"),
     ),
     ("API-PROBE", Status::Fail, "is off", |it| {
-        it.pod.impersonation_probe = refused("SERVICE_DISABLED", "x")
+        it.pod.impersonation_probe = refused("SERVICE_DISABLED", "x");
     }),
     (
         "API-PROBE",
@@ -31,13 +31,13 @@ pub(super) const CASES: &[Case] = &[
         |it| it.pod.impersonation_probe = refused("SECURITY_POLICY_VIOLATED", "x"),
     ),
     ("API-PROBE", Status::Unknown, "HTTP 503", |it| {
-        it.pod.impersonation_probe = Reading::of_refusal("POST", 503, "")
+        it.pod.impersonation_probe = Reading::of_refusal("POST", 503, "");
     }),
     ("VPCSC", Status::Fail, "(uid-1)", |it| {
-        web(it).mint = refused("SECURITY_POLICY_VIOLATED", "x")
+        web(it).mint = refused("SECURITY_POLICY_VIOLATED", "x");
     }),
     ("VPCSC", Status::Fail, "(uid-1)", |it| {
-        web_use(it).pull = refused("SECURITY_POLICY_VIOLATED", "x")
+        web_use(it).pull = refused("SECURITY_POLICY_VIOLATED", "x");
     }),
     (
         "GSA-NAME",
@@ -56,11 +56,11 @@ pub(super) const CASES: &[Case] = &[
         |it| web(it).account = Reading::absent("GET"),
     ),
     ("GSA-EXISTS", Status::Unknown, "denied", |it| {
-        web(it).account = denied()
+        web(it).account = denied();
     }),
     ("GSA-ENABLED", Status::Fail, "is disabled", |it| disable(it)),
     ("GSA-BINDING", Status::Fail, "has no role on", |it| {
-        web(it).policy = known(Policy::default())
+        web(it).policy = known(Policy::default());
     }),
     (
         "GSA-BINDING",
@@ -102,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
         |it| web_grant(it, crate::policy::OPEN_MINTER, "user:ann@example.com"),
     ),
     ("GSA-MINT", Status::Fail, "Google knows no", |it| {
-        web(it).mint = Reading::absent("POST")
+        web(it).mint = Reading::absent("POST");
     }),
     (
         "GSA-MINT",
@@ -116,10 +116,10 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     ("GSA-MINT", Status::Unknown, "HTTP 503", |it| {
-        web(it).mint = Reading::of_refusal("POST", 503, "<html>")
+        web(it).mint = Reading::of_refusal("POST", 503, "<html>");
     }),
     ("GSA-MINT-OTHERS", Status::Fail, "every account", |it| {
-        it.pod.project_permissions = known(vec![MINT.to_owned()])
+        it.pod.project_permissions = known(vec![MINT.to_owned()]);
     }),
     ("GSA-KEYS", Status::Fail, "has the key k1", |it| {
         web(it).keys = known(vec![AccountKey {
@@ -128,16 +128,16 @@ pub(super) const CASES: &[Case] = &[
         }]);
     }),
     ("GSA-ROLES", Status::Fail, "roles/owner", |it| {
-        found_role(it, "roles/owner")
+        found_role(it, "roles/owner");
     }),
     ("GSA-UNUSED", Status::Warn, "90 days", |it| {
-        web(it).last_used = known(None)
+        web(it).last_used = known(None);
     }),
     ("QUOTA-GSA", Status::Warn, "80 of 100", |it| {
-        it.accounts = known(vec![crate::facts::ServiceAccount::default(); 80])
+        it.accounts = known(vec![crate::facts::ServiceAccount::default(); 80]);
     }),
     ("AR-ADDRESS", Status::Fail, "names no image", |it| {
-        subscribe(it, "europe-docker.pkg.dev/acme-art/apps")
+        subscribe(it, "europe-docker.pkg.dev/acme-art/apps");
     }),
     (
         "AR-ADDRESS",
@@ -162,14 +162,14 @@ pub(super) const CASES: &[Case] = &[
         });
     }),
     ("AR-READER", Status::Fail, "no role on", |it| {
-        apps(it).policy = known(Policy::default())
+        apps(it).policy = known(Policy::default());
     }),
     ("AR-READER", Status::Warn, "on all of acme-art", |it| {
         apps(it).policy = known(Policy::default());
         apps(it).project_policy = known(granting(crate::policy::READER, &account("web").member()));
     }),
     ("AR-READER", Status::Unknown, "denied", |it| {
-        apps(it).policy = denied()
+        apps(it).policy = denied();
     }),
     (
         "AR-PULL",
@@ -183,25 +183,25 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     ("AR-PULL", Status::Fail, "there is no image web", |it| {
-        web_use(it).pull = Reading::absent("GET")
+        web_use(it).pull = Reading::absent("GET");
     }),
     ("AR-PULL", Status::Unknown, "HTTP 429", |it| {
-        web_use(it).pull = Reading::of_refusal("GET", 429, "")
+        web_use(it).pull = Reading::of_refusal("GET", 429, "");
     }),
     ("AR-TEST", Status::Warn, "uploadArtifacts", |it| {
-        web_use(it).permissions = known(vec![DOWNLOAD.to_owned(), UPLOAD.to_owned()])
+        web_use(it).permissions = known(vec![DOWNLOAD.to_owned(), UPLOAD.to_owned()]);
     }),
     ("AR-REST", Status::Warn, "tag by tag", |it| {
-        web_use(it).listing = refused("SERVICE_DISABLED", "x")
+        web_use(it).listing = refused("SERVICE_DISABLED", "x");
     }),
     ("AR-ISOLATION", Status::Warn, "repositories/shop", |it| {
-        web(it).foreign_reads = known(vec![repository("shop")])
+        web(it).foreign_reads = known(vec![repository("shop")]);
     }),
     ("AR-PUBLIC", Status::Fail, "allUsers", |it| {
-        apps(it).policy = known(granting(crate::policy::READER, "allUsers"))
+        apps(it).policy = known(granting(crate::policy::READER, "allUsers"));
     }),
     ("AR-GCRIO", Status::Fail, "not served any more", |it| {
-        former(it, "REDIRECTION_FROM_GCR_IO_DISABLED")
+        former(it, "REDIRECTION_FROM_GCR_IO_DISABLED");
     }),
     ("AR-GCRIO", Status::Unknown, "denied", |it| {
         former(it, "");
@@ -225,10 +225,10 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
     ("FALLBACK-MODE", Status::Warn, "web would use", |it| {
-        web(it).mint = Reading::absent("POST")
+        web(it).mint = Reading::absent("POST");
     }),
     ("STATIC-KEYS", Status::Fail, "holds a key", |it| {
-        web(it).key_secrets = known(vec!["gar".to_owned()])
+        web(it).key_secrets = known(vec!["gar".to_owned()]);
     }),
     (
         "DENY-POLICY",
@@ -272,13 +272,13 @@ pub(super) const CASES: &[Case] = &[
             .insert("iam.disableServiceAccountKeyCreation".to_owned(), denied());
     }),
     ("AUDITLOG", Status::Warn, "not logged", |it| {
-        it.home_policy = known(Policy::default())
+        it.home_policy = known(Policy::default());
     }),
     // What is worth saying and no reason to warn.
     ("AR-IMMUTABLE", Status::Pass, "may be moved", |it| {
-        apps(it).repository = known(crate::facts::Repository::default())
+        apps(it).repository = known(crate::facts::Repository::default());
     }),
     ("PUBSUB", Status::Pass, "no topic gcr", |it| {
-        apps(it).topic = Reading::absent("GET")
+        apps(it).topic = Reading::absent("GET");
     }),
 ];
