@@ -13,7 +13,9 @@ use crate::google::Google;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::service::Service;
-use crate::wire;
+use crate::{
+    container, iam, iam_credentials, oauth, org_policy, resource_manager, service_usage, sts, wire,
+};
 
 /// What an API answers: JSON, or a refusal.
 pub(crate) type Answer = Result<Value, Refusal>;
@@ -93,9 +95,17 @@ impl Apis {
     }
 
     async fn dispatch(&self, call: &Call) -> Response {
+        let google = &self.google;
         let answer = match call.service {
             Service::ArtifactRegistry => return self.registry.rest(call).await,
-            _ => Err(Refusal::no_such_route(&call.path)),
+            Service::Sts => return sts::answer(google, call).await,
+            Service::OAuth => return oauth::answer(google, call),
+            Service::Container => container::answer(google, call),
+            Service::Iam => iam::answer(google, call),
+            Service::IamCredentials => iam_credentials::answer(google, call),
+            Service::OrgPolicy => org_policy::answer(google, call),
+            Service::ResourceManager => resource_manager::answer(google, call),
+            Service::ServiceUsage => service_usage::answer(google, call),
         };
         answer.map_or_else(Refusal::into_response, |value| json(&value))
     }

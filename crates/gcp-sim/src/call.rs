@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::google::{Caller, Google};
 use crate::refusal::Refusal;
+use crate::resource::ResourceName;
 use crate::service::Service;
 
 /// One request.
@@ -51,6 +52,23 @@ const VERBS: &[&str] = &[
     "testIamPermissions",
     "undelete",
 ];
+
+impl Enums {
+    /// Writes an enum's value: its name, or its number in the API's definition.
+    pub(crate) fn write(self, name: &str, number: u32) -> Value {
+        match self {
+            Self::Names => Value::from(name),
+            Self::Numbers => Value::from(number),
+        }
+    }
+}
+
+/// Cuts a page out of a list; gives the token of the next one.
+pub(crate) fn page<T>(all: Vec<T>, (size, from): (usize, usize)) -> (Vec<T>, Option<String>) {
+    let more = all.len() > from + size;
+    let items = all.into_iter().skip(from).take(size).collect();
+    (items, more.then(|| (from + size).to_string()))
+}
 
 impl Call {
     pub(crate) fn new(
@@ -143,6 +161,38 @@ impl Call {
             .map_err(refuse)?;
         caller.require_scope(scopes).map_err(refuse)?;
         Ok(caller)
+    }
+
+    /// The project that is to pay, where the client names one that the caller may use.
+    ///
+    /// Source: <https://cloud.google.com/apis/docs/system-parameters>
+    pub(crate) fn user_project(
+        &self,
+        google: &Google,
+        caller: &Caller,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(project) = self.headers.get("x-goog-user-project") else {
+            return Ok(None);
+        };
+        let project = project.to_str().unwrap_or_default();
+        let id = google.read(|world| world.project(project).map(|it| it.id.clone()));
+        let id = id.unwrap_or_else(|| project.to_owned());
+        let resource = ResourceName::project(&id);
+        if !google.allows(caller, "serviceusage.services.use", &resource) {
+            return Err(Refusal::user_project_denied(project, self.service.host()));
+        }
+        Ok(Some(id))
+    }
+
+    /// Refuses when this API is not enabled in the project that pays: the one the client names, else the resource's.
+    pub(crate) fn require_api(
+        &self,
+        google: &Google,
+        caller: &Caller,
+        project: &str,
+    ) -> Result<(), Refusal> {
+        let named = self.user_project(google, caller)?;
+        google.require_api(named.as_deref().unwrap_or(project), self.service.host())
     }
 
     /// Reads the body. Nothing at all is an empty object; a field that `T` does not know is refused by name.

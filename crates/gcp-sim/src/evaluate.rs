@@ -12,13 +12,13 @@ use crate::world::{DenyRule, World};
 
 /// How long changes of policies take to count. Google's take minutes; the simulator's take none unless a fault says so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Propagation {
-    pub grant: SignedDuration,
-    pub revoke: SignedDuration,
+pub(crate) struct Propagation {
+    pub(crate) grant: SignedDuration,
+    pub(crate) revoke: SignedDuration,
 }
 
 /// Says whether `principal` has `permission` on `resource`.
-pub fn allows(
+pub(crate) fn allows(
     world: &World,
     principal: &Principal,
     permission: &str,
@@ -43,7 +43,7 @@ pub fn allows(
 }
 
 /// What a role contains, predefined or custom.
-pub fn permissions_of<'a>(world: &'a World, role: &str) -> Option<&'a BTreeSet<String>> {
+pub(crate) fn permissions_of<'a>(world: &'a World, role: &str) -> Option<&'a BTreeSet<String>> {
     if let Some(permissions) = roles::predefined(role) {
         return Some(permissions);
     }

@@ -10,23 +10,34 @@
 //!                       google: world + tokens + faults + clock ◄──┘   evaluate: may they?   refusal: no, because
 //! ```
 
+mod admin;
 mod apis;
 mod call;
 mod clock;
 mod condition;
+mod container;
 mod evaluate;
 mod faults;
 mod google;
+mod iam;
+mod iam_credentials;
 mod keys;
 mod listeners;
+mod metadata;
+mod oauth;
+mod org_policy;
+mod policies;
 mod policy;
 mod principal;
 mod refusal;
 mod registry;
 mod resource;
+mod resource_manager;
 mod roles;
 mod service;
+mod service_usage;
 mod simulator;
+mod sts;
 mod tokens;
 mod wire;
 mod world;

@@ -118,3 +118,6 @@ impl RepositoryName {
         ResourceName::repository(&self.project, &self.location, &self.repository)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,32 @@ impl ResourceName {
         }
     }
 
+    /// Parses a relative name, `projects/acme/serviceAccounts/EMAIL`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let parts: Vec<&str> = name.split('/').collect();
+        match parts.as_slice() {
+            ["organizations", number] => Some(Self::Organization {
+                number: (*number).to_owned(),
+            }),
+            ["folders", number] => Some(Self::Folder {
+                number: (*number).to_owned(),
+            }),
+            ["projects", project] => Some(Self::project(project)),
+            ["projects", project, "serviceAccounts", email] => {
+                Some(Self::service_account(project, email))
+            }
+            [
+                "projects",
+                project,
+                "locations",
+                location,
+                "repositories",
+                repository,
+            ] => Some(Self::repository(project, location, repository)),
+            _ => None,
+        }
+    }
+
     /// The project that the resource is or lies in; none for folders and organizations.
     pub fn project_id(&self) -> Option<&str> {
         match self {

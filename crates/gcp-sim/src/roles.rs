@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 /// Finds what a predefined role contains. `role` is `roles/artifactregistry.reader`.
-pub fn predefined(role: &str) -> Option<&'static BTreeSet<String>> {
+pub(crate) fn predefined(role: &str) -> Option<&'static BTreeSet<String>> {
     PREDEFINED.get(role)
 }
 
 /// Lists the predefined roles.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     PREDEFINED.keys().map(String::as_str)
 }
 

@@ -41,6 +41,14 @@ impl Service {
         }
     }
 
+    /// The hosts of all APIs that can be enabled.
+    pub(crate) fn hosts() -> impl Iterator<Item = &'static str> {
+        let services = Self::ALL
+            .into_iter()
+            .filter(|service| *service != Self::OAuth);
+        services.map(Self::host)
+    }
+
     /// What a refusal calls an API that is not enabled.
     pub(crate) fn title_of(host: &str) -> &str {
         match host {

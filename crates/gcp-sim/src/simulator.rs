@@ -1,17 +1,18 @@
 //! Starting and stopping: one world, one Google, a handful of listeners on loopback.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use jiff::SignedDuration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::apis;
 use crate::clock::Clock;
 use crate::google::{CLOUD_PLATFORM, Google};
 use crate::listeners::{self, StartError};
 use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::world::World;
+use crate::{admin, apis, metadata};
 
 /// Where to listen, and by which clock. The default is any free port of 127.0.0.1 and the machine's clock.
 #[derive(Debug, Clone)]
@@ -45,6 +46,10 @@ pub struct Simulator {
     pub apis: SocketAddr,
     /// Artifact Registry's Docker API.
     pub registry: SocketAddr,
+    /// Faults, and changes of the world.
+    pub admin: SocketAddr,
+    /// The metadata server of each pod, by its name.
+    pub metadata: BTreeMap<String, SocketAddr>,
     google: Google,
     stop: DropGuard,
 }
@@ -60,15 +65,28 @@ impl Simulator {
         let registry = Registry::new(google.clone());
         let (apis, apis_address) = listeners::bind(options.apis).await?;
         let (docker, registry_address) = listeners::bind(options.registry).await?;
+        let (admin, admin_address) = listeners::bind(options.admin).await?;
         let stop = CancellationToken::new();
         let serve = |listener, router| {
             listeners::serve(listener, router, clock.clone(), stop.clone());
         };
         serve(docker, registry.docker());
         serve(apis, apis::router(google.clone(), registry));
+        serve(admin, admin::router(google.clone()));
+        let mut metadata = BTreeMap::new();
+        for (pod, address) in pods(&google) {
+            let (listener, bound) = listeners::bind(address).await?;
+            serve(
+                listener,
+                metadata::router(google.clone(), Some(pod.clone())),
+            );
+            metadata.insert(pod, bound);
+        }
         Ok(Self {
             apis: apis_address,
             registry: registry_address,
+            admin: admin_address,
+            metadata,
             google,
             stop: stop.drop_guard(),
         })
@@ -91,4 +109,15 @@ impl Simulator {
     pub fn stop(self) {
         drop(self.stop);
     }
+}
+
+/// Each pod, and where its metadata server is to listen.
+fn pods(google: &Google) -> Vec<(String, SocketAddr)> {
+    google.read(|world| {
+        let pods = world.pods.iter().map(|pod| {
+            let port = pod.port.unwrap_or_default();
+            (pod.name.clone(), SocketAddr::new(ANY_PORT.ip(), port))
+        });
+        pods.collect()
+    })
 }

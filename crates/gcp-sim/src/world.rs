@@ -22,6 +22,7 @@ pub use hierarchy::{DenyRule, Folder, Organization};
 pub use org_policy::{ListValues, OrgPolicy, OrgPolicyRule};
 pub use pool::{PoolProvider, WorkloadPool};
 pub use read::WorldError;
+pub(crate) use read::is_member;
 pub use repository::{Repository, SeedImage};
 
 /// Everything that Google knows. [`World::read`] checks a file; tests may build one from YAML text too.

@@ -226,6 +226,40 @@ impl TokenError {
                 | Self::Unavailable { .. }
                 | Self::NotReady { .. }
                 | Self::Malformed { .. }
+                | Self::KubernetesToken { .. }
+                | Self::Abandoned
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_definite_words_of_google_are_definite() {
+        let account = "kargo-project-web@acme.eu0.iam.gserviceaccount.com".to_owned();
+        let absent = TokenError::Absent {
+            account: account.clone(),
+            why: Absence::NotFound,
+        };
+        let forbidden = TokenError::Forbidden {
+            account,
+            permission: "p".to_owned(),
+            caller: "principal://x".to_owned(),
+        };
+        let unconfirmed = TokenError::Unconfirmed {
+            again_in: Duration::from_secs(9),
+            source: Box::new(absent.clone()),
+        };
+        assert!(absent.is_definite() && forbidden.is_definite());
+        assert!(!unconfirmed.is_definite());
+        assert_eq!(unconfirmed.retry(), Retry::After(Duration::from_secs(9)));
+        assert_eq!(absent.retry(), Retry::OnChange);
+        assert_eq!(
+            absent.hint(),
+            "gcloud iam service-accounts create kargo-project-web --project=eu0:acme"
+        );
+        assert!(forbidden.hint().contains("--member='principal://x'"));
     }
 }

@@ -232,3 +232,106 @@ fn unreadable(error: serde_json::Error) -> FileError {
         column: error.column(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn file() -> Value {
+        json!({
+            "type": "external_account",
+            "audience": "//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/providers/cluster",
+            "subject_token_type": JWT,
+            "token_url": "https://sts.googleapis.com/v1/token",
+            "credential_source": {"file": "/var/run/secrets/tokens/gcp/token"},
+            "service_account_impersonation_url":
+                "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@acme.iam.gserviceaccount.com:generateAccessToken",
+            "service_account_impersonation": {"token_lifetime_seconds": 900},
+        })
+    }
+
+    fn error(field: &str, value: Value) -> FileError {
+        let mut changed = file();
+        changed[field] = value;
+        ExternalAccount::parse(changed.to_string().as_bytes()).expect_err("a bad file")
+    }
+
+    #[test]
+    fn a_file_of_gcloud_is_understood() {
+        let parsed = ExternalAccount::parse(file().to_string().as_bytes()).expect("a file");
+        let impersonation = parsed.impersonation.expect("an account");
+        assert_eq!(
+            impersonation.email.as_str(),
+            "a@acme.iam.gserviceaccount.com"
+        );
+        assert_eq!(impersonation.lifetime, Duration::from_mins(15));
+    }
+
+    #[test]
+    fn programs_urls_and_other_clouds_are_refused() {
+        let program = json!({"executable": {"command": "/bin/sh"}, "file": "token"});
+        assert_eq!(error("credential_source", program), FileError::Executable);
+        for source in [
+            json!({}),
+            json!({"url": "http://169.254.169.254/"}),
+            json!({"environment_id": "aws1"}),
+            json!({"file": "token", "format": {"type": "xml"}}),
+            json!({"file": "token", "format": {"type": "json"}}),
+        ] {
+            assert_eq!(error("credential_source", source), FileError::Source);
+        }
+        assert!(matches!(
+            error("type", json!("authorized_user")),
+            FileError::Kind { .. }
+        ));
+        assert!(matches!(
+            error("audience", json!("//example.com/x")),
+            FileError::Audience { .. }
+        ));
+    }
+
+    #[test]
+    fn a_token_goes_to_https_or_to_this_machine_only() {
+        for url in ["http://sts.example.com/v1/token", "ftp://127.0.0.1/", "sts"] {
+            let field = "token_url";
+            assert_eq!(error(field, json!(url)), FileError::Address { field });
+        }
+        let field = "service_account_impersonation_url";
+        for url in [
+            "https://iamcredentials.googleapis.com/v1/x",
+            "http://example.com/serviceAccounts/a@b:generateAccessToken",
+        ] {
+            assert_eq!(error(field, json!(url)), FileError::Address { field });
+        }
+        let seconds = json!({"token_lifetime_seconds": 599});
+        assert_eq!(
+            error("service_account_impersonation", seconds),
+            FileError::Lifetime { seconds: 599 }
+        );
+        assert!(address("http://127.0.0.1:9000/v1/token").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_token_file_is_text_or_a_member_of_json() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        let text = TokenFile {
+            path: path.clone(),
+            field: None,
+        };
+        let json = TokenFile {
+            path: path.clone(),
+            field: Some("id_token".to_owned()),
+        };
+        assert!(matches!(text.read().await, Err(FileError::Read { .. })));
+        std::fs::write(&path, "{\"id_token\": \"jwt\"}\n").expect("a file");
+        assert_eq!(json.read().await.expect("a token").expose(), "jwt");
+        std::fs::write(&path, "jwt\n").expect("a file");
+        assert_eq!(text.read().await.expect("a token").expose(), "jwt");
+        assert!(matches!(json.read().await, Err(FileError::Json { .. })));
+        std::fs::write(&path, "\n").expect("a file");
+        assert!(matches!(text.read().await, Err(FileError::NoToken { .. })));
+    }
+}

@@ -11,6 +11,9 @@ mod pod;
 mod reading;
 mod registry;
 mod services;
+mod token_error;
+#[cfg(test)]
+pub(crate) mod whole;
 
 use std::collections::BTreeMap;
 

@@ -68,13 +68,14 @@ impl Pace {
     /// Repeats what may pass, until `deadline` or the last try, and gives the last error.
     pub(crate) async fn repeat<T, F>(
         &self,
+        url: &Url,
         deadline: Instant,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, TokenError>
     where
         F: Future<Output = Result<T, TokenError>>,
     {
-        let mut last = TokenError::Abandoned;
+        let mut last = TokenError::Silent { host: host_of(url) };
         for pauses in 0..self.tries {
             match timeout_at(deadline, attempt()).await {
                 Ok(Err(error)) if error.is_passing() => last = error,
@@ -192,5 +193,85 @@ impl fmt::Debug for Http {
         out.debug_struct("Http")
             .field("pace", pace)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loopback::{Closed, Loopback, QUICK, Reply, quick};
+
+    fn limited(retry_after: Option<Duration>) -> TokenError {
+        TokenError::RateLimited {
+            host: String::new(),
+            retry_after,
+        }
+    }
+
+    #[test]
+    fn pauses_double_from_a_tenth_of_a_second_to_two_with_jitter() {
+        for (pauses, longest) in [
+            (0, 100),
+            (1, 200),
+            (4, 1_600),
+            (5, 2_000),
+            (u32::MAX, 2_000),
+        ] {
+            let longest = Duration::from_millis(longest);
+            for _ in 0..100 {
+                let pause = Pace::METADATA.pause(pauses, &limited(None));
+                assert!(
+                    pause >= longest / 2 && pause <= longest,
+                    "{pauses}: {pause:?}"
+                );
+            }
+        }
+        let asked = Duration::from_secs(7);
+        assert_eq!(Pace::METADATA.pause(0, &limited(Some(asked))), asked);
+    }
+
+    #[tokio::test]
+    async fn every_request_is_told_with_its_outcome() {
+        let server = Loopback::start().await;
+        server.answer("/", [Reply::new(200, "7"), Reply::new(200, "null")]);
+        let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let heard = Arc::clone(&told);
+        let observer: Observer = Arc::new(move |call| {
+            assert!(call.took < Duration::from_mins(1));
+            heard.lock().push((call.service, call.outcome));
+        });
+        let http = Http::new(QUICK, observer);
+        for _ in 0..2 {
+            let build = |client: &reqwest::Client| client.get(server.url.clone());
+            let read = |answer: &Answer| answer.json::<u8>();
+            drop(http.send("sts", &server.url, build, read).await);
+        }
+        assert_eq!(*told.lock(), [("sts", "ok"), ("sts", "malformed")]);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (server, other) = (Loopback::start().await, Loopback::start().await);
+        let away = Reply::new(307, "").header("location", other.url.as_str());
+        server.answer("/", [away]);
+        let build = |client: &reqwest::Client| client.get(server.url.clone()).bearer_auth("t");
+        let read = |answer: &Answer| Ok(answer.status.as_u16());
+        let status = quick(QUICK).send("sts", &server.url, build, read).await;
+        assert_eq!(status.expect("an answer"), 307);
+        assert!(other.seen("/").is_empty());
+    }
+
+    #[tokio::test]
+    async fn https_is_spoken_where_the_address_says_so() {
+        let server = Loopback::start().await;
+        for mut url in [server.url.clone(), Closed::new().url()] {
+            url.set_scheme("https").expect("a scheme");
+            let build = |client: &reqwest::Client| client.get(url.clone());
+            let sent = quick(QUICK).send("sts", &url, build, |_| Ok(())).await;
+            // A system without certificates says that instead.
+            let label = sent.expect_err("no TLS there").label();
+            assert!(["unreachable", "configuration"].contains(&label), "{label}");
+        }
+        assert!(server.seen("/").is_empty());
     }
 }

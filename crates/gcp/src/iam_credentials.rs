@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
-use secret::Secret;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::error::Problem;
+use crate::granted::Granted;
 use crate::http::{Answer, Http};
-use crate::metadata::Granted;
+use crate::redact::redact;
 use crate::refusal::{Asked, classify};
 use crate::token::{Scope, Token};
 use crate::{Clock, TokenError};
@@ -97,7 +97,7 @@ impl IamCredentials {
                     read(answer, asked, asked_at, wanted.lifetime)
                 })
         };
-        self.http.pace().repeat(deadline, attempt).await
+        self.http.pace().repeat(url, deadline, attempt).await
     }
 }
 
@@ -111,31 +111,23 @@ fn read(
         return Err(classify(answer, asked));
     }
     let response: Response = answer.json()?;
-    let access_token = Secret::new(response.access_token);
-    if access_token.expose().is_empty() {
-        return Err(answer.malformed(Problem::Empty));
-    }
     let expire_time: Timestamp = response.expire_time.parse().map_err(|_| {
         answer.malformed(Problem::Value {
-            text: crate::redact::redact(&response.expire_time),
+            text: redact(&response.expire_time),
             expected: "a time",
         })
     })?;
     // Google's clock counts what is left, ours when that ends: a node whose clock is wrong still renews in time.
     let left = expire_time.duration_since(answer.date().unwrap_or(asked_at));
     let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
-    if left <= SignedDuration::ZERO {
-        return Err(answer.malformed(Problem::Expired));
-    }
-    Ok(Granted {
-        access_token,
-        expires: asked_at + left.min(lifetime),
-    })
+    Granted::new(answer, response.access_token, asked_at, left.min(lifetime))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::ServiceAccountEmail;
+    use crate::token::Identity;
 
     const ACCOUNT: Asked<'_> = Asked {
         account: Some("a@acme.iam.gserviceaccount.com"),
@@ -147,7 +139,9 @@ mod tests {
         let body = format!(r#"{{"accessToken":"ya29.x","expireTime":"{expire_time}"}}"#);
         let headers: Vec<_> = date.into_iter().map(|date| ("date", date)).collect();
         let granted = read(&Answer::of(200, &headers, &body), ACCOUNT, now, HOUR)?;
-        Ok(granted.expires.duration_since(now).as_secs())
+        let email = ServiceAccountEmail::parse(ACCOUNT.account.unwrap()).expect("an email");
+        let token = granted.of(Identity::ServiceAccount(email));
+        Ok(token.expires.duration_since(now).as_secs())
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! It remembers them, asks once however many wait, and says of every failure what it means ([`TokenError`]). Every
 //! address is an argument ([`Endpoints`]), so is the time; nothing here reads the environment or knows of tests.
 
+pub mod audit;
+pub mod doctor;
 pub mod facts;
 pub mod policy;
 pub mod principal;
@@ -14,9 +16,12 @@ mod cache;
 mod endpoints;
 mod error;
 mod external_account;
+mod granted;
 mod http;
 mod iam_credentials;
 mod identities;
+#[cfg(test)]
+mod loopback;
 mod metadata;
 mod redact;
 mod refusal;

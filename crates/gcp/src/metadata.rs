@@ -9,20 +9,18 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
-use secret::Secret;
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use url::Url;
 
 use crate::endpoints::{at, host_of};
 use crate::error::Problem;
+use crate::granted::{Granted, read_granted};
 use crate::http::{Answer, Http, Observer, Pace};
 use crate::principal::{ProjectId, ProjectNumber};
 use crate::redact::redact;
-use crate::token::{Identity, Scope, Token};
+use crate::token::{Identity, Scope};
 use crate::{Clock, TokenError};
 
 const ROOT: &str = "/computeMetadata/v1/";
@@ -43,12 +41,6 @@ struct Inner {
     number: OnceCell<ProjectNumber>,
     cluster_name: OnceCell<String>,
     cluster_location: OnceCell<String>,
-}
-
-/// A token as services give it that count its life in seconds.
-pub(crate) struct Granted {
-    pub(crate) access_token: Secret<String>,
-    pub(crate) expires: Timestamp,
 }
 
 impl Metadata {
@@ -117,7 +109,7 @@ impl Metadata {
 
     /// Fetches any text below `/computeMetadata/v1/`, within the time that a late server is given.
     pub async fn text(&self, path: &str) -> Result<String, TokenError> {
-        self.ask(path, None, |answer| read_text(answer)).await
+        self.ask(path, None, read_text).await
     }
 
     /// Waits until the server answers, for as long as it takes, and says of each attempt why it did not.
@@ -201,7 +193,9 @@ impl Metadata {
                 };
                 http.send("metadata", &url, build, &read)
             };
-            http.pace().repeat(http.pace().deadline(), attempt).await
+            http.pace()
+                .repeat(&url, http.pace().deadline(), attempt)
+                .await
         }
     }
 }
@@ -213,44 +207,6 @@ impl fmt::Debug for Metadata {
             .field("host", &host)
             .finish_non_exhaustive()
     }
-}
-
-impl Granted {
-    pub(crate) fn of(self, identity: Identity) -> Token {
-        Token {
-            access_token: self.access_token,
-            identity,
-            expires: self.expires,
-            doubt: None,
-        }
-    }
-}
-
-/// What services answer that count a token's life in seconds: the metadata server, STS, OAuth.
-#[derive(Deserialize)]
-struct Wire {
-    access_token: String,
-    /// STS leaves it out where next to nothing is left.
-    #[serde(default)]
-    expires_in: i64,
-}
-
-/// Reads a token whose life is counted from when it was asked for, by our own clock: a skewed one does no harm.
-pub(crate) fn read_granted(answer: &Answer, asked_at: Timestamp) -> Result<Granted, TokenError> {
-    let wire: Wire = answer.json()?;
-    let access_token = Secret::new(wire.access_token);
-    if access_token.expose().is_empty() {
-        return Err(answer.malformed(Problem::Empty));
-    }
-    if wire.expires_in <= 0 {
-        return Err(answer.malformed(Problem::Expired));
-    }
-    // A day is more than any token lives, and keeps the sum in range.
-    let life = SignedDuration::from_secs(wire.expires_in.min(86_400));
-    Ok(Granted {
-        access_token,
-        expires: asked_at + life,
-    })
 }
 
 fn read_text(answer: &Answer) -> Result<String, TokenError> {
@@ -292,3 +248,6 @@ fn not_a_value(answer: &Answer) -> TokenError {
         status => TokenError::Unexpected { host, status },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,8 @@ struct Status {
     code: u16,
     #[serde(default)]
     message: String,
-    #[serde(default)]
-    status: String,
+    #[serde(rename = "status", default)]
+    canonical: String,
     #[serde(default)]
     details: Vec<Map<String, Value>>,
 }
@@ -66,7 +66,7 @@ pub(crate) fn classify(answer: &Answer, asked: Asked<'_>) -> TokenError {
                 .retry_after()
                 .or_else(|| refusal.as_ref().and_then(Status::retry_delay)),
         },
-        (499 | 500..=599, _) => TokenError::Unavailable { host, status },
+        (499..=599, _) => TokenError::Unavailable { host, status },
         (401, refusal) => TokenError::Unauthenticated {
             host,
             reason: refusal.map_or_else(|| "HTTP 401".to_owned(), |error| error.why()),
@@ -78,14 +78,14 @@ pub(crate) fn classify(answer: &Answer, asked: Asked<'_>) -> TokenError {
             },
             None => error.refused(host),
         },
-        (403, Some(error)) => forbidden(host, error, asked),
-        (400, Some(error)) => invalid(host, error),
+        (403, Some(error)) => forbidden(host, &error, asked),
+        (400, Some(error)) => invalid(host, &error),
         (_, Some(error)) if status != 405 && status != 404 => error.refused(host),
         _ => TokenError::Unexpected { host, status },
     }
 }
 
-fn forbidden(host: String, error: Status, asked: Asked<'_>) -> TokenError {
+fn forbidden(host: String, error: &Status, asked: Asked<'_>) -> TokenError {
     let reason = error.reason().unwrap_or_default();
     match reason {
         _ if error.violates_perimeter() => TokenError::PolicyViolated {
@@ -123,7 +123,7 @@ fn forbidden(host: String, error: Status, asked: Asked<'_>) -> TokenError {
     }
 }
 
-fn invalid(host: String, error: Status) -> TokenError {
+fn invalid(host: String, error: &Status) -> TokenError {
     let words = error.message.to_lowercase();
     if words.contains("lifetime") && words.contains("1 hour")
         || words.contains("allowserviceaccountcredentiallifetimeextension")
@@ -164,12 +164,12 @@ impl Status {
 
     fn says_not_found(&self) -> bool {
         // An unknown route may be answered in JSON too.
-        self.status == "NOT_FOUND" && !self.message.starts_with("Method not found")
+        self.canonical == "NOT_FOUND" && !self.message.starts_with("Method not found")
     }
 
     /// Says whether exactly the permission to get the account's token is missing.
     fn denies_token(&self) -> bool {
-        if self.status != "PERMISSION_DENIED" {
+        if self.canonical != "PERMISSION_DENIED" {
             return false;
         }
         if self.details.is_empty() {
@@ -227,3 +227,6 @@ fn violations(detail: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let violations = violations.into_iter().flatten();
     violations.filter_map(|violation| violation.get("type")?.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::granted::{Granted, read_granted};
 use crate::http::Http;
-use crate::metadata::{Granted, read_granted};
 use crate::principal::ServiceAccountEmail;
 use crate::sts::refused_exchange;
 use crate::token::Scope;
@@ -159,6 +159,132 @@ impl Oauth {
                 }
             })
         };
-        self.http.pace().repeat(deadline, attempt).await
+        self.http.pace().repeat(&self.url, deadline, attempt).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation};
+    use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::identities::Settings;
+    use crate::loopback::{Hands, Loopback, Reply, granted, identities, start};
+
+    fn pair() -> KeyPair {
+        KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key")
+    }
+
+    fn file(pair: &KeyPair) -> Value {
+        json!({
+            "type": "service_account",
+            "client_email": "puller@acme.iam.gserviceaccount.com",
+            "private_key_id": "k-1",
+            "private_key": pair.serialize_pem(),
+            "token_uri": "https://evil.example.com/token",
+        })
+    }
+
+    fn parse(file: &Value) -> Result<ServiceAccountKey, KeyError> {
+        ServiceAccountKey::parse(file.to_string().as_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_key_signs_for_google_and_the_file_does_not_say_where_that_goes() {
+        let (server, pair) = (Loopback::start().await, pair());
+        server.answer("/token", [Reply::new(200, &granted("puller", 3_599))]);
+        let identities = identities(Settings::new(server.endpoints()), &Hands::new());
+        let key = parse(&file(&pair)).expect("a key");
+        let token = identities
+            .key(&key, Scope::ReadOnly)
+            .await
+            .expect("a token");
+        assert_eq!(
+            token.identity.to_string(),
+            "serviceAccount:puller@acme.iam.gserviceaccount.com"
+        );
+        let form = server.seen("/token")[0].body.clone();
+        let assertion = url::form_urlencoded::parse(form.as_bytes())
+            .find_map(|(name, value)| (name == "assertion").then(|| value.into_owned()))
+            .expect("an assertion");
+        let public = DecodingKey::from_rsa_pem(pair.public_key_pem().as_bytes()).expect("a key");
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.validate_exp = false;
+        let decoded = jsonwebtoken::decode::<Value>(&assertion, &public, &validation);
+        let decoded = decoded.expect("a good signature");
+        assert_eq!(decoded.header.kid.as_deref(), Some("k-1"));
+        let now = start().as_second();
+        assert_eq!(
+            decoded.claims,
+            json!({
+                "iss": "puller@acme.iam.gserviceaccount.com",
+                "scope": "https://www.googleapis.com/auth/cloud-platform.read-only",
+                "aud": "https://oauth2.googleapis.com/token",
+                "iat": now,
+                "exp": now + 3_600,
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn another_key_under_the_same_name_gets_nothing_of_the_first() {
+        let server = Loopback::start().await;
+        let refused = r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#;
+        let replies = [
+            Reply::new(200, &granted("a", 3_599)),
+            Reply::new(400, refused),
+        ];
+        server.answer("/token", replies);
+        let identities = identities(Settings::new(server.endpoints()), &Hands::new());
+        let first = parse(&file(&pair())).expect("a key");
+        let second = parse(&file(&pair())).expect("a key");
+        assert!(identities.key(&first, Scope::ReadOnly).await.is_ok());
+        assert!(identities.key(&first, Scope::ReadOnly).await.is_ok());
+        let error = identities
+            .key(&second, Scope::ReadOnly)
+            .await
+            .expect_err("refused");
+        assert_eq!(error.label(), "rejected");
+        assert_eq!(server.seen("/token").len(), 2);
+    }
+
+    #[test]
+    fn only_whole_keys_of_service_accounts_are_taken_and_none_is_shown() {
+        let good = file(&pair());
+        let private = good["private_key"].as_str().expect("a key").to_owned();
+        for (field, value, error) in [
+            (
+                "type",
+                json!("external_account"),
+                KeyError::Kind {
+                    kind: "external_account".to_owned(),
+                },
+            ),
+            (
+                "type",
+                json!(""),
+                KeyError::Kind {
+                    kind: String::new(),
+                },
+            ),
+            (
+                "client_email",
+                json!("somebody@example.com"),
+                KeyError::Email,
+            ),
+            ("private_key", json!(""), KeyError::PrivateKey),
+            ("private_key", json!(&private[..200]), KeyError::PrivateKey),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert_eq!(parse(&bad).expect_err("no key"), error);
+        }
+        let error = ServiceAccountKey::parse(format!("{{{private}").as_bytes());
+        assert!(matches!(error, Err(KeyError::Json { .. })));
+        let key = parse(&good).expect("a key");
+        assert!(!format!("{key:?} {error:?}").contains("MII"));
     }
 }

@@ -144,6 +144,17 @@ impl RoleGrant {
     }
 }
 
+impl Grantee {
+    /// Names it as a part of the name of something else.
+    fn short_name(&self) -> String {
+        match self {
+            Self::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
+            Self::ServiceAccount(email) => email.account_id().to_owned(),
+            Self::Member(text) => text.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Resource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::Problem;
+use crate::granted::{Granted, read_granted};
 use crate::http::{Answer, Http};
-use crate::metadata::{Granted, read_granted};
 use crate::principal::{KubernetesAccount, Principal, ProjectId, ProjectNumber, WorkloadPool};
 use crate::redact::redact;
 use crate::refusal::{Asked, classify};
@@ -177,7 +177,7 @@ impl Sts {
                 read_exchange(answer, asked_at)
             })
         };
-        self.http.pace().repeat(deadline, attempt).await
+        self.http.pace().repeat(&self.url, deadline, attempt).await
     }
 }
 
@@ -225,5 +225,62 @@ pub(crate) fn refused_exchange(answer: &Answer) -> TokenError {
             status: answer.status.as_u16(),
         },
         _ => classify(answer, asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/providers/one";
+
+    #[test]
+    fn a_provider_of_a_pool_has_two_audiences_and_kubernetes_subjects() {
+        let provider = Provider::Pool(PoolProvider::parse(NAME).expect("a provider"));
+        assert_eq!(provider.audience(), NAME);
+        assert_eq!(provider.kubernetes_audience(), format!("https:{NAME}"));
+        let account = KubernetesAccount::new("web", "argosy-gcp");
+        assert_eq!(
+            provider.identity(&account).to_string(),
+            "principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/on-prem/\
+             subject/system:serviceaccount:web:argosy-gcp"
+        );
+    }
+
+    #[test]
+    fn gke_names_the_cluster_and_the_pool_of_its_project_whatever_the_scope() {
+        for (project, pool) in [
+            ("acme-gke", "acme-gke.svc.id.goog"),
+            ("eu0:acme", "acme.eu0.svc.id.goog"),
+        ] {
+            let provider = Provider::Gke {
+                project: ProjectId::parse(project).expect("a project"),
+                number: ProjectNumber(4_711),
+                location: "europe-west1-b".to_owned(),
+                cluster: "one".to_owned(),
+            };
+            assert_eq!(provider.kubernetes_audience(), pool);
+            let cluster = format!("projects/{project}/locations/europe-west1-b/clusters/one");
+            let issuer = format!("https://container.googleapis.com/v1/{cluster}");
+            assert_eq!(
+                provider.audience(),
+                format!("identitynamespace:{pool}:{issuer}")
+            );
+        }
+    }
+
+    #[test]
+    fn what_names_no_provider_is_refused() {
+        for audience in [
+            "",
+            &NAME[2..],
+            &NAME.replace("4711", "acme-gke"),
+            &NAME.replace("one", "../one"),
+            &NAME.replace("on-prem", ""),
+            &format!("{NAME}/more"),
+            "identitynamespace:acme.svc.id.goog:https://container.googleapis.com/v1/x",
+        ] {
+            assert_eq!(PoolProvider::parse(audience), None, "{audience}");
+        }
     }
 }

@@ -22,6 +22,13 @@ pub struct Token {
     pub doubt: Option<TokenError>,
 }
 
+impl Token {
+    /// Says whether the other is the same, whatever was noted beside it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.access_token.expose() == other.access_token.expose()
+    }
+}
+
 /// Who acts with a token; prints as the member of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {

@@ -21,6 +21,16 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/credentials/src/lib.rs",
     "crates/credentials/src/lookup.rs",
     "crates/credentials/src/tests.rs",
+    "crates/gcp/src/cache/slot/tests.rs",
+    "crates/gcp/src/cache/tests.rs",
+    "crates/gcp/src/external_account.rs",
+    "crates/gcp/src/granted.rs",
+    "crates/gcp/src/iam_credentials.rs",
+    "crates/gcp/src/identities/tests.rs",
+    "crates/gcp/src/metadata/tests.rs",
+    "crates/gcp/src/service_account_key.rs",
+    "crates/gcp/src/sts.rs",
+    "crates/gcp/src/token.rs",
     "crates/secret/src/lib.rs",
 ];
 

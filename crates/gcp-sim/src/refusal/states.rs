@@ -35,6 +35,11 @@ impl Refusal {
         let message = format!(
             "Permission '{permission}' denied on resource '{resource}' (or it may not exist)."
         );
+        Self::permission_denied_as(permission, resource, message)
+    }
+
+    /// The same, in the words of an API that has its own.
+    pub(crate) fn permission_denied_as(permission: &str, resource: &str, message: String) -> Self {
         let metadata = json!({ "permission": permission, "resource": resource });
         Self::denied(message).with_reason("IAM_PERMISSION_DENIED", "iam.googleapis.com", metadata)
     }

@@ -95,10 +95,8 @@ impl Slot {
 
     /// Forgets `token`, if it is the one that is held.
     pub(super) fn forget(&mut self, token: &Token) -> bool {
-        let is_held = self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.token.access_token.expose() == token.access_token.expose());
+        let held = self.held.as_ref();
+        let is_held = held.is_some_and(|held| held.token.is(token));
         if is_held {
             self.held = None;
         }
@@ -260,3 +258,6 @@ fn remembered(error: &TokenError) -> Option<SignedDuration> {
 fn scale(time: SignedDuration, factor: f64) -> SignedDuration {
     SignedDuration::from_secs_f64(time.as_secs_f64() * factor)
 }
+
+#[cfg(test)]
+mod tests;

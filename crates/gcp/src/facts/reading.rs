@@ -66,11 +66,11 @@ impl<T> Reading<T> {
         }
     }
 
-    pub fn unreachable(request: &str, why: impl ToString) -> Self {
+    pub fn unreachable(request: &str, why: &str) -> Self {
         Self {
             source: Source::new(request, None),
             seen: Seen::Unreachable {
-                why: why.to_string(),
+                why: why.to_owned(),
             },
         }
     }

@@ -1,22 +1,12 @@
 //! The controller's own identity: the metadata server's word, an operator's credential file, or an operator's key.
 
-use super::Identities;
+use super::{Base, Identities};
 use crate::TokenError;
 use crate::external_account::ExternalAccount;
 use crate::iam_credentials::Wanted;
 use crate::principal::Principal;
-use crate::service_account_key::ServiceAccountKey;
 use crate::sts::{Provider, Sts, Subject};
 use crate::token::{Identity, Scope, Token};
-
-/// Where the controller's own token comes from.
-#[derive(Debug, Clone)]
-pub enum Base {
-    Metadata,
-    /// The operator's file, never a tenant's.
-    ExternalAccount(Box<ExternalAccount>),
-    Key(Box<ServiceAccountKey>),
-}
 
 impl Identities {
     pub(super) async fn fetch_base(&self, scope: Scope) -> Result<Token, TokenError> {

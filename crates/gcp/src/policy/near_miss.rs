@@ -1,4 +1,4 @@
-//! Members that were meant to be somebody and are nobody.
+//! Members that were meant to be somebody and are nobody, or somebody else.
 
 use super::{Member, PoolMember, PoolSubject};
 use crate::principal::Principal;
@@ -51,6 +51,18 @@ impl NearMiss {
             }
         }
     }
+
+    /// Says whether the member names nobody at all, rather than somebody else.
+    pub fn reaches_nobody(&self) -> bool {
+        match self {
+            Self::OtherNamespace { .. } | Self::OtherAccount { .. } => false,
+            Self::IdForNumber { .. }
+            | Self::OtherNumber { .. }
+            | Self::NumberInPool { .. }
+            | Self::PoolAsAccount
+            | Self::MappedSubject { .. } => true,
+        }
+    }
 }
 
 /// Finds out whether a member was meant to be the principal, and what is wrong with it.
@@ -96,9 +108,10 @@ fn in_pool(found: &PoolMember, wanted: &Principal) -> Option<NearMiss> {
     if same_account && found.project != number {
         let found = found.project.clone();
         let is_number = found.bytes().all(|it| it.is_ascii_digit());
-        return Some(match is_number {
-            true => NearMiss::OtherNumber { found },
-            false => NearMiss::IdForNumber { found },
+        return Some(if is_number {
+            NearMiss::OtherNumber { found }
+        } else {
+            NearMiss::IdForNumber { found }
         });
     }
     in_account(&account.namespace, &account.name, wanted)

@@ -22,7 +22,7 @@ pub const TIGHT_MINTER: &str = "roles/iam.workloadIdentityUser";
 /// The role for reading one repository.
 pub const READER: &str = "roles/artifactregistry.reader";
 
-/// Predefined roles with each permission, outside of roles for Google's own agents.
+/// Predefined roles with each permission, outside of roles for Google's own service agents.
 ///
 /// Source: <https://cloud.google.com/iam/docs/roles-permissions>
 const HOLDERS: &[(&str, &[&str])] = &[
@@ -113,7 +113,7 @@ pub fn is_basic(role: &str) -> bool {
     matches!(role, "roles/owner" | "roles/editor" | "roles/viewer")
 }
 
-/// Says whether a role is made for Google's own agents and for nobody else.
+/// Says whether a role is made for Google's own service agents and for nobody else.
 pub fn is_service_agent_role(role: &str) -> bool {
     let name = role.strip_prefix("roles/").unwrap_or_default();
     name.rsplit('.')
@@ -122,10 +122,7 @@ pub fn is_service_agent_role(role: &str) -> bool {
 }
 
 fn yes_or_no(it: bool) -> Carries {
-    match it {
-        true => Carries::Yes,
-        false => Carries::No,
-    }
+    if it { Carries::Yes } else { Carries::No }
 }
 
 #[cfg(test)]

@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn accounts_that_google_makes_are_told_apart() {
-        let agent = "service-4711@container-engine-robot.iam.gserviceaccount.com";
-        let agent = ServiceAccountEmail::parse(agent).expect("an email");
-        assert!(agent.is_service_agent());
-        assert_eq!(agent.project(), None);
+        let made_by_google = "service-4711@container-engine-robot.iam.gserviceaccount.com";
+        let made_by_google = ServiceAccountEmail::parse(made_by_google).expect("an email");
+        assert!(made_by_google.is_service_agent());
+        assert_eq!(made_by_google.project(), None);
         let compute = ServiceAccountEmail::parse("4711-compute@developer.gserviceaccount.com");
         let compute = compute.expect("an email");
         assert!(compute.is_default_compute() && !compute.is_service_agent());

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::facts::OrganisationPolicy;
+use crate::facts::{Facts, Gap, OrganisationPolicy, Reading};
 
 /// A constraint that ought to be set on the controller's project.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +76,28 @@ pub const BASELINE: &[Baseline] = &[
         prevents: "clusters whose Pods have the identity of their node",
     },
 ];
+
+impl Facts {
+    /// Says whether a constraint of the baseline is in force, by itself or by the one that does the same.
+    pub fn baseline_met(&self, wanted: &Baseline) -> Result<bool, Gap> {
+        let names = std::iter::once(wanted.constraint).chain(wanted.or);
+        let readings: Vec<_> = names.filter_map(|it| self.organisation.get(it)).collect();
+        if readings.is_empty() {
+            return Reading::<OrganisationPolicy>::default()
+                .known()
+                .map(|_| false);
+        }
+        let mut gap = None;
+        for reading in readings {
+            match reading.found() {
+                Ok(Some(policy)) if wanted.wish.is_met_by(policy) => return Ok(true),
+                Ok(_) => {}
+                Err(found) => gap = gap.or(Some(found)),
+            }
+        }
+        gap.map_or(Ok(false), Err)
+    }
+}
 
 #[cfg(test)]
 mod tests {

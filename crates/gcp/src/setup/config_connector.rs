@@ -100,15 +100,17 @@ fn account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str
 
 fn member(grant: &RoleGrant) -> String {
     let (kind, resource) = match &grant.resource {
-        Resource::Project(project) => ("Project", project.name()),
-        Resource::ServiceAccount(email) => ("IAMServiceAccount", email.account_id()),
-        Resource::Repository(it) => ("ArtifactRegistryRepository", it.repository.as_str()),
-        Resource::Other(name) => match name.starts_with("folders/") {
-            true => ("Folder", name.as_str()),
-            false => ("Organization", name.as_str()),
-        },
+        Resource::Project(project) => ("Project", project.to_string()),
+        Resource::ServiceAccount(email) => ("IAMServiceAccount", email.account_id().to_owned()),
+        Resource::Repository(it) => (
+            "ArtifactRegistryRepository",
+            format!("{}-{}-{}", it.project, it.location, it.repository),
+        ),
+        Resource::Other(name) if name.starts_with("folders/") => ("Folder", name.clone()),
+        Resource::Other(name) => ("Organization", name.clone()),
     };
     let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
+<<<<<<< HEAD
     let who = match &grant.member {
         super::Grantee::ServiceAccount(email) => email.account_id().to_owned(),
         super::Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
@@ -118,6 +120,13 @@ fn member(grant: &RoleGrant) -> String {
         "iam",
         "IAMPolicyMember",
         &name(&[resource, &who, role]),
+=======
+    let who = grant.member.short_name();
+    head(
+        "iam",
+        "IAMPolicyMember",
+        &name(&[&resource, &who, role]),
+>>>>>>> gcp
         None,
     ) + &format!(
         "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
@@ -158,17 +167,14 @@ fn audit_config(project: &ProjectId, service: &str) -> String {
 }
 
 fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> String {
-    let mut text_of_head = format!(
-        "apiVersion: {group}.cnrm.cloud.google.com/v1beta1\nkind: {kind}\nmetadata:\n  name: {}\n",
+    let annotations = project.map_or_else(String::new, |project| {
+        let project = text(project.as_str());
+        format!("  annotations:\n    cnrm.cloud.google.com/project-id: {project}\n")
+    });
+    format!(
+        "apiVersion: {group}.cnrm.cloud.google.com/v1beta1\nkind: {kind}\nmetadata:\n  name: {}\n{annotations}",
         text(name)
-    );
-    if let Some(project) = project {
-        text_of_head += &format!(
-            "  annotations:\n    cnrm.cloud.google.com/project-id: {}\n",
-            text(project.as_str())
-        );
-    }
-    text_of_head
+    )
 }
 
 /// Makes one object name of some names.
@@ -191,14 +197,26 @@ fn text(value: &str) -> String {
     let plain = value
         .chars()
         .all(|it| it.is_ascii_alphanumeric() || "-_./@".contains(it));
+<<<<<<< HEAD
     match starts_plain
+=======
+    if starts_plain
+>>>>>>> gcp
         && plain
         && !matches!(
             value,
             "true" | "false" | "null" | "yes" | "no" | "on" | "off"
+<<<<<<< HEAD
         ) {
         true => value.to_owned(),
         false => serde_json::Value::from(value).to_string(),
+=======
+        )
+    {
+        value.to_owned()
+    } else {
+        serde_json::Value::from(value).to_string()
+>>>>>>> gcp
     }
 }
 

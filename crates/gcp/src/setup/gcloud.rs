@@ -10,17 +10,38 @@ pub fn script(plan: &Plan) -> String {
     if plan.actions.is_empty() {
         return String::new();
     }
-    let mut text = String::from("#!/bin/sh\nset -eu\n");
-    for note in &plan.assumed {
-        text += &format!("# {}\n", note.replace('\n', " "));
-    }
-    text + "\n" + &commands(plan)
+    let mut lines = vec![
+        "#!/bin/sh".to_owned(),
+        "# May be run again: what is there stays as it is.".to_owned(),
+        "set -eu".to_owned(),
+    ];
+    lines.extend(
+        plan.assumed
+            .iter()
+            .map(|it| format!("# {}", it.replace('\n', " "))),
+    );
+    lines.push(String::new());
+    lines.extend(plan.actions.iter().map(|it| guard(it) + &write(it)));
+    lines.join("\n") + "\n"
 }
 
 /// Writes the commands alone, each ending its line.
 pub fn commands(plan: &Plan) -> String {
     let lines = plan.actions.iter().map(|it| write(it) + "\n");
     lines.collect()
+}
+
+/// Keeps a command from failing where it has been run before; most do nothing then by themselves.
+fn guard(action: &Action) -> String {
+    let look = match action {
+        Action::CreateServiceAccount { email, .. } => account_command("describe", email),
+        Action::CreateTopic { project } => command(
+            &["gcloud", "pubsub", "topics", "describe", "gcr"],
+            &[("project", project.as_str())],
+        ),
+        _ => return String::new(),
+    };
+    format!("{look} >/dev/null 2>&1 ||\n")
 }
 
 fn write(action: &Action) -> String {
@@ -68,8 +89,8 @@ fn write(action: &Action) -> String {
         ),
         Action::EnableServiceAccount { email } => account_command("enable", email),
         Action::DisableServiceAccount { email } => account_command("disable", email),
-        Action::Grant(grant) => binding(grant, "add-iam-policy-binding"),
-        Action::Revoke(grant) => binding(grant, "remove-iam-policy-binding"),
+        Action::Grant(grant) => binding(grant, "add-iam-policy-binding", ("condition", "None")),
+        Action::Revoke(grant) => binding(grant, "remove-iam-policy-binding", ("all", "")),
         Action::SetConstraint {
             project,
             constraint,
@@ -122,7 +143,8 @@ fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
     )
 }
 
-fn binding(grant: &RoleGrant, verb: &str) -> String {
+/// `conditions` says which bindings are meant: gcloud asks back where a policy has conditions and nothing was said.
+fn binding(grant: &RoleGrant, verb: &str, conditions: (&str, &str)) -> String {
     let member = grant.member.to_string();
     let mut options = Vec::new();
     let mut words = vec!["gcloud"];
@@ -149,7 +171,7 @@ fn binding(grant: &RoleGrant, verb: &str) -> String {
     }
     options.push(("role", &grant.role));
     options.push(("member", &member));
-    options.push(("condition", "None"));
+    options.push(conditions);
     command(&words, &options)
 }
 

@@ -1,9 +1,10 @@
 //! Compares what is there with what is needed.
 
 use super::{Action, BASELINE, Grantee, Plan, Resource, RoleGrant};
-use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts, Use};
-use crate::policy::{Access, DOWNLOAD, MINT, Member, OPEN_MINTER, READER, TIGHT_MINTER};
-use crate::principal::{Principal, ServiceAccountEmail};
+use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
+use crate::policy::{Access, DOWNLOAD, MINT, Member, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
+use crate::principal::{Principal, ServiceAccountEmail, WorkloadPool};
+use crate::repository::RepositoryName;
 
 /// What the plan should cover beyond accounts and their roles.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,44 +40,69 @@ impl Minter {
 ///
 /// # Errors
 /// [`Gap`] if the controller's Google Cloud project is not known.
-pub fn plan(facts: &Facts, options: &Options) -> Result<Plan, Gap> {
-    let home = facts.home.known()?;
-    let principal = facts.principal()?;
-    let mut plan = Plan::default();
-    plan.services(facts);
+pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
+    let mut draft = Draft {
+        facts,
+        home: facts.home.known()?,
+        principal: facts.principal()?,
+        plan: Plan::default(),
+    };
+    draft.services();
     if options.enable_workload_identity {
-        plan.cluster(facts, home);
+        draft.cluster();
     }
     for project in facts.intent.projects.keys() {
         match facts.account_of(project)? {
+<<<<<<< HEAD
             Ok(email) => plan.project(facts, options, &principal, home, project, &email),
             Err(refused) => plan
                 .impossible
                 .push(format!("{refused}; {}", refused.hint())),
+=======
+            Ok(email) => draft.project(project, &email, options.minter),
+            Err(refused) => draft.impossible(format!("{refused}; {}", refused.hint())),
+>>>>>>> gcp
         }
     }
     if options.organisation_policies {
-        plan.baseline(facts, home);
+        draft.baseline();
     }
-    Ok(plan)
+    Ok(draft.plan)
 }
 
-impl Plan {
-    fn services(&mut self, facts: &Facts) {
-        for needed in facts.needed_services() {
-            let reading = facts.services.get(&needed).cloned().unwrap_or_default();
+/// A plan that is being made.
+struct Draft<'facts> {
+    facts: &'facts Facts,
+    home: &'facts Home,
+    principal: Principal,
+    plan: Plan,
+}
+
+impl Draft<'_> {
+    fn services(&mut self) {
+        for needed in self.facts.needed_services() {
+            let reading = self
+                .facts
+                .services
+                .get(&needed)
+                .cloned()
+                .unwrap_or_default();
             match reading.known() {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(gap) => self.assume(&format!("{} in {}", needed.service, needed.project), &gap),
             }
+<<<<<<< HEAD
             match self.actions.last_mut() {
+=======
+            match self.plan.actions.last_mut() {
+>>>>>>> gcp
                 Some(Action::EnableServices { project, services })
                     if *project == needed.project =>
                 {
                     services.push(needed.service);
                 }
-                _ => self.actions.push(Action::EnableServices {
+                _ => self.act(Action::EnableServices {
                     project: needed.project,
                     services: vec![needed.service],
                 }),
@@ -84,53 +110,53 @@ impl Plan {
         }
     }
 
-    fn cluster(&mut self, facts: &Facts, home: &Home) {
-        let cluster = match facts.cluster.known() {
+    fn cluster(&mut self) {
+        let cluster = match self.facts.cluster.known() {
             Ok(cluster) => cluster,
             Err(gap) => {
+<<<<<<< HEAD
                 let why = gap.why;
                 self.impossible.push(format!(
                     "workload identity is not planned, as the cluster was not seen: {why}"
                 ));
                 return;
+=======
+                return self.impossible(format!(
+                    "workload identity is not planned, as the cluster was not seen: {}",
+                    gap.why
+                ));
+>>>>>>> gcp
             }
         };
-        let name = ClusterName::new(&home.project, cluster);
+        let name = ClusterName::new(&self.home.project, cluster);
         if !cluster.has_workload_identity() {
-            self.actions.push(Action::SetWorkloadPool {
+            self.act(Action::SetWorkloadPool {
                 cluster: name.clone(),
-                pool: crate::principal::WorkloadPool::of(&home.project),
+                pool: WorkloadPool::of(&self.home.project),
             });
         }
         for pool in cluster.pools_without_metadata_server() {
-            self.actions.push(Action::SetNodePoolMetadata {
+            self.act(Action::SetNodePoolMetadata {
                 cluster: name.clone(),
                 node_pool: pool.name.clone(),
             });
         }
     }
 
-    fn project(
-        &mut self,
-        facts: &Facts,
-        options: &Options,
-        principal: &Principal,
-        home: &Home,
-        project: &str,
-        email: &ServiceAccountEmail,
-    ) {
-        let seen = facts.project(project);
-        self.account(&seen, home, project, email);
-        self.minting(facts, &seen, options, principal, email);
-        let mut done = Vec::new();
-        for used in facts.uses().filter(|it| it.project == project) {
-            if !done.contains(&used.address.repository) {
-                done.push(used.address.repository.clone());
-                self.reading(facts, &used, email);
-            }
+    fn project(&mut self, project: &str, email: &ServiceAccountEmail, minter: Minter) {
+        let seen = self.facts.project(project);
+        self.account(&seen, project, email);
+        self.minting(&seen, email, minter);
+        let used = self.facts.uses().filter(|it| it.project == project);
+        let mut repositories: Vec<_> = used.map(|it| it.address.repository).collect();
+        repositories.sort();
+        repositories.dedup();
+        for repository in repositories {
+            self.reading(&repository, email);
         }
     }
 
+<<<<<<< HEAD
     fn account(
         &mut self,
         seen: &ProjectFacts,
@@ -154,20 +180,30 @@ impl Plan {
             Err(gap) => {
                 self.assume(email.as_str(), &gap);
                 self.actions.push(create);
+=======
+    fn account(&mut self, seen: &ProjectFacts, project: &str, email: &ServiceAccountEmail) {
+        match seen.account.found() {
+            Ok(Some(account)) if account.disabled => {
+                return self.act(Action::EnableServiceAccount {
+                    email: email.clone(),
+                });
+>>>>>>> gcp
             }
+            Ok(Some(_)) => return,
+            Ok(None) => {}
+            Err(gap) => self.assume(email.as_str(), &gap),
         }
+        self.act(Action::CreateServiceAccount {
+            email: email.clone(),
+            project: self.home.project.clone(),
+            kargo_project: project.to_owned(),
+        });
     }
 
-    fn minting(
-        &mut self,
-        facts: &Facts,
-        seen: &ProjectFacts,
-        options: &Options,
-        principal: &Principal,
-        email: &ServiceAccountEmail,
-    ) {
+    fn minting(&mut self, seen: &ProjectFacts, email: &ServiceAccountEmail, minter: Minter) {
+        let roles = &self.facts.custom_roles;
         let access = match seen.policy.found() {
-            Ok(Some(policy)) => policy.access(MINT, &facts.custom_roles, |it| it.covers(principal)),
+            Ok(Some(policy)) => policy.access(MINT, roles, |it| it.covers(&self.principal)),
             Ok(None) => Access::No,
             Err(gap) => {
                 self.assume(&format!("the policy of {email}"), &gap);
@@ -175,14 +211,15 @@ impl Plan {
             }
         };
         if !access.is_granted() {
-            self.actions.push(Action::Grant(RoleGrant::new(
+            self.act(Action::Grant(RoleGrant::new(
                 Resource::ServiceAccount(email.clone()),
-                options.minter.role(),
-                Grantee::Kubernetes(principal.clone()),
+                minter.role(),
+                Grantee::Kubernetes(self.principal.clone()),
             )));
         }
     }
 
+<<<<<<< HEAD
     fn reading(&mut self, facts: &Facts, used: &Use, email: &ServiceAccountEmail) {
         let repository = &used.address.repository;
         let seen = facts.repository(repository);
@@ -208,18 +245,40 @@ impl Plan {
                     "{repository} does not exist, so nothing can be granted on it"
                 ));
                 return;
+=======
+    fn reading(&mut self, repository: &RepositoryName, email: &ServiceAccountEmail) {
+        let seen = self.facts.repository(repository);
+        let account = Member::ServiceAccount(email.as_str().to_owned());
+        let roles = &self.facts.custom_roles;
+        let reads = |policy: &Policy| {
+            policy
+                .access(DOWNLOAD, roles, |it| *it == account)
+                .is_granted()
+        };
+        if seen.project_policy.known().is_ok_and(reads) {
+            return;
+        }
+        match seen.policy.found() {
+            Ok(Some(policy)) if reads(policy) => return,
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return self.impossible(format!(
+                    "{repository} does not exist, so nothing can be granted on it"
+                ));
+>>>>>>> gcp
             }
             Err(gap) => self.assume(&format!("the policy of {repository}"), &gap),
         }
-        self.actions.push(Action::Grant(RoleGrant::new(
+        self.act(Action::Grant(RoleGrant::new(
             Resource::Repository(repository.clone()),
             READER,
             Grantee::ServiceAccount(email.clone()),
         )));
     }
 
-    fn baseline(&mut self, facts: &Facts, home: &Home) {
+    fn baseline(&mut self) {
         for wanted in BASELINE {
+<<<<<<< HEAD
             let names = std::iter::once(wanted.constraint).chain(wanted.or);
             let readings: Vec<_> = names.filter_map(|it| facts.organisation.get(it)).collect();
             let met = |it: &&&crate::facts::Reading<_>| {
@@ -227,22 +286,39 @@ impl Plan {
             };
             if readings.iter().any(|it| met(&it)) {
                 continue;
+=======
+            match self.facts.baseline_met(wanted) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(gap) => self.assume(wanted.constraint, &gap),
+>>>>>>> gcp
             }
-            if let Some(gap) = readings.iter().find_map(|it| it.found().err()) {
-                self.assume(wanted.constraint, &gap);
-            }
-            self.actions.push(Action::SetConstraint {
-                project: home.project.clone(),
+            self.act(Action::SetConstraint {
+                project: self.home.project.clone(),
                 constraint: wanted.constraint.to_owned(),
                 wish: wanted.wish,
             });
         }
     }
 
+    fn act(&mut self, action: Action) {
+        self.plan.actions.push(action);
+    }
+
     fn assume(&mut self, what: &str, gap: &Gap) {
+<<<<<<< HEAD
         self.assumed.push(format!(
             "{what} was not seen and is taken for missing: {}",
             gap.why
         ));
+=======
+        let why = &gap.why;
+        let note = format!("{what} was not seen and is taken for missing: {why}");
+        self.plan.assumed.push(note);
+    }
+
+    fn impossible(&mut self, why: String) {
+        self.plan.impossible.push(why);
+>>>>>>> gcp
     }
 }

@@ -18,14 +18,24 @@ pub(super) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
             .collect::<Vec<_>>()
             .join(" "),
     ];
+<<<<<<< HEAD
     parts.extend(options.iter().map(|(name, value)| match value.is_empty() {
         true => format!("--{name}"),
         false => format!("--{name}={}", quote(value)),
+=======
+    parts.extend(options.iter().map(|(name, value)| {
+        if value.is_empty() {
+            format!("--{name}")
+        } else {
+            format!("--{name}={}", quote(value))
+        }
+>>>>>>> gcp
     }));
     let line = parts.join(" ");
-    match line.len() > 100 {
-        true => parts.join(" \\\n  "),
-        false => line,
+    if line.len() > 100 {
+        parts.join(" \\\n  ")
+    } else {
+        line
     }
 }
 

@@ -120,7 +120,7 @@ impl Names {
     }
 
     fn grant(&self, grant: &RoleGrant) -> Block {
-        let who = self.member_label(&grant.member);
+        let who = grant.member.short_name();
         let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
         let block = match &grant.resource {
             Resource::Project(project) => Block::resource(
@@ -149,6 +149,7 @@ impl Names {
                 .with("location", &text(&it.location))
                 .with("repository", &text(&it.repository))
             }
+<<<<<<< HEAD
             Resource::Other(name) => match name.split_once('/') {
                 Some(("folders", _)) => {
                     Block::resource("google_folder_iam_member", &label(&[name, &who, role]))
@@ -163,6 +164,9 @@ impl Names {
                     .with("org_id", &text(id))
                 }
             },
+=======
+            Resource::Other(name) => wide_member(name, &label(&[name, &who, role])),
+>>>>>>> gcp
         };
         block
             .with("role", &text(&grant.role))
@@ -184,6 +188,7 @@ impl Names {
             Grantee::Member(member) => text(member),
         }
     }
+<<<<<<< HEAD
 
     fn member_label(&self, member: &Grantee) -> String {
         match member {
@@ -194,6 +199,8 @@ impl Names {
             Grantee::Member(member) => member.clone(),
         }
     }
+=======
+>>>>>>> gcp
 }
 
 fn project_of(member: &Grantee) -> Option<ProjectId> {
@@ -210,6 +217,14 @@ fn by_data_source(principal: &Principal, project: &ProjectId) -> String {
         label(&[project.as_str()])
     );
     text(&principal.to_string()).replacen(&number, &reference, 1)
+}
+
+fn wide_member(name: &str, label: &str) -> Block {
+    if name.starts_with("folders/") {
+        return Block::resource("google_folder_iam_member", label).with("folder", &text(name));
+    }
+    let id = name.rsplit('/').next().unwrap_or_default();
+    Block::resource("google_organization_iam_member", label).with("org_id", &text(id))
 }
 
 fn data(project: &ProjectId) -> Block {
@@ -264,9 +279,12 @@ fn edit(resource: &str, inner: &Block) -> String {
 }
 
 fn commented(title: &str, lines: &str) -> String {
-    let lines = lines.lines().map(|it| match it.is_empty() {
-        true => "#\n".to_owned(),
-        false => format!("#   {it}\n"),
+    let lines = lines.lines().map(|it| {
+        if it.is_empty() {
+            "#\n".to_owned()
+        } else {
+            format!("#   {it}\n")
+        }
     });
     format!("# {title}\n") + &lines.collect::<String>()
 }

@@ -83,9 +83,10 @@ pub(super) fn label(names: &[&str]) -> String {
         }
     };
     let label: String = joined.chars().map(plain).collect();
-    match label.starts_with(|it: char| it.is_ascii_digit()) {
-        true => format!("_{label}"),
-        false => label,
+    if label.starts_with(|it: char| it.is_ascii_digit()) {
+        format!("_{label}")
+    } else {
+        label
     }
 }
 

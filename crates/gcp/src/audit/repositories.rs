@@ -1,0 +1,158 @@
+//! Rules about who reads and writes the repositories in use.
+
+use std::collections::BTreeSet;
+
+use super::controller::revoke;
+use super::{Found, Severity};
+use crate::facts::{Facts, Source};
+use crate::policy::{Carries, DOWNLOAD, Grant, Member, Policy, UPLOAD};
+use crate::principal::{Principal, ServiceAccountEmail};
+use crate::repository::RepositoryName;
+use crate::setup::Resource;
+
+/// A10
+pub(super) fn public(facts: &Facts, found: &mut Found) {
+    each_policy(facts, found, |found, repository, policy, seen_at| {
+        for grant in policy.grants().filter(|it| it.member.is_public()) {
+            let says = format!("{} has {} on {repository}", grant.text, grant.role);
+            let fix = revoke(
+                &Resource::Repository(repository.clone()),
+                grant.role,
+                grant.text,
+            )
+            .and_advice("leave it if the images are meant to be public");
+            found.add(Severity::High, repository, says, seen_at, fix);
+        }
+    });
+}
+
+/// A11: promotions read; what pushes should be somebody else.
+pub(super) fn writable(facts: &Facts, found: &mut Found) {
+    let principal = facts.principal().ok();
+    each_policy(facts, found, |found, repository, policy, seen_at| {
+        for grant in policy.grants() {
+            let is_ours =
+                is_controller(&grant, principal.as_ref()) || kargo_account(&grant.member).is_some();
+            if is_ours && facts.custom_roles.carries(grant.role, UPLOAD) == Carries::Yes {
+                let says = format!(
+                    "{} may write to {repository}, by {}",
+                    grant.text, grant.role
+                );
+                let fix = revoke(
+                    &Resource::Repository(repository.clone()),
+                    grant.role,
+                    grant.text,
+                );
+                found.add(Severity::High, repository, says, seen_at, fix);
+            }
+        }
+    });
+}
+
+/// A12: with it, a Project without an account of its own reads what other Projects read.
+pub(super) fn read_by_controller(facts: &Facts, found: &mut Found) {
+    let principal = match facts.principal() {
+        Ok(principal) => principal,
+        Err(gap) => return found.gap("the controller", gap),
+    };
+    let reads = |grant: &Grant<'_>| {
+        is_controller(grant, Some(&principal))
+            && facts.custom_roles.carries(grant.role, DOWNLOAD) == Carries::Yes
+    };
+    each_policy(facts, found, |found, repository, policy, seen_at| {
+        for grant in policy.grants().filter(reads) {
+            let says = format!(
+                "the controller reads {repository} itself, by {}",
+                grant.role
+            );
+            let fix = revoke(
+                &Resource::Repository(repository.clone()),
+                grant.role,
+                grant.text,
+            );
+            found.add(Severity::Medium, repository, says, seen_at, fix);
+        }
+    });
+    let home = facts.home.known().ok().map(|it| it.project.clone());
+    let mut done = BTreeSet::new();
+    for (repository, seen) in &facts.repositories {
+        let project = &repository.project;
+        // Roles on the controller's own project are found by A01.
+        if home.as_ref() == Some(project) || !done.insert(project) {
+            continue;
+        }
+        let policy = match seen.project_policy.known() {
+            Ok(policy) => policy,
+            Err(gap) => {
+                found.gap(format!("projects/{project}"), gap);
+                continue;
+            }
+        };
+        for grant in policy.grants().filter(reads) {
+            let says = format!(
+                "the controller reads every repository of {project}, by {}",
+                grant.role
+            );
+            let fix = revoke(&Resource::Project(project.clone()), grant.role, grant.text);
+            found.add(
+                Severity::High,
+                format!("projects/{project}"),
+                says,
+                &seen.project_policy.source,
+                fix,
+            );
+        }
+    }
+}
+
+/// A13
+pub(super) fn shared_by_projects(facts: &Facts, found: &mut Found) {
+    each_policy(facts, found, |found, repository, policy, seen_at| {
+        let accounts = policy.grants().filter_map(|it| kargo_account(&it.member));
+        let projects: BTreeSet<_> = accounts
+            .filter_map(|it| it.kargo_project().map(str::to_owned))
+            .collect();
+        if projects.len() > 1 {
+            let names = projects.into_iter().collect::<Vec<_>>().join(", ");
+            let says = format!("{repository} is read by the Projects {names}");
+            found.add(
+                Severity::Info,
+                repository,
+                says,
+                seen_at,
+                crate::setup::Fix::default(),
+            );
+        }
+    });
+}
+
+fn is_controller(grant: &Grant<'_>, principal: Option<&Principal>) -> bool {
+    principal.is_some_and(|it| grant.member.covers(it) && !grant.member.is_public())
+}
+
+/// Finds the account of a Project that a member is.
+fn kargo_account(member: &Member) -> Option<ServiceAccountEmail> {
+    let Member::ServiceAccount(email) = member else {
+        return None;
+    };
+    let email = ServiceAccountEmail::parse(email).ok()?;
+    email.kargo_project().is_some().then_some(email)
+}
+
+/// Visits the policy of every repository that was read.
+fn each_policy(
+    facts: &Facts,
+    found: &mut Found,
+    mut visit: impl FnMut(&mut Found, &RepositoryName, &Policy, &Source),
+) {
+    let used = facts.uses().map(|it| it.address.repository);
+    let names: BTreeSet<_> = used.chain(facts.repositories.keys().cloned()).collect();
+    for name in names {
+        let seen = facts.repository(&name);
+        match seen.policy.found() {
+            Ok(Some(policy)) => visit(found, &name, policy, &seen.policy.source),
+            Ok(None) => {}
+            Err(gap) => found.gap(name, gap),
+        }
+    }
+}

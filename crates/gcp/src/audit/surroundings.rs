@@ -1,0 +1,177 @@
+//! Rules about the cluster, its neighbours, its nodes and the organisation around them.
+
+use super::controller::{each_wide_policy, revoke};
+use super::{Found, Severity};
+use crate::facts::{Facts, Home};
+use crate::policy::{Carries, Member, UPLOAD, is_basic, is_service_agent_role};
+use crate::principal::ServiceAccountEmail;
+use crate::setup::{Action, BASELINE, Fix};
+
+/// The services whose reads are calls for tokens.
+pub(crate) const LOGGED: &[&str] = &["iam.googleapis.com", "sts.googleapis.com"];
+
+/// A15: the pool is the project's, not the cluster's.
+pub(super) fn sameness(facts: &Facts, found: &mut Found) {
+    let clusters = match facts.clusters.known() {
+        Ok(clusters) => clusters,
+        Err(gap) => return found.gap("other clusters", gap),
+    };
+    let own = facts
+        .cluster
+        .known()
+        .map(|it| (it.location.clone(), it.name.clone()))
+        .ok();
+    let others = clusters
+        .iter()
+        .filter(|it| own.as_ref() != Some(&(it.location.clone(), it.name.clone())));
+    // Where the own cluster is not known, one of those listed is it.
+    let unknown_self = usize::from(own.is_none());
+    for cluster in others
+        .filter(|it| it.has_workload_identity())
+        .skip(unknown_self)
+    {
+        let controller = &facts.intent.controller;
+        let says = format!(
+            "{controller} in cluster {} is the same identity as the controller here",
+            cluster.name
+        );
+        let fix = Fix::advice(&format!(
+            "move clusters that trust each other less into projects of their own, or keep namespace {} out of {}",
+            controller.namespace, cluster.name
+        ));
+        found.add(
+            Severity::Medium,
+            &cluster.name,
+            says,
+            &facts.clusters.source,
+            fix,
+        );
+    }
+}
+
+/// A18
+pub(super) fn agent_roles(facts: &Facts, found: &mut Found) {
+    each_wide_policy(facts, found, |found, resource, policy, reading| {
+        for grant in policy.grants().filter(|it| is_service_agent_role(it.role)) {
+            if !is_agent(&grant.member) {
+                let says = format!(
+                    "{} has {}, which is for Google's own service agents",
+                    grant.text, grant.role
+                );
+                let fix = revoke(resource, grant.role, grant.text);
+                found.add(Severity::High, resource, says, &reading.source, fix);
+            }
+        }
+    });
+}
+
+/// A19: whoever leaves a Pod for its node has what the node has.
+pub(super) fn node_accounts(facts: &Facts, found: &mut Found) {
+    let (home, cluster, policy) = match (
+        facts.home.known(),
+        facts.cluster.known(),
+        facts.home_policy.known(),
+    ) {
+        (Ok(home), Ok(cluster), Ok(policy)) => (home, cluster, policy),
+        (Err(gap), ..) | (_, Err(gap), _) | (.., Err(gap)) => return found.gap("nodes", gap),
+    };
+    for pool in &cluster.node_pools {
+        let account = node_account(home, &pool.config.service_account);
+        for grant in policy
+            .grants()
+            .filter(|it| it.member == Member::ServiceAccount(account.clone()))
+        {
+            let writes = facts.custom_roles.carries(grant.role, UPLOAD) == Carries::Yes;
+            if writes || is_basic(grant.role) {
+                let says = format!(
+                    "nodes of {} are {account}, which has {}",
+                    pool.name, grant.role
+                );
+                let fix = Fix::advice(&format!(
+                    "run the nodes as an account of their own with roles/container.defaultNodeServiceAccount, then take {} from {account}",
+                    grant.role
+                ));
+                found.add(
+                    Severity::Medium,
+                    &pool.name,
+                    says,
+                    &facts.home_policy.source,
+                    fix,
+                );
+            }
+        }
+    }
+}
+
+/// A21
+pub(super) fn baseline(facts: &Facts, found: &mut Found) {
+    let home = match facts.home.known() {
+        Ok(home) => home,
+        Err(gap) => return found.gap("organisation policies", gap),
+    };
+    for wanted in BASELINE {
+        match facts.baseline_met(wanted) {
+            Ok(true) => {}
+            Ok(false) => {
+                let says = format!(
+                    "{} is not in force; it would prevent {}",
+                    wanted.constraint, wanted.prevents
+                );
+                let fix = Fix::by(vec![Action::SetConstraint {
+                    project: home.project.clone(),
+                    constraint: wanted.constraint.to_owned(),
+                    wish: wanted.wish,
+                }]);
+                let seen_at = facts
+                    .organisation
+                    .get(wanted.constraint)
+                    .map(|it| it.source.clone());
+                found.add(
+                    Severity::Medium,
+                    wanted.constraint,
+                    says,
+                    &seen_at.unwrap_or_default(),
+                    fix,
+                );
+            }
+            Err(gap) => found.gap(wanted.constraint, gap),
+        }
+    }
+}
+
+/// A23
+pub(super) fn audit_logs(facts: &Facts, found: &mut Found) {
+    let (home, policy) = match (facts.home.known(), facts.home_policy.known()) {
+        (Ok(home), Ok(policy)) => (home, policy),
+        (Err(gap), _) | (_, Err(gap)) => return found.gap("audit logs", gap),
+    };
+    for service in LOGGED.iter().filter(|it| !policy.logs_reads_of(it)) {
+        let says = format!("reads of {service} are not logged in {}", home.project);
+        let fix = Fix::by(vec![Action::LogReads {
+            project: home.project.clone(),
+            service: (*service).to_owned(),
+        }]);
+        found.add(
+            Severity::Low,
+            format!("projects/{}", home.project),
+            says,
+            &facts.home_policy.source,
+            fix,
+        );
+    }
+}
+
+/// Spells out the account of nodes for which nobody chose one.
+pub(crate) fn node_account(home: &Home, configured: &str) -> String {
+    match configured {
+        "" | "default" => format!("{}-compute@developer.gserviceaccount.com", home.number),
+        chosen => chosen.to_owned(),
+    }
+}
+
+fn is_agent(member: &Member) -> bool {
+    let Member::ServiceAccount(email) = member else {
+        return matches!(member, Member::Deleted(_));
+    };
+    ServiceAccountEmail::parse(email).is_ok_and(|it| it.is_service_agent())
+}

@@ -1,0 +1,106 @@
+//! Each rule with something to find and with nothing.
+
+mod excessive;
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::facts::whole::{controller, granting, refused, whole};
+use crate::facts::{Facts, Reading};
+
+fn after(change: impl FnOnce(&mut Facts)) -> AuditReport {
+    let mut facts = whole();
+    change(&mut facts);
+    audit(&facts)
+}
+
+#[test]
+fn nothing_is_found_where_nothing_more_is_granted_than_is_needed() {
+    let report = audit(&whole());
+    assert_eq!(report.findings, Vec::new());
+    assert_eq!(report.unread, Vec::new());
+    assert_eq!(report.exit_code(Severity::Info), 0);
+}
+
+#[test]
+fn what_was_not_read_is_never_clean() {
+    let facts = Facts {
+        intent: whole().intent,
+        ..Facts::default()
+    };
+    let report = audit(&facts);
+    assert_eq!(report.findings, Vec::new());
+    let unread: BTreeSet<_> = report.unread.iter().map(|it| it.rule).collect();
+    let rules: BTreeSet<_> = RULES.iter().map(|it| it.id).collect();
+    assert_eq!(unread, rules, "every rule says that it could not look");
+    assert_eq!(report.exit_code(Severity::Info), 2);
+}
+
+#[test]
+fn the_worst_stands_first_and_decides_how_it_ends() {
+    let report = after(|facts| {
+        facts.home_policy = Reading::known_from(
+            "POST",
+            granting(crate::policy::OPEN_MINTER, &controller().to_string()),
+        );
+    });
+    let severities: Vec<_> = report.findings.iter().map(|it| it.severity).collect();
+    assert_eq!(severities[0], Severity::Critical);
+    assert!(severities.is_sorted_by(|a, b| a >= b), "{severities:?}");
+    assert_eq!(report.exit_code(Severity::Critical), 1);
+    let mild =
+        after(|facts| facts.clusters = refused("IAM_PERMISSION_DENIED", "denied on resource"));
+    assert_eq!(mild.exit_code(Severity::High), 2);
+}
+
+#[test]
+fn severities_are_read_as_they_are_written() {
+    for severity in [
+        Severity::Info,
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ] {
+        assert_eq!(severity.to_string().parse(), Ok(severity));
+    }
+    assert!("severe".parse::<Severity>().is_err());
+}
+
+#[test]
+fn a_log_of_findings_has_what_sarif_asks_for() {
+    let report = after(|facts| {
+        facts.clusters = refused("IAM_PERMISSION_DENIED", "denied on resource");
+        facts.home_policy = Reading::known_from(
+            "POST",
+            granting(crate::policy::OPEN_MINTER, &controller().to_string()),
+        );
+    });
+    let log = sarif::write(&report, "1.2.3");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["tool"]["driver"]["version"], "1.2.3");
+    assert_eq!(
+        run["tool"]["driver"]["rules"].as_array().map(Vec::len),
+        Some(RULES.len())
+    );
+    let result = &run["results"][0];
+    assert_eq!(result["ruleId"], "A02");
+    assert_eq!(result["level"], "error");
+    assert_eq!(
+        result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"],
+        "projects/acme-gke"
+    );
+    let text = result["message"]["text"].as_str().expect("a text");
+    assert!(
+        text.contains("gcloud projects remove-iam-policy-binding acme-gke"),
+        "{text}"
+    );
+    let notes = run["invocations"][0]["toolExecutionNotifications"]
+        .as_array()
+        .expect("notes");
+    assert!(
+        notes.iter().any(|it| it["associatedRule"]["id"] == "A15"),
+        "{notes:?}"
+    );
+}

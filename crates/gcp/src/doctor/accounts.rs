@@ -1,0 +1,200 @@
+//! Checks of the account that each Project acts as.
+
+use super::{Answer, Verdict};
+use crate::facts::{Facts, Reason, Seen};
+use crate::policy::{Access, MINT, TIGHT_MINTER, near_miss};
+use crate::principal::ServiceAccountEmail;
+use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+
+/// How many accounts a project may have unless more were asked for.
+///
+/// Source: <https://cloud.google.com/iam/quotas>
+const ACCOUNTS_BY_DEFAULT: usize = 100;
+
+pub(super) fn name(facts: &Facts, project: &str) -> Answer {
+    Ok(match facts.account_of(project)? {
+        Ok(email) => Verdict::pass(&email.to_string()),
+        Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
+    })
+}
+
+pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).account;
+    let Some(email) = email(facts, project)? else {
+        return Ok(Verdict::skip("it can have none"));
+    };
+    if reading.found()?.is_some() {
+        return Ok(Verdict::pass(&format!("{email} exists")).seen(&reading));
+    }
+    let home = facts.home.known()?;
+    let create = Action::CreateServiceAccount {
+        email: email.clone(),
+        project: home.project.clone(),
+        kargo_project: project.to_owned(),
+    };
+    let fix = Fix::by(vec![create]).and_advice(&format!(
+        "the account has to be in {}, where the controller is, not where the images are",
+        home.project
+    ));
+    Ok(Verdict::fail(&format!("there is no {email}"))
+        .fix(fix)
+        .seen(&reading))
+}
+
+pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).account;
+    let account = reading.known()?;
+    let email = email(facts, project)?;
+    Ok(match (account.disabled, email) {
+        (false, _) | (_, None) => Verdict::pass("it is"),
+        (true, Some(email)) => Verdict::fail(&format!("{email} is disabled"))
+            .fix(Fix::by(vec![Action::EnableServiceAccount { email }])),
+    }
+    .seen(&reading))
+}
+
+pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).policy;
+    let policy = reading.known()?;
+    let principal = facts.principal()?;
+    let Some(email) = email(facts, project)? else {
+        return Ok(Verdict::skip("there is no account to act as"));
+    };
+    let verdict = match policy.access(MINT, &facts.custom_roles, |it| it.covers(&principal)) {
+        Access::Yes { role } => Verdict::pass(&format!("by {role}")),
+        Access::Conditional { role, expression } => {
+            Verdict::warn(&format!("by {role}, but only while {expression}"))
+        }
+        Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
+        Access::No => Verdict::fail(&format!(
+            "{principal} has no role on {email} that lets it act as it"
+        ))
+        .fix(grant_minting(facts, &email)?),
+    };
+    Ok(verdict.seen(&reading))
+}
+
+pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).policy;
+    let Some(policy) = reading.found()? else {
+        return Ok(Verdict::skip(
+            "there is no account, so nothing is granted on it",
+        ));
+    };
+    let principal = facts.principal()?;
+    let Some(email) = email(facts, project)? else {
+        return Ok(Verdict::skip(
+            "there is no account, so nothing is granted on it",
+        ));
+    };
+    let mut misses = policy
+        .grants()
+        .filter_map(|it| near_miss(&it.member, &principal).map(|miss| (it, miss)));
+    let Some((grant, miss)) = misses.next() else {
+        return Ok(Verdict::pass("no grant looks like a slip").seen(&reading));
+    };
+    let says = format!(
+        "{} has {} but {}\n- {}\n+ {principal}",
+        grant.text,
+        grant.role,
+        miss.says(),
+        grant.text
+    );
+    let on = |member| RoleGrant::new(Resource::ServiceAccount(email.clone()), grant.role, member);
+    let fix = Fix::by(vec![
+        Action::Grant(on(Grantee::Kubernetes(principal.clone()))),
+        Action::Revoke(on(Grantee::Member(grant.text.to_owned()))),
+    ]);
+    let works = policy
+        .access(MINT, &facts.custom_roles, |it| it.covers(&principal))
+        .is_granted();
+    let verdict = if works {
+        Verdict::warn(&says)
+    } else {
+        Verdict::fail(&says)
+    };
+    Ok(verdict.seen(&reading).fix(fix))
+}
+
+pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).mint;
+    let Some(email) = email(facts, project)? else {
+        return Ok(Verdict::skip("there is no account to act as"));
+    };
+    let verdict = match &reading.seen {
+        Seen::Known(mint) => Verdict::pass(&format!("a token of {email} for {} s", mint.seconds)),
+        Seen::Absent => Verdict::fail(&format!("Google knows no {email}"))
+            .fix(create_and_grant(facts, project, &email)?),
+        Seen::Denied(denial) => {
+            let verdict = Verdict::fail(&super::symptoms::with_cause(&denial.message));
+            match denial.reason {
+                Reason::MissingPermission => verdict.fix(
+                    grant_minting(facts, &email)?
+                        .and_advice("a grant takes about two minutes to count, at times seven"),
+                ),
+                _ => verdict,
+            }
+        }
+        Seen::Unreachable { .. } | Seen::Skipped => {
+            return reading.known().map(|_| Verdict::pass(""));
+        }
+    };
+    Ok(verdict.seen(&reading))
+}
+
+pub(super) fn mint_others(facts: &Facts) -> Answer {
+    let reading = &facts.pod.project_permissions;
+    let permissions = reading.known()?;
+    Ok(if permissions.iter().any(|it| it == MINT) {
+        Verdict::fail("it can act as every account of its project").fix(Fix::advice(
+            "take the role that carries it off the project: argosy gcp audit names it (A02)",
+        ))
+    } else {
+        Verdict::pass("it can act only as accounts that name it")
+    }
+    .seen(reading))
+}
+
+pub(super) fn quota(facts: &Facts) -> Answer {
+    let reading = &facts.accounts;
+    let accounts = reading.known()?.len();
+    let says = format!("{accounts} of {ACCOUNTS_BY_DEFAULT}, unless more were asked for");
+    Ok(if accounts * 10 >= ACCOUNTS_BY_DEFAULT * 8 {
+Verdict::warn(&says).fix(Fix::advice(
+            "ask for a higher quota of service accounts, or let Projects use their Kubernetes accounts",
+        ))
+} else {
+Verdict::pass(&says)
+}
+    .seen(reading))
+}
+
+/// Gives the account of a Project; none where no account can have its name.
+fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, crate::facts::Gap> {
+    facts.account_of(project).map(Result::ok)
+}
+
+fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, crate::facts::Gap> {
+    Ok(Fix::by(vec![minting(facts, email)?]))
+}
+
+fn create_and_grant(
+    facts: &Facts,
+    project: &str,
+    email: &ServiceAccountEmail,
+) -> Result<Fix, crate::facts::Gap> {
+    let create = Action::CreateServiceAccount {
+        email: email.clone(),
+        project: facts.home.known()?.project.clone(),
+        kargo_project: project.to_owned(),
+    };
+    Ok(Fix::by(vec![create, minting(facts, email)?]))
+}
+
+fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, crate::facts::Gap> {
+    Ok(Action::Grant(RoleGrant::new(
+        Resource::ServiceAccount(email.clone()),
+        TIGHT_MINTER,
+        Grantee::Kubernetes(facts.principal()?),
+    )))
+}

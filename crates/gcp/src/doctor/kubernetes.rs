@@ -1,0 +1,105 @@
+//! Checks of the Pod as Kubernetes tells of it.
+
+use super::{Answer, Verdict};
+use crate::audit::{ANNOTATION, remove_annotation};
+use crate::facts::{Cluster, Facts};
+use crate::setup::Fix;
+
+const NODE_LABEL: &str = "iam.gke.io/gke-metadata-server-enabled";
+
+pub(super) fn account(facts: &Facts) -> Answer {
+    let reading = &facts.pod.pod;
+    let pod = reading.known()?;
+    let wanted = &facts.intent.controller;
+    let verdict = match &pod.account {
+        Some(account) if account == wanted => Verdict::pass(&format!("it runs as {account}")),
+        Some(account) => Verdict::fail(&format!("it runs as {account}, and grants name {wanted}")).fix(Fix::command(
+            &format!(
+                "helm upgrade RELEASE CHART --namespace={} --reuse-values --set=serviceAccount.name={}\n",
+                wanted.namespace, wanted.name
+            ),
+        )),
+        None => Verdict::unknown("the Pod does not say which account it runs as"),
+    };
+    Ok(verdict.seen(reading))
+}
+
+pub(super) fn annotation(facts: &Facts) -> Answer {
+    let reading = &facts.pod.account_annotations;
+    let annotations = reading.known()?;
+    Ok(match annotations.get(ANNOTATION) {
+        None => Verdict::pass("it has no such annotation"),
+        Some(account) => Verdict::fail(&format!(
+            "it is tied to {account}, so it is not the principal that grants name"
+        ))
+        .fix(remove_annotation(facts)),
+    }
+    .seen(reading))
+}
+
+pub(super) fn host_network(facts: &Facts) -> Answer {
+    let reading = &facts.pod.pod;
+    Ok(if reading.known()?.host_network {
+        Verdict::fail(
+            "it is on its node's network, where the metadata server gives it the node's identity",
+        )
+        .fix(Fix::advice(
+            "set hostNetwork: false in the Pod of the controller",
+        ))
+    } else {
+        Verdict::pass("it has a network of its own")
+    }
+    .seen(reading))
+}
+
+pub(super) fn node(facts: &Facts) -> Answer {
+    if facts.cluster.known().is_ok_and(|it| it.autopilot.enabled) {
+        return Ok(Verdict::skip("nodes of Autopilot always have it"));
+    }
+    let reading = &facts.pod.node_labels;
+    let labels = reading.known()?;
+    Ok(match labels.get(NODE_LABEL).map(String::as_str) {
+        Some("true") => Verdict::pass("the node has it"),
+        _ => Verdict::fail(&format!(
+            "the node does not have the label {NODE_LABEL}=true"
+        ))
+        .fix(Fix::advice(
+            "give its node pool GKE_METADATA, see NODEPOOL-MODE",
+        )),
+    }
+    .seen(reading))
+}
+
+pub(super) fn network_policies(facts: &Facts) -> Answer {
+    let reading = &facts.pod.network_policies;
+    let policies = reading.known()?;
+    let names = policies.restricting.join(", ");
+    let verdict = match (policies.allows_metadata, policies.allows_https) {
+        _ if policies.restricting.is_empty() => {
+            Verdict::pass("no policy restricts what leaves the Pod")
+        }
+        (true, true) => Verdict::pass(&format!("{names} lets it reach what it needs")),
+        (false, _) => Verdict::fail(&format!("{names} keeps it from the metadata server"))
+            .fix(allow_metadata(facts)),
+        (true, false) => Verdict::fail(&format!("{names} keeps it from port 443")).fix(
+            Fix::advice("let the Pod reach *.googleapis.com and *.pkg.dev on TCP 443"),
+        ),
+    };
+    Ok(verdict.seen(reading))
+}
+
+/// Says what a policy has to let through. Dataplane V2 redirects before policies look, so the address differs.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy#network-policy-and-workload-identity>
+pub(super) fn allow_metadata(facts: &Facts) -> Fix {
+    let rules = match facts.cluster.known().map(Cluster::has_dataplane_v2) {
+        Ok(true) => "169.254.169.254/32 on TCP 80",
+        Ok(false) => "169.254.169.252/32 on TCP 988",
+        Err(_) => {
+            "169.254.169.254/32 on TCP 80 (Dataplane V2) or 169.254.169.252/32 on TCP 988 (without)"
+        }
+    };
+    Fix::advice(&format!(
+        "in every NetworkPolicy that selects the controller, allow egress to {rules}"
+    ))
+}

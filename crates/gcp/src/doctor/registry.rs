@@ -1,0 +1,292 @@
+//! Checks of the way from an account to a repository.
+
+use super::{Answer, Verdict, symptoms};
+use crate::facts::{Facts, Reason, Seen, Use};
+use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
+use crate::principal::ServiceAccountEmail;
+use crate::repository::{AddressError, ImageAddress, RepositoryName};
+use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+
+/// Permissions beyond reading that a Project's account should not have.
+const TOO_MUCH: &[&str] = &[
+    UPLOAD,
+    "artifactregistry.repositories.deleteArtifacts",
+    "artifactregistry.repositories.setIamPolicy",
+];
+
+/// What the registry hosts of Google are called when nobody serves them any more under the old name.
+const NOT_REDIRECTED: &[&str] = &["REDIRECTION_FROM_GCR_IO_DISABLED", ""];
+
+pub(super) fn addresses(facts: &Facts) -> Vec<(String, Answer)> {
+    let all = facts
+        .intent
+        .projects
+        .iter()
+        .flat_map(|(project, list)| list.iter().map(move |it| (project, it)));
+    all.map(|(project, address)| {
+        let verdict = match ImageAddress::parse(address) {
+            Ok(it) => Verdict::pass(&format!("it leads to {}", it.repository)),
+            Err(AddressError::OtherHost { .. }) => Verdict::skip("it is not on a host of Google's"),
+            Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
+        };
+        (format!("{project} {address}"), Ok(verdict))
+    })
+    .collect()
+}
+
+pub(super) fn exists(facts: &Facts, name: &RepositoryName) -> Answer {
+    let seen = facts.repository(name);
+    let reading = &seen.repository;
+    let verdict = match reading.found()? {
+        Some(it) if it.format == "DOCKER" || it.format.is_empty() => {
+            Verdict::pass(&format!("{name} exists"))
+        }
+        Some(it) => Verdict::fail(&format!("{name} holds {}, not images", it.format)),
+        None => match seen.namesakes.known().ok().and_then(|it| it.first()) {
+            Some(location) => Verdict::fail(&format!(
+                "there is no {} in {}, but there is one in {location}",
+                name.repository, name.location
+            ))
+            .fix(Fix::advice(&format!(
+                "write {location}-docker.pkg.dev in the subscription"
+            ))),
+            None => Verdict::fail(&format!("there is no {name}")).fix(create(name)),
+        },
+    };
+    Ok(verdict.seen(reading))
+}
+
+pub(super) fn reader(facts: &Facts, used: &Use) -> Answer {
+    let name = &used.address.repository;
+    let seen = facts.repository(name);
+    let Ok(email) = facts.account_of(&used.project)? else {
+        return Ok(Verdict::skip("there is no account to grant it to"));
+    };
+    let is_account =
+        |it: &Member| *it == Member::ServiceAccount(email.as_str().to_owned()) || it.is_public();
+    let on_repository = seen
+        .policy
+        .known()?
+        .access(DOWNLOAD, &facts.custom_roles, is_account);
+    let verdict = match on_repository {
+        Access::Yes { role } => Verdict::pass(&format!("{email} has {role}")),
+        Access::Conditional { role, expression } => {
+            Verdict::warn(&format!("{email} has {role}, but only while {expression}"))
+        }
+        Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
+        Access::No => {
+            let on_project = seen.project_policy.known().ok();
+            let on_project =
+                on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
+            match on_project {
+                Some(Access::Yes { role } | Access::Conditional { role, .. }) => {
+                    Verdict::warn(&format!(
+                        "{email} has {role} on all of {}, not on the repository alone",
+                        name.project
+                    ))
+                }
+                _ => Verdict::fail(&format!("{email} has no role on {name} that reads")),
+            }
+            .fix(grant_reading(name, &email))
+        }
+    };
+    Ok(verdict.seen(&seen.policy))
+}
+
+pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
+    let name = &used.address.repository;
+    let reading = facts
+        .project(&used.project)
+        .uses
+        .get(name)
+        .cloned()
+        .unwrap_or_default()
+        .pull;
+    let verdict = match &reading.seen {
+        Seen::Known(()) => Verdict::pass("the first page came"),
+        Seen::Absent => Verdict::fail(&format!(
+            "there is no image {} in {name}",
+            used.address.image
+        ))
+        .fix(Fix::advice(
+            "compare the name with `gcloud artifacts docker images list`, and the host's location",
+        )),
+        Seen::Denied(denial) => {
+            let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
+            match (&denial.reason, facts.account_of(&used.project)?) {
+                (Reason::MissingPermission, Ok(email)) => verdict.fix(grant_reading(name, &email)),
+                (Reason::ServiceDisabled { .. }, _) => verdict.fix(super::services::switch_on(
+                    &name.project,
+                    "artifactregistry.googleapis.com",
+                )),
+                _ => verdict,
+            }
+        }
+        Seen::Unreachable { .. } | Seen::Skipped => {
+            return reading.known().map(|()| Verdict::pass(""));
+        }
+    };
+    Ok(verdict.seen(&reading))
+}
+
+pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
+    let name = &used.address.repository;
+    let reading = facts
+        .project(&used.project)
+        .uses
+        .get(name)
+        .cloned()
+        .unwrap_or_default()
+        .permissions;
+    let held = reading.known()?;
+    let extra: Vec<_> = held
+        .iter()
+        .filter(|it| TOO_MUCH.contains(&it.as_str()))
+        .map(String::as_str)
+        .collect();
+    Ok(if extra.is_empty() {
+        Verdict::pass("it reads and no more")
+    } else {
+        Verdict::warn(&format!("it also has {}", extra.join(", "))).fix(Fix::advice(&format!(
+            "leave the account {READER} alone: argosy gcp audit names the others (A04, A11)"
+        )))
+    }
+    .seen(&reading))
+}
+
+pub(super) fn listing(facts: &Facts, used: &Use) -> Answer {
+    let name = &used.address.repository;
+    let reading = facts
+        .project(&used.project)
+        .uses
+        .get(name)
+        .cloned()
+        .unwrap_or_default()
+        .listing;
+    match &reading.seen {
+        Seen::Denied(denial) => Ok(Verdict::warn(&format!(
+            "{}; discovery asks tag by tag instead",
+            denial.says()
+        ))
+        .seen(&reading)
+        .fix(super::services::switch_on(
+            &name.project,
+            "artifactregistry.googleapis.com",
+        ))),
+        _ => reading
+            .known()
+            .map(|()| Verdict::pass("it works").seen(&reading)),
+    }
+}
+
+pub(super) fn isolation(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).foreign_reads;
+    let foreign = reading.known()?;
+    let names = foreign
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(if foreign.is_empty() {
+Verdict::pass("it reads only what the Project uses")
+} else {
+Verdict::warn(&format!("it also reads {names}"))
+            .fix(Fix::advice("grant reading on single repositories, not on projects: argosy gcp audit names the grant (A05)"))
+}
+    .seen(&reading))
+}
+
+pub(super) fn immutable(facts: &Facts, name: &RepositoryName) -> Answer {
+    let reading = facts.repository(name).repository;
+    Ok(if reading.known()?.docker_config.immutable_tags {
+        Verdict::pass("tags are immutable")
+    } else {
+        // Many push `latest` on purpose, so it is said without a warning.
+        Verdict::pass("tags may be moved; with immutable tags a promotion is what it says").fix(
+            Fix::by(vec![Action::MakeTagsImmutable {
+                repository: name.clone(),
+            }]),
+        )
+    }
+    .seen(&reading))
+}
+
+pub(super) fn former_host(facts: &Facts, used: &Use) -> Answer {
+    if !used.address.is_former() {
+        return Ok(Verdict::skip(
+            "it is no address of the former Container Registry",
+        ));
+    }
+    let project = &used.address.repository.project;
+    let reading = facts.repository(&used.address.repository).redirection;
+    let state = reading.known()?;
+    Ok(if NOT_REDIRECTED.contains(&state.as_str()) {
+        Verdict::fail(&format!(
+            "{} is not served any more for {project}",
+            used.address.host
+        ))
+        .fix(Fix::command(&format!(
+            "gcloud artifacts docker upgrade migrate --projects={project}\n"
+        )))
+    } else {
+        Verdict::pass(&format!(
+            "{} is served by Artifact Registry ({state})",
+            used.address.host
+        ))
+    }
+    .seen(&reading))
+}
+
+pub(super) fn topic(facts: &Facts, name: &RepositoryName) -> Answer {
+    let reading = facts.repository(name).topic;
+    Ok(match reading.found()? {
+        Some(()) => Verdict::pass("the topic gcr exists"),
+        None => Verdict::pass(
+            "there is no topic gcr, so new images are found by looking from time to time",
+        )
+        .fix(Fix::by(vec![Action::CreateTopic {
+            project: name.project.clone(),
+        }])),
+    }
+    .seen(&reading))
+}
+
+pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer {
+    let reading = facts
+        .pod
+        .direct_permissions
+        .get(name)
+        .cloned()
+        .unwrap_or_default();
+    let held = reading.known()?;
+    let fix = || {
+        Fix::advice(
+            "take the controller's role off the repository: argosy gcp audit names it (A12)",
+        )
+    };
+    let says = "it reads the repository itself, so every Project that falls back does";
+    Ok(
+        match (held.iter().any(|it| it == DOWNLOAD), facts.intent.fallback) {
+            (false, _) => Verdict::pass("it reads nothing here"),
+            (true, crate::facts::Fallback::Deny) => Verdict::fail(says).fix(fix()),
+            (true, _) => Verdict::warn(says).fix(fix()),
+        }
+        .seen(&reading),
+    )
+}
+
+fn grant_reading(name: &RepositoryName, email: &ServiceAccountEmail) -> Fix {
+    Fix::by(vec![Action::Grant(RoleGrant::new(
+        Resource::Repository(name.clone()),
+        READER,
+        Grantee::ServiceAccount(email.clone()),
+    ))])
+}
+
+fn create(name: &RepositoryName) -> Fix {
+    Fix::command(&format!(
+        "gcloud artifacts repositories create {} --project={} --location={} --repository-format=docker\n",
+        name.repository, name.project, name.location
+    ))
+    .and_advice("or correct the address: a location such as us differs from us-central1")
+}

@@ -1,0 +1,247 @@
+//! Each check with a whole link, a broken one and one that cannot be seen.
+
+mod broken;
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::facts::whole::{account, controller, granting, project, refused, whole};
+use crate::facts::{Facts, Reading, Seen};
+
+fn result(report: &DoctorReport, id: &str) -> CheckResult {
+    let found = report.results.iter().filter(|it| it.id == id);
+    let worst = found.max_by_key(|it| match it.status {
+        Status::Fail => 4,
+        Status::Unknown => 3,
+        Status::Warn => 2,
+        Status::Skip => 1,
+        Status::Pass => 0,
+    });
+    worst.unwrap_or_else(|| panic!("no result of {id}")).clone()
+}
+
+fn after(change: impl FnOnce(&mut Facts)) -> DoctorReport {
+    let mut facts = whole();
+    change(&mut facts);
+    diagnose(&facts)
+}
+
+#[test]
+fn everything_passes_where_everything_is_whole() {
+    let report = diagnose(&whole());
+    for result in &report.results {
+        // There is no address of the former Container Registry to look at.
+        let wanted = if result.id == "AR-GCRIO" {
+            Status::Skip
+        } else {
+            Status::Pass
+        };
+        assert_eq!(
+            result.status, wanted,
+            "{} {}: {}",
+            result.id, result.subject, result.says
+        );
+    }
+    assert_eq!(report.exit_code(), 0);
+    let ids: BTreeSet<_> = report.results.iter().map(|it| it.id).collect();
+    assert_eq!(ids.len(), CHECKS.len(), "every check has a result");
+}
+
+#[test]
+fn a_check_depends_only_on_checks_above_it() {
+    for (place, check) in CHECKS.iter().enumerate() {
+        for link in check.depends_on {
+            assert!(
+                CHECKS[..place].iter().any(|it| it.id == *link),
+                "{} depends on {link}",
+                check.id
+            );
+        }
+    }
+}
+
+#[test]
+fn where_nothing_was_looked_at_nothing_passes_as_seen() {
+    let mut facts = Facts {
+        intent: whole().intent,
+        ..Facts::default()
+    };
+    facts.intent.fallback = crate::facts::Fallback::Deny;
+    let report = diagnose(&facts);
+    let passed: BTreeSet<_> = report
+        .results
+        .iter()
+        .filter(|it| it.status == Status::Pass)
+        .map(|it| it.id)
+        .collect();
+    // These look at the command line and at what others saw, not at the outside.
+    let without_looking = [
+        "ENV-CREDENTIALS",
+        "ENV-PROXY",
+        "VPCSC",
+        "AR-ADDRESS",
+        "FALLBACK-MODE",
+    ];
+    assert_eq!(passed, without_looking.into_iter().collect());
+    assert_eq!(report.count(Status::Fail), 0);
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[test]
+fn nothing_is_guessed_below_a_broken_link() {
+    let report = after(|facts| {
+        facts.pod.metadata.server = Reading::unreachable("GET /", "connection refused");
+    });
+    for id in [
+        "MDS-FLAVOR",
+        "MDS-EMAIL",
+        "MDS-TOKEN",
+        "API-PROBE",
+        "GSA-MINT",
+        "AR-PULL",
+        "AR-REST",
+    ] {
+        let it = result(&report, id);
+        assert_eq!(it.status, Status::Skip, "{id}");
+        assert_eq!(
+            it.depends_on,
+            Some("MDS-REACH"),
+            "{id} names the link that is broken, not the one between"
+        );
+        assert_eq!(it.says, "depends on MDS-REACH");
+    }
+    assert_eq!(
+        result(&report, "CLUSTER-WIF").status,
+        Status::Pass,
+        "the operator's side is looked at all the same"
+    );
+    assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn a_broken_link_of_one_project_leaves_the_others_alone() {
+    let report = after(|facts| {
+        facts.projects.get_mut("web").expect("web").account = Reading::absent("GET account");
+    });
+    let of = |project: &str| {
+        let mut all = report.results.iter();
+        all.find(|it| it.id == "AR-READER" && it.subject.project.as_deref() == Some(project))
+            .expect("a result")
+    };
+    assert_eq!(of("web").depends_on, Some("GSA-EXISTS"));
+    assert_eq!(of("shop").status, Status::Pass);
+}
+
+#[test]
+fn what_could_not_be_read_is_unknown_and_ends_with_two() {
+    let report =
+        after(|facts| facts.cluster = refused("IAM_PERMISSION_DENIED", "denied on resource"));
+    assert_eq!(result(&report, "CLUSTER-WIF").status, Status::Unknown);
+    assert_eq!(
+        result(&report, "NODEPOOL-MODE").status,
+        Status::Unknown,
+        "unknown above is not broken above"
+    );
+    assert_eq!(report.exit_code(), 2);
+}
+
+#[test]
+fn a_near_miss_shows_both_members_and_mends_it() {
+    let wrong = controller().to_string().replace("/4711/", "/acme-gke/");
+    let report = after(|facts| {
+        let policy = granting(crate::policy::TIGHT_MINTER, &wrong);
+        facts.projects.get_mut("web").expect("web").policy = Reading::known_from("POST", policy);
+    });
+    let it = result(&report, "GSA-BINDING-NEARMISS");
+    assert_eq!(it.status, Status::Fail);
+    assert!(
+        it.says
+            .contains(&format!("\n- {wrong}\n+ {}", controller())),
+        "{}",
+        it.says
+    );
+    let fix = it.fix.expect("a fix");
+    assert!(
+        fix.commands.contains(&format!("--member={}", controller())),
+        "{}",
+        fix.commands
+    );
+    assert!(
+        fix.commands.contains("remove-iam-policy-binding"),
+        "{}",
+        fix.commands
+    );
+}
+
+#[test]
+fn a_legacy_member_is_a_grant_and_no_near_miss() {
+    let report = after(|facts| {
+        let policy = granting(crate::policy::TIGHT_MINTER, &controller().legacy_member());
+        facts.projects.get_mut("web").expect("web").policy = Reading::known_from("POST", policy);
+    });
+    assert_eq!(result(&report, "GSA-BINDING").status, Status::Pass);
+    assert_eq!(result(&report, "GSA-BINDING-NEARMISS").status, Status::Pass);
+}
+
+#[test]
+fn fixes_have_real_values_in_them() {
+    let report = after(|facts| {
+        facts.projects.get_mut("web").expect("web").account = Reading::absent("GET account");
+    });
+    let fix = result(&report, "GSA-EXISTS").fix.expect("a fix");
+    assert!(
+        fix.commands
+            .starts_with("gcloud iam service-accounts create kargo-project-web"),
+        "{}",
+        fix.commands
+    );
+    assert!(
+        fix.terraform
+            .contains("account_id   = \"kargo-project-web\""),
+        "{}",
+        fix.terraform
+    );
+    assert!(fix.advice.contains(project("acme-gke").as_str()));
+    assert_eq!(account("web").project(), Some(project("acme-gke")));
+}
+
+#[test]
+fn a_report_is_json_with_stable_words() {
+    let report = after(|facts| {
+        facts.pod.metadata.server = Reading::unreachable("GET http://metadata/", "timed out");
+    });
+    let json = serde_json::to_value(&report).expect("JSON");
+    let reach = json["results"]
+        .as_array()
+        .and_then(|it| it.iter().find(|it| it["id"] == "MDS-REACH"));
+    let reach = reach.expect("a result");
+    assert_eq!(reach["status"], "fail");
+    assert_eq!(reach["vantage"], "pod");
+    assert_eq!(reach["evidence"][0]["request"], "GET http://metadata/");
+    assert_eq!(reach["documentation"], "gcp-checks.md#mds-reach");
+}
+
+#[test]
+fn every_check_is_explained_in_the_book() {
+    let book = include_str!("../../../../docs/book/gcp-checks.md");
+    for check in CHECKS {
+        assert!(
+            book.contains(&format!("### {}\n", check.id)),
+            "{} is not in the book",
+            check.id
+        );
+    }
+    for rule in crate::audit::RULES {
+        assert!(
+            book.contains(&format!("| {} |", rule.id)),
+            "{} is not in the book",
+            rule.id
+        );
+    }
+}
+
+#[test]
+fn the_metadata_server_is_never_skipped_as_seen() {
+    let report = after(|facts| facts.pod.metadata.server.seen = Seen::Skipped);
+    assert_eq!(result(&report, "MDS-REACH").status, Status::Skip);
+}

@@ -1,0 +1,176 @@
+//! One broken world for each check, and one that cannot be seen where the check reads something.
+
+use std::time::Duration;
+
+mod cloud;
+mod pod;
+
+use super::*;
+use crate::facts::whole::{cluster, cluster_reading, repository};
+use crate::facts::{
+    DenyRule, Fallback, NetworkPolicies, OrganisationPolicy, ProjectFacts, RepositoryFacts,
+    ServiceName, UseFacts,
+};
+use crate::policy::{DOWNLOAD, MINT, UPLOAD};
+use crate::repository::ImageAddress;
+
+/// A check, what it should say, and the change that breaks its link.
+type Case = (&'static str, Status, &'static str, fn(&mut Facts));
+
+use crate::facts::{AccountKey, FoundGrant, Pod};
+use crate::policy::{Condition, Policy};
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    pod::CASES.iter().chain(cloud::CASES)
+}
+
+#[test]
+fn each_broken_link_is_found_by_its_check() {
+    for (id, status, says, change) in cases() {
+        let report = after(change);
+        let matching = report
+            .results
+            .iter()
+            .find(|it| it.id == *id && it.status == *status);
+        let it =
+            matching.unwrap_or_else(|| panic!("{id} is not {status}: {:?}", result(&report, id)));
+        assert!(
+            it.says.contains(says),
+            "{id} says {:?}, not {says:?}",
+            it.says
+        );
+    }
+}
+
+#[test]
+fn every_check_has_a_case_that_does_not_pass_as_whole() {
+    let with_case: BTreeSet<_> = cases().map(|it| it.0).collect();
+    let all: BTreeSet<_> = CHECKS.iter().map(|it| it.id).collect();
+    assert_eq!(with_case, all);
+}
+
+#[test]
+fn what_fails_says_how_to_mend_it() {
+    for (id, _, _, change) in cases().filter(|it| it.1 == Status::Fail) {
+        let report = after(change);
+        let it = result(&report, id);
+        // What a perimeter or the metadata server itself said cannot be mended by a command.
+        let excepted = matches!(*id, "MDS-TOKEN" | "AR-REPO" | "GSA-MINT");
+        assert!(it.fix.is_some() || excepted, "{id}: {}", it.says);
+    }
+}
+
+fn known<T>(value: T) -> Reading<T> {
+    Reading::known_from("GET https://example.test/", value)
+}
+
+fn denied<T>() -> Reading<T> {
+    refused("IAM_PERMISSION_DENIED", "it is denied on resource")
+}
+
+fn env(facts: &mut Facts, name: &str, value: &str) {
+    facts
+        .pod
+        .environment
+        .insert(name.to_owned(), value.to_owned());
+}
+
+fn pod(facts: &mut Facts) -> &mut Pod {
+    match &mut facts.pod.pod.seen {
+        Seen::Known(pod) => pod,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn annotate(facts: &mut Facts) {
+    facts.pod.account_annotations =
+        known([(crate::audit::ANNOTATION.to_owned(), "x@y".to_owned())].into());
+}
+
+fn policies(allows_metadata: bool, allows_https: bool) -> Reading<NetworkPolicies> {
+    known(NetworkPolicies {
+        restricting: vec!["deny-all".to_owned()],
+        allows_metadata,
+        allows_https,
+    })
+}
+
+fn gke(facts: &mut Facts, change: impl FnOnce(&mut crate::facts::Cluster)) {
+    let mut one = cluster("one");
+    change(&mut one);
+    facts.cluster = cluster_reading(one);
+}
+
+fn home_grant(facts: &mut Facts, role: &str, member: &str) {
+    facts.home_policy = known(granting(role, member));
+}
+
+fn off(facts: &mut Facts, id: &str, service: &str) {
+    let name = ServiceName {
+        project: project(id),
+        service: service.to_owned(),
+    };
+    facts.services.insert(name, known(false));
+}
+
+fn web(facts: &mut Facts) -> &mut ProjectFacts {
+    facts.projects.get_mut("web").expect("web")
+}
+
+fn web_use(facts: &mut Facts) -> &mut UseFacts {
+    web(facts).uses.get_mut(&repository("apps")).expect("apps")
+}
+
+fn web_grant(facts: &mut Facts, role: &str, member: &str) {
+    let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
+    policy.add(role, member);
+    web(facts).policy = known(policy);
+}
+
+fn disable(facts: &mut Facts) {
+    match &mut web(facts).account.seen {
+        Seen::Known(account) => account.disabled = true,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn found_role(facts: &mut Facts, role: &str) {
+    web(facts).grants = known(vec![FoundGrant {
+        resource: "//cloudresourcemanager.googleapis.com/projects/acme-gke".to_owned(),
+        role: role.to_owned(),
+    }]);
+}
+
+fn apps(facts: &mut Facts) -> &mut RepositoryFacts {
+    facts
+        .repositories
+        .get_mut(&repository("apps"))
+        .expect("apps")
+}
+
+fn subscribe(facts: &mut Facts, address: &str) {
+    facts
+        .intent
+        .projects
+        .get_mut("web")
+        .expect("web")
+        .push(address.to_owned());
+}
+
+fn former(facts: &mut Facts, state: &str) {
+    let address = "eu.gcr.io/acme-art/web";
+    subscribe(facts, address);
+    let name = ImageAddress::parse(address).expect("an address").repository;
+    let seen = RepositoryFacts {
+        redirection: known(state.to_owned()),
+        ..RepositoryFacts::default()
+    };
+    facts.repositories.insert(name, seen);
+}
+
+fn reads_itself(facts: &mut Facts) {
+    facts
+        .pod
+        .direct_permissions
+        .insert(repository("apps"), known(vec![DOWNLOAD.to_owned()]));
+}

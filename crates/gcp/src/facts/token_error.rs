@@ -1,0 +1,115 @@
+//! Takes a token that could not be had for what it says about the chain.
+
+use std::error::Error as _;
+
+use super::{Denial, Reading, Reason, Seen, Source};
+use crate::TokenError;
+
+impl<T> Reading<T> {
+    /// Judges why there is no token.
+    ///
+    /// Only Google's definite words become [`Seen::Absent`] or [`Seen::Denied`]; whatever else went wrong says nothing
+    /// about what is granted.
+    pub fn of_token_error(request: &str, error: &TokenError) -> Self {
+        let denied = |reason, permission| {
+            Seen::Denied(Denial {
+                reason,
+                permission,
+                message: error.to_string(),
+            })
+        };
+        let seen = match error {
+            TokenError::Absent { .. } => Seen::Absent,
+            TokenError::Forbidden { permission, .. } => {
+                denied(Reason::MissingPermission, Some(permission.clone()))
+            }
+            TokenError::ApiDisabled { service, .. } => denied(
+                Reason::ServiceDisabled {
+                    service: Some(service.clone()),
+                },
+                None,
+            ),
+            TokenError::PolicyViolated { uid: Some(id), .. } => denied(
+                Reason::Perimeter {
+                    id: Some(id.clone()),
+                },
+                None,
+            ),
+            TokenError::PolicyViolated { uid: None, .. } => {
+                denied(Reason::OrganisationPolicy, None)
+            }
+            TokenError::ScopeInsufficient { .. } => denied(Reason::NarrowScope, None),
+            TokenError::Unauthenticated { .. } | TokenError::Rejected { .. } => {
+                denied(Reason::BadCredential, None)
+            }
+            TokenError::Annotated { message, .. } | TokenError::Refused { message, .. } => {
+                Seen::Denied(Denial::of_text(message))
+            }
+            other => Seen::Unreachable {
+                why: with_causes(other),
+            },
+        };
+        Self {
+            source: Source::new(request, None),
+            seen,
+        }
+    }
+}
+
+fn with_causes(error: &TokenError) -> String {
+    let causes = std::iter::successors(error.source(), |&it| it.source());
+    let mut parts = vec![error.to_string()];
+    parts.extend(causes.map(ToString::to_string));
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Absence;
+
+    fn seen(error: &TokenError) -> Seen<()> {
+        Reading::of_token_error("POST generateAccessToken", error).seen
+    }
+
+    #[test]
+    fn only_definite_words_are_taken_for_answers() {
+        let account = "kargo-project-web@acme-gke.iam.gserviceaccount.com".to_owned();
+        let absent = TokenError::Absent {
+            account: account.clone(),
+            why: Absence::NotFound,
+        };
+        assert_eq!(seen(&absent), Seen::Absent);
+        let forbidden = TokenError::Forbidden {
+            account,
+            permission: crate::policy::MINT.to_owned(),
+            caller: "principal://x".to_owned(),
+        };
+        let Seen::Denied(denial) = seen(&forbidden) else {
+            panic!("it is denied");
+        };
+        assert_eq!(denial.reason, Reason::MissingPermission);
+        let silent = TokenError::Silent {
+            host: "iamcredentials.googleapis.com".to_owned(),
+        };
+        assert!(matches!(seen(&silent), Seen::Unreachable { .. }));
+    }
+
+    #[test]
+    fn the_id_of_a_perimeter_is_kept() {
+        let refused = TokenError::PolicyViolated {
+            host: "iamcredentials.googleapis.com".to_owned(),
+            reason: "VPC Service Controls".to_owned(),
+            uid: Some("uid-1".to_owned()),
+        };
+        let Seen::Denied(denial) = seen(&refused) else {
+            panic!("it is denied");
+        };
+        assert_eq!(
+            denial.reason,
+            Reason::Perimeter {
+                id: Some("uid-1".to_owned())
+            }
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! The token of a Project's own service account, asked for as the controller.
+
+use tokio::time::Instant;
+
+use super::Identities;
+use crate::TokenError;
+use crate::endpoints::at;
+use crate::error::Absence;
+use crate::iam_credentials::Wanted;
+use crate::principal::{ACCOUNT_PREFIX, NameError, ServiceAccountEmail};
+use crate::token::{Identity, Scope, Token};
+
+impl Identities {
+    pub(super) async fn fetch_own(
+        &self,
+        kargo_project: &str,
+        scope: Scope,
+    ) -> Result<Token, TokenError> {
+        let deadline = self.deadline();
+        let project = self.project().await?;
+        let email = ServiceAccountEmail::of_kargo_project(kargo_project, &project)
+            .map_err(|_: NameError| impossible(kargo_project))?;
+        let base = self.base(Scope::CloudPlatform).await?;
+        let mut generated = self.generate(&base, &email, scope, deadline).await;
+        // The base token may have been revoked: a new one is worth one more try.
+        if matches!(generated, Err(TokenError::Unauthenticated { .. })) {
+            self.invalidate(&base);
+            let base = self.base(Scope::CloudPlatform).await?;
+            generated = self.generate(&base, &email, scope, deadline).await;
+        }
+        generated
+    }
+
+    async fn generate(
+        &self,
+        caller: &Token,
+        email: &ServiceAccountEmail,
+        scope: Scope,
+        deadline: Instant,
+    ) -> Result<Token, TokenError> {
+        let settings = &self.inner.settings;
+        let path = format!("/v1/projects/-/serviceAccounts/{email}:generateAccessToken");
+        let url = at(&settings.endpoints.iam_credentials, &path);
+        let wanted = Wanted {
+            account: email.as_str(),
+            scope,
+            lifetime: settings.lifetime,
+        };
+        let iam_credentials = &self.inner.iam_credentials;
+        let granted = iam_credentials
+            .generate(&url, caller, wanted, deadline)
+            .await?;
+        Ok(granted.of(Identity::ServiceAccount(email.clone())))
+    }
+}
+
+/// Says of a name that no account can have it: known without asking, and not asked.
+pub(super) fn impossible(kargo_project: &str) -> TokenError {
+    TokenError::Absent {
+        account: format!("{ACCOUNT_PREFIX}{kargo_project}"),
+        why: Absence::Name,
+    }
+}

@@ -1,0 +1,85 @@
+#!/bin/sh
+# May be run again: what is there stays as it is.
+set -eu
+
+gcloud services enable artifactregistry.googleapis.com --project=acme-art
+gcloud services enable container.googleapis.com iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com \
+  --project=acme-gke
+gcloud container clusters update one \
+  --project=acme-gke \
+  --location=europe-west1 \
+  --workload-pool=acme-gke.svc.id.goog
+gcloud container node-pools update main \
+  --project=acme-gke \
+  --location=europe-west1 \
+  --cluster=one \
+  --workload-metadata=GKE_METADATA
+gcloud iam service-accounts describe kargo-project-shop@acme-gke.iam.gserviceaccount.com >/dev/null 2>&1 ||
+gcloud iam service-accounts create kargo-project-shop \
+  --project=acme-gke \
+  --display-name='Kargo Project shop'
+gcloud iam service-accounts add-iam-policy-binding kargo-project-shop@acme-gke.iam.gserviceaccount.com \
+  --role=roles/iam.workloadIdentityUser \
+  --member=principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller \
+  --condition=None
+gcloud artifacts repositories add-iam-policy-binding shop \
+  --project=acme-art \
+  --location=europe-west1 \
+  --role=roles/artifactregistry.reader \
+  --member=serviceAccount:kargo-project-shop@acme-gke.iam.gserviceaccount.com \
+  --condition=None
+gcloud iam service-accounts describe kargo-project-web@acme-gke.iam.gserviceaccount.com >/dev/null 2>&1 ||
+gcloud iam service-accounts create kargo-project-web \
+  --project=acme-gke \
+  --display-name='Kargo Project web'
+gcloud iam service-accounts add-iam-policy-binding kargo-project-web@acme-gke.iam.gserviceaccount.com \
+  --role=roles/iam.workloadIdentityUser \
+  --member=principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller \
+  --condition=None
+gcloud artifacts repositories add-iam-policy-binding apps \
+  --project=acme-art \
+  --location=europe-west1 \
+  --role=roles/artifactregistry.reader \
+  --member=serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com \
+  --condition=None
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.disableServiceAccountKeyCreation
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.disableServiceAccountKeyUpload
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.automaticIamGrantsForDefaultServiceAccounts
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.workloadIdentityPoolProviders
+spec:
+  rules:
+  - denyAll: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.disableAuditLoggingExemption
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation
+spec:
+  rules:
+  - enforce: true
+EOF
+# Add {"service": "iam.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]} to auditConfigs in between.
+gcloud projects get-iam-policy acme-gke --format=json > policy.json
+gcloud projects set-iam-policy acme-gke policy.json
+gcloud pubsub topics describe gcr --project=acme-art >/dev/null 2>&1 ||
+gcloud pubsub topics create gcr --project=acme-art

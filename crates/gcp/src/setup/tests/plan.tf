@@ -1,0 +1,165 @@
+data "google_project" "acme_gke" {
+  project_id = "acme-gke"
+}
+
+resource "google_project_service" "acme_art_artifactregistry" {
+  project            = "acme-art"
+  service            = "artifactregistry.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "acme_gke_container" {
+  project            = "acme-gke"
+  service            = "container.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "acme_gke_iam" {
+  project            = "acme-gke"
+  service            = "iam.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "acme_gke_iamcredentials" {
+  project            = "acme-gke"
+  service            = "iamcredentials.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "acme_gke_sts" {
+  project            = "acme-gke"
+  service            = "sts.googleapis.com"
+  disable_on_destroy = false
+}
+
+# In the google_container_cluster of one:
+#   workload_identity_config {
+#     workload_pool = "acme-gke.svc.id.goog"
+#   }
+
+# In the google_container_node_pool main of one:
+#   node_config {
+#     workload_metadata_config {
+#       mode = "GKE_METADATA"
+#     }
+#   }
+
+resource "google_service_account" "kargo_project_shop" {
+  project      = "acme-gke"
+  account_id   = "kargo-project-shop"
+  display_name = "Kargo Project shop"
+}
+
+resource "google_service_account_iam_member" "kargo_project_shop_argosy_controller" {
+  service_account_id = google_service_account.kargo_project_shop.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "principal://iam.googleapis.com/projects/${data.google_project.acme_gke.number}/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller"
+}
+
+resource "google_artifact_registry_repository_iam_member" "kargo_project_shop_acme_art_europe_west1_shop" {
+  project    = "acme-art"
+  location   = "europe-west1"
+  repository = "shop"
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.kargo_project_shop.member
+}
+
+resource "google_service_account" "kargo_project_web" {
+  project      = "acme-gke"
+  account_id   = "kargo-project-web"
+  display_name = "Kargo Project web"
+}
+
+resource "google_service_account_iam_member" "kargo_project_web_argosy_controller" {
+  service_account_id = google_service_account.kargo_project_web.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "principal://iam.googleapis.com/projects/${data.google_project.acme_gke.number}/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller"
+}
+
+resource "google_artifact_registry_repository_iam_member" "kargo_project_web_acme_art_europe_west1_apps" {
+  project    = "acme-art"
+  location   = "europe-west1"
+  repository = "apps"
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.kargo_project_web.member
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_disableserviceaccountkeycreation" {
+  name   = "projects/acme-gke/policies/iam.disableServiceAccountKeyCreation"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_disableserviceaccountkeyupload" {
+  name   = "projects/acme-gke/policies/iam.disableServiceAccountKeyUpload"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_automaticiamgrantsfordefaultserviceaccounts" {
+  name   = "projects/acme-gke/policies/iam.automaticIamGrantsForDefaultServiceAccounts"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolproviders" {
+  name   = "projects/acme-gke/policies/iam.workloadIdentityPoolProviders"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      deny_all = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_disableauditloggingexemption" {
+  name   = "projects/acme-gke/policies/iam.disableAuditLoggingExemption"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_enableworkloadidentityfederation" {
+  name   = "projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_project_iam_audit_config" "acme_gke_iam" {
+  project = "acme-gke"
+  service = "iam.googleapis.com"
+
+  audit_log_config {
+    log_type = "DATA_READ"
+  }
+}
+
+resource "google_pubsub_topic" "acme_art_gcr" {
+  project = "acme-art"
+  name    = "gcr"
+}
