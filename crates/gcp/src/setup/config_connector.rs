@@ -110,23 +110,11 @@ fn member(grant: &RoleGrant) -> String {
         Resource::Other(name) => ("Organization", name.clone()),
     };
     let role = grant.role.rsplit(['.', '/']).next().unwrap_or_default();
-<<<<<<< HEAD
-    let who = match &grant.member {
-        super::Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-        super::Grantee::Kubernetes(it) => format!("{}-{}", it.account.namespace, it.account.name),
-        super::Grantee::Member(it) => it.clone(),
-    };
-    head(
-        "iam",
-        "IAMPolicyMember",
-        &name(&[resource, &who, role]),
-=======
     let who = grant.member.short_name();
     head(
         "iam",
         "IAMPolicyMember",
         &name(&[&resource, &who, role]),
->>>>>>> gcp
         None,
     ) + &format!(
         "spec:\n  member: {}\n  role: {}\n  resourceRef:\n    kind: {kind}\n    external: {}\n",
@@ -197,26 +185,16 @@ fn text(value: &str) -> String {
     let plain = value
         .chars()
         .all(|it| it.is_ascii_alphanumeric() || "-_./@".contains(it));
-<<<<<<< HEAD
-    match starts_plain
-=======
     if starts_plain
->>>>>>> gcp
         && plain
         && !matches!(
             value,
             "true" | "false" | "null" | "yes" | "no" | "on" | "off"
-<<<<<<< HEAD
-        ) {
-        true => value.to_owned(),
-        false => serde_json::Value::from(value).to_string(),
-=======
         )
     {
         value.to_owned()
     } else {
         serde_json::Value::from(value).to_string()
->>>>>>> gcp
     }
 }
 

@@ -53,15 +53,8 @@ pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
     }
     for project in facts.intent.projects.keys() {
         match facts.account_of(project)? {
-<<<<<<< HEAD
-            Ok(email) => plan.project(facts, options, &principal, home, project, &email),
-            Err(refused) => plan
-                .impossible
-                .push(format!("{refused}; {}", refused.hint())),
-=======
             Ok(email) => draft.project(project, &email, options.minter),
             Err(refused) => draft.impossible(format!("{refused}; {}", refused.hint())),
->>>>>>> gcp
         }
     }
     if options.organisation_policies {
@@ -92,11 +85,7 @@ impl Draft<'_> {
                 Ok(false) => {}
                 Err(gap) => self.assume(&format!("{} in {}", needed.service, needed.project), &gap),
             }
-<<<<<<< HEAD
-            match self.actions.last_mut() {
-=======
             match self.plan.actions.last_mut() {
->>>>>>> gcp
                 Some(Action::EnableServices { project, services })
                     if *project == needed.project =>
                 {
@@ -114,18 +103,10 @@ impl Draft<'_> {
         let cluster = match self.facts.cluster.known() {
             Ok(cluster) => cluster,
             Err(gap) => {
-<<<<<<< HEAD
-                let why = gap.why;
-                self.impossible.push(format!(
-                    "workload identity is not planned, as the cluster was not seen: {why}"
-                ));
-                return;
-=======
                 return self.impossible(format!(
                     "workload identity is not planned, as the cluster was not seen: {}",
                     gap.why
                 ));
->>>>>>> gcp
             }
         };
         let name = ClusterName::new(&self.home.project, cluster);
@@ -156,38 +137,12 @@ impl Draft<'_> {
         }
     }
 
-<<<<<<< HEAD
-    fn account(
-        &mut self,
-        seen: &ProjectFacts,
-        home: &Home,
-        project: &str,
-        email: &ServiceAccountEmail,
-    ) {
-        let create = Action::CreateServiceAccount {
-            email: email.clone(),
-            project: home.project.clone(),
-            kargo_project: project.to_owned(),
-        };
-        match seen.account.found() {
-            Ok(Some(account)) if account.disabled => {
-                self.actions.push(Action::EnableServiceAccount {
-                    email: email.clone(),
-                })
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => self.actions.push(create),
-            Err(gap) => {
-                self.assume(email.as_str(), &gap);
-                self.actions.push(create);
-=======
     fn account(&mut self, seen: &ProjectFacts, project: &str, email: &ServiceAccountEmail) {
         match seen.account.found() {
             Ok(Some(account)) if account.disabled => {
                 return self.act(Action::EnableServiceAccount {
                     email: email.clone(),
                 });
->>>>>>> gcp
             }
             Ok(Some(_)) => return,
             Ok(None) => {}
@@ -219,33 +174,6 @@ impl Draft<'_> {
         }
     }
 
-<<<<<<< HEAD
-    fn reading(&mut self, facts: &Facts, used: &Use, email: &ServiceAccountEmail) {
-        let repository = &used.address.repository;
-        let seen = facts.repository(repository);
-        let is_account = |it: &Member| *it == Member::ServiceAccount(email.as_str().to_owned());
-        let on_project = seen.project_policy.known();
-        if on_project.is_ok_and(|it| {
-            it.access(DOWNLOAD, &facts.custom_roles, is_account)
-                .is_granted()
-        }) {
-            return;
-        }
-        match seen.policy.found() {
-            Ok(Some(policy))
-                if policy
-                    .access(DOWNLOAD, &facts.custom_roles, is_account)
-                    .is_granted() =>
-            {
-                return;
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                self.impossible.push(format!(
-                    "{repository} does not exist, so nothing can be granted on it"
-                ));
-                return;
-=======
     fn reading(&mut self, repository: &RepositoryName, email: &ServiceAccountEmail) {
         let seen = self.facts.repository(repository);
         let account = Member::ServiceAccount(email.as_str().to_owned());
@@ -265,7 +193,6 @@ impl Draft<'_> {
                 return self.impossible(format!(
                     "{repository} does not exist, so nothing can be granted on it"
                 ));
->>>>>>> gcp
             }
             Err(gap) => self.assume(&format!("the policy of {repository}"), &gap),
         }
@@ -278,20 +205,10 @@ impl Draft<'_> {
 
     fn baseline(&mut self) {
         for wanted in BASELINE {
-<<<<<<< HEAD
-            let names = std::iter::once(wanted.constraint).chain(wanted.or);
-            let readings: Vec<_> = names.filter_map(|it| facts.organisation.get(it)).collect();
-            let met = |it: &&&crate::facts::Reading<_>| {
-                it.known().is_ok_and(|policy| wanted.wish.is_met_by(policy))
-            };
-            if readings.iter().any(|it| met(&it)) {
-                continue;
-=======
             match self.facts.baseline_met(wanted) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(gap) => self.assume(wanted.constraint, &gap),
->>>>>>> gcp
             }
             self.act(Action::SetConstraint {
                 project: self.home.project.clone(),
@@ -306,12 +223,6 @@ impl Draft<'_> {
     }
 
     fn assume(&mut self, what: &str, gap: &Gap) {
-<<<<<<< HEAD
-        self.assumed.push(format!(
-            "{what} was not seen and is taken for missing: {}",
-            gap.why
-        ));
-=======
         let why = &gap.why;
         let note = format!("{what} was not seen and is taken for missing: {why}");
         self.plan.assumed.push(note);
@@ -319,6 +230,5 @@ impl Draft<'_> {
 
     fn impossible(&mut self, why: String) {
         self.plan.impossible.push(why);
->>>>>>> gcp
     }
 }

@@ -18,18 +18,12 @@ pub(super) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
             .collect::<Vec<_>>()
             .join(" "),
     ];
-<<<<<<< HEAD
-    parts.extend(options.iter().map(|(name, value)| match value.is_empty() {
-        true => format!("--{name}"),
-        false => format!("--{name}={}", quote(value)),
-=======
     parts.extend(options.iter().map(|(name, value)| {
         if value.is_empty() {
             format!("--{name}")
         } else {
             format!("--{name}={}", quote(value))
         }
->>>>>>> gcp
     }));
     let line = parts.join(" ");
     if line.len() > 100 {

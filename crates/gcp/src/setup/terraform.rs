@@ -149,24 +149,7 @@ impl Names {
                 .with("location", &text(&it.location))
                 .with("repository", &text(&it.repository))
             }
-<<<<<<< HEAD
-            Resource::Other(name) => match name.split_once('/') {
-                Some(("folders", _)) => {
-                    Block::resource("google_folder_iam_member", &label(&[name, &who, role]))
-                        .with("folder", &text(name))
-                }
-                _ => {
-                    let id = name.rsplit('/').next().unwrap_or_default();
-                    Block::resource(
-                        "google_organization_iam_member",
-                        &label(&[name, &who, role]),
-                    )
-                    .with("org_id", &text(id))
-                }
-            },
-=======
             Resource::Other(name) => wide_member(name, &label(&[name, &who, role])),
->>>>>>> gcp
         };
         block
             .with("role", &text(&grant.role))
@@ -188,19 +171,6 @@ impl Names {
             Grantee::Member(member) => text(member),
         }
     }
-<<<<<<< HEAD
-
-    fn member_label(&self, member: &Grantee) -> String {
-        match member {
-            Grantee::ServiceAccount(email) => email.account_id().to_owned(),
-            Grantee::Kubernetes(principal) => {
-                format!("{}_{}", principal.account.namespace, principal.account.name)
-            }
-            Grantee::Member(member) => member.clone(),
-        }
-    }
-=======
->>>>>>> gcp
 }
 
 fn project_of(member: &Grantee) -> Option<ProjectId> {

@@ -1,0 +1,288 @@
+//! Links that break in IAM, at registries and in the organisation.
+
+use super::broken::*;
+use super::*;
+use crate::facts::whole::repository;
+use crate::facts::{AccountKey, DenyRule, Fallback, OrganisationPolicy};
+use crate::policy::{Condition, DOWNLOAD, MINT, Policy, UPLOAD};
+
+pub(super) const CASES: &[Case] = &[
+    ("API-CONTAINER", Status::Fail, "is off", |it| {
+        off(it, "acme-gke", "container.googleapis.com");
+    }),
+    ("API-IAM", Status::Fail, "is off", |it| {
+        off(it, "acme-gke", "iam.googleapis.com");
+    }),
+    ("API-IAMCREDENTIALS", Status::Fail, "is off", |it| {
+        off(it, "acme-gke", "iamcredentials.googleapis.com");
+    }),
+    ("API-STS", Status::Fail, "is off", |it| {
+        off(it, "acme-gke", "sts.googleapis.com");
+    }),
+    (
+        "API-ARTIFACTREGISTRY",
+        Status::Fail,
+        "is off in acme-art",
+        |it| off(it, "acme-art", "artifactregistry.googleapis.com"),
+    ),
+    ("API-PROBE", Status::Fail, "is off", |it| {
+        it.pod.impersonation_probe = refused("SERVICE_DISABLED", "x");
+    }),
+    (
+        "API-PROBE",
+        Status::Fail,
+        "perimeter refuses it (uid-1)",
+        |it| it.pod.impersonation_probe = refused("SECURITY_POLICY_VIOLATED", "x"),
+    ),
+    ("API-PROBE", Status::Unknown, "HTTP 503", |it| {
+        it.pod.impersonation_probe = Reading::of_refusal("POST", 503, "");
+    }),
+    ("VPCSC", Status::Fail, "(uid-1)", |it| {
+        web(it).mint = refused("SECURITY_POLICY_VIOLATED", "x");
+    }),
+    ("VPCSC", Status::Fail, "(uid-1)", |it| {
+        web_use(it).pull = refused("SECURITY_POLICY_VIOLATED", "x");
+    }),
+    (
+        "GSA-NAME",
+        Status::Fail,
+        "cannot have a service account",
+        |it| {
+            it.intent
+                .projects
+                .insert("a-name-of-17-chars".to_owned(), Vec::new());
+        },
+    ),
+    (
+        "GSA-EXISTS",
+        Status::Fail,
+        "there is no kargo-project-web@",
+        |it| web(it).account = Reading::absent("GET"),
+    ),
+    ("GSA-EXISTS", Status::Unknown, "denied", |it| {
+        web(it).account = denied();
+    }),
+    ("GSA-ENABLED", Status::Fail, "is disabled", |it| disable(it)),
+    ("GSA-BINDING", Status::Fail, "has no role on", |it| {
+        web(it).policy = known(Policy::default());
+    }),
+    (
+        "GSA-BINDING",
+        Status::Warn,
+        "only while request.time",
+        |it| {
+            let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
+            policy.bindings[0].condition = Some(Condition {
+                expression: "request.time < x".to_owned(),
+                ..Condition::default()
+            });
+            web(it).policy = known(policy);
+        },
+    ),
+    (
+        "GSA-BINDING",
+        Status::Unknown,
+        "projects/acme-gke/roles/minter",
+        |it| {
+            web(it).policy = known(granting(
+                "projects/acme-gke/roles/minter",
+                &controller().to_string(),
+            ));
+        },
+    ),
+    (
+        "GSA-BINDING-NEARMISS",
+        Status::Fail,
+        "names namespace kargo",
+        |it| {
+            let member = controller().to_string().replace("ns/argosy", "ns/kargo");
+            web(it).policy = known(granting(crate::policy::TIGHT_MINTER, &member));
+        },
+    ),
+    (
+        "GSA-BINDING-BROAD",
+        Status::Fail,
+        "user:ann@example.com",
+        |it| web_grant(it, crate::policy::OPEN_MINTER, "user:ann@example.com"),
+    ),
+    ("GSA-MINT", Status::Fail, "Google knows no", |it| {
+        web(it).mint = Reading::absent("POST");
+    }),
+    (
+        "GSA-MINT",
+        Status::Fail,
+        "has no role on the account",
+        |it| {
+            web(it).mint = refused(
+                "IAM_PERMISSION_DENIED",
+                "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
+            );
+        },
+    ),
+    ("GSA-MINT", Status::Unknown, "HTTP 503", |it| {
+        web(it).mint = Reading::of_refusal("POST", 503, "<html>");
+    }),
+    ("GSA-MINT-OTHERS", Status::Fail, "every account", |it| {
+        it.pod.project_permissions = known(vec![MINT.to_owned()]);
+    }),
+    ("GSA-KEYS", Status::Fail, "has the key k1", |it| {
+        web(it).keys = known(vec![AccountKey {
+            name: "projects/p/serviceAccounts/e/keys/k1".to_owned(),
+            ..AccountKey::default()
+        }]);
+    }),
+    ("GSA-ROLES", Status::Fail, "roles/owner", |it| {
+        found_role(it, "roles/owner");
+    }),
+    ("GSA-UNUSED", Status::Warn, "90 days", |it| {
+        web(it).last_used = known(None);
+    }),
+    ("QUOTA-GSA", Status::Warn, "80 of 100", |it| {
+        it.accounts = known(vec![crate::facts::ServiceAccount::default(); 80]);
+    }),
+    ("AR-ADDRESS", Status::Fail, "names no image", |it| {
+        subscribe(it, "europe-docker.pkg.dev/acme-art/apps");
+    }),
+    (
+        "AR-ADDRESS",
+        Status::Skip,
+        "not on a host of Google's",
+        |it| subscribe(it, "ghcr.io/acme/web"),
+    ),
+    ("AR-REPO", Status::Fail, "there is one in us", |it| {
+        apps(it).repository = Reading::absent("GET");
+        apps(it).namesakes = known(vec!["us".to_owned()]);
+    }),
+    (
+        "AR-REPO",
+        Status::Fail,
+        "there is no projects/acme-art",
+        |it| apps(it).repository = Reading::absent("GET"),
+    ),
+    ("AR-REPO", Status::Fail, "holds MAVEN", |it| {
+        apps(it).repository = known(crate::facts::Repository {
+            format: "MAVEN".to_owned(),
+            ..Default::default()
+        });
+    }),
+    ("AR-READER", Status::Fail, "no role on", |it| {
+        apps(it).policy = known(Policy::default());
+    }),
+    ("AR-READER", Status::Warn, "on all of acme-art", |it| {
+        apps(it).policy = known(Policy::default());
+        apps(it).project_policy = known(granting(crate::policy::READER, &account("web").member()));
+    }),
+    ("AR-READER", Status::Unknown, "denied", |it| {
+        apps(it).policy = denied();
+    }),
+    (
+        "AR-PULL",
+        Status::Fail,
+        "there is none in that location",
+        |it| {
+            web_use(it).pull = refused(
+                "IAM_PERMISSION_DENIED",
+                "Permission \"artifactregistry.repositories.downloadArtifacts\" denied on resource",
+            );
+        },
+    ),
+    ("AR-PULL", Status::Fail, "there is no image web", |it| {
+        web_use(it).pull = Reading::absent("GET");
+    }),
+    ("AR-PULL", Status::Unknown, "HTTP 429", |it| {
+        web_use(it).pull = Reading::of_refusal("GET", 429, "");
+    }),
+    ("AR-TEST", Status::Warn, "uploadArtifacts", |it| {
+        web_use(it).permissions = known(vec![DOWNLOAD.to_owned(), UPLOAD.to_owned()]);
+    }),
+    ("AR-REST", Status::Warn, "tag by tag", |it| {
+        web_use(it).listing = refused("SERVICE_DISABLED", "x");
+    }),
+    ("AR-ISOLATION", Status::Warn, "repositories/shop", |it| {
+        web(it).foreign_reads = known(vec![repository("shop")]);
+    }),
+    ("AR-PUBLIC", Status::Fail, "allUsers", |it| {
+        apps(it).policy = known(granting(crate::policy::READER, "allUsers"));
+    }),
+    ("AR-GCRIO", Status::Fail, "not served any more", |it| {
+        former(it, "REDIRECTION_FROM_GCR_IO_DISABLED");
+    }),
+    ("AR-GCRIO", Status::Unknown, "denied", |it| {
+        former(it, "");
+        it.repositories
+            .values_mut()
+            .for_each(|it| it.redirection = denied());
+    }),
+    (
+        "KSA-DIRECT",
+        Status::Warn,
+        "reads the repository itself",
+        |it| reads_itself(it),
+    ),
+    (
+        "KSA-DIRECT",
+        Status::Fail,
+        "reads the repository itself",
+        |it| {
+            it.intent.fallback = Fallback::Deny;
+            reads_itself(it);
+        },
+    ),
+    ("FALLBACK-MODE", Status::Warn, "web would use", |it| {
+        web(it).mint = Reading::absent("POST");
+    }),
+    ("STATIC-KEYS", Status::Fail, "holds a key", |it| {
+        web(it).key_secrets = known(vec!["gar".to_owned()]);
+    }),
+    (
+        "DENY-POLICY",
+        Status::Warn,
+        "denies iam.googleapis.com/serviceAccounts.*",
+        |it| {
+            it.deny_rules = known(vec![DenyRule {
+                policy: "strict".to_owned(),
+                denied_permissions: vec!["iam.googleapis.com/serviceAccounts.*".to_owned()],
+                ..DenyRule::default()
+            }]);
+        },
+    ),
+    (
+        "ORGPOL-BLOCKERS",
+        Status::Fail,
+        "no account can be made",
+        |it| {
+            it.organisation.insert(
+                "iam.disableServiceAccountCreation".to_owned(),
+                known(OrganisationPolicy::enforced()),
+            );
+        },
+    ),
+    ("ORGPOL-BLOCKERS", Status::Fail, "may not be used", |it| {
+        let only =
+            r#"{"spec":{"rules":[{"values":{"allowedValues":["container.googleapis.com"]}}]}}"#;
+        it.organisation.insert(
+            "gcp.restrictServiceUsage".to_owned(),
+            known(serde_json::from_str(only).expect("a policy")),
+        );
+    }),
+    ("ORGPOL-BASELINE", Status::Warn, "would prevent", |it| {
+        it.organisation.insert(
+            "iam.disableServiceAccountKeyCreation".to_owned(),
+            known(OrganisationPolicy::default()),
+        );
+    }),
+    ("ORGPOL-BASELINE", Status::Unknown, "denied", |it| {
+        it.organisation
+            .insert("iam.disableServiceAccountKeyCreation".to_owned(), denied());
+    }),
+    ("AUDITLOG", Status::Warn, "not logged", |it| {
+        it.home_policy = known(Policy::default());
+    }),
+    // What is worth saying and no reason to warn.
+    ("AR-IMMUTABLE", Status::Pass, "may be moved", |it| {
+        apps(it).repository = known(crate::facts::Repository::default());
+    }),
+    ("PUBSUB", Status::Pass, "no topic gcr", |it| {
+        apps(it).topic = Reading::absent("GET");
+    }),
+];

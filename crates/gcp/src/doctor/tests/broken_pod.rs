@@ -1,0 +1,135 @@
+//! Links that break around the Pod and in its cluster.
+
+use std::time::Duration;
+
+use super::broken::*;
+use super::*;
+use crate::facts::whole::cluster;
+
+pub(super) const CASES: &[Case] = &[
+    (
+        "ENV-CREDENTIALS",
+        Status::Warn,
+        "type service_account",
+        |it| env(it, "GOOGLE_APPLICATION_CREDENTIALS", "service_account"),
+    ),
+    ("ENV-PROXY", Status::Fail, "NO_PROXY does not name", |it| {
+        env(it, "http_proxy", "http://proxy:3128");
+    }),
+    ("MDS-REACH", Status::Fail, "network policy", |it| {
+        it.pod.metadata.server = Reading::unreachable("GET", "timed out");
+    }),
+    ("MDS-REACH", Status::Fail, "waits some seconds", |it| {
+        it.pod.metadata.server = Reading::unreachable("GET", "connection refused");
+    }),
+    ("MDS-FLAVOR", Status::Fail, "the node's own", |it| {
+        it.pod.metadata.server = known("Metadata Server for VM".to_owned());
+        it.pod.metadata.attributes = known(vec!["kube-env".to_owned()]);
+    }),
+    ("MDS-PROJECT", Status::Unknown, "timed out", |it| {
+        it.home = Reading::unreachable("GET", "timed out");
+    }),
+    ("MDS-EMAIL", Status::Fail, "identity of its node", |it| {
+        it.pod.metadata.email = known("4711-compute@developer.gserviceaccount.com".to_owned());
+    }),
+    ("MDS-EMAIL", Status::Fail, "tied to it", |it| {
+        it.pod.metadata.email = known("x@acme-gke.iam.gserviceaccount.com".to_owned());
+    }),
+    ("MDS-EMAIL", Status::Unknown, "no kind of identity", |it| {
+        it.pod.metadata.email = known("root".to_owned());
+    }),
+    ("MDS-TOKEN", Status::Fail, "expired already", |it| {
+        it.pod.metadata.token_seconds = known(0);
+    }),
+    (
+        "MDS-TOKEN",
+        Status::Fail,
+        "tied to an account it may not act as",
+        |it| {
+            let text = "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied on resource";
+            it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 403, text);
+        },
+    ),
+    ("MDS-TOKEN", Status::Unknown, "HTTP 500", |it| {
+        it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 500, "x");
+    }),
+    ("MDS-LATENCY", Status::Warn, "2000 ms", |it| {
+        it.pod.metadata.latency = known(Duration::from_secs(2));
+    }),
+    ("MDS-LATENCY", Status::Fail, "6000 ms", |it| {
+        it.pod.metadata.latency = known(Duration::from_secs(6));
+    }),
+    ("CLOCK", Status::Fail, "90 s behind", |it| {
+        it.pod.clock_offset = known(-90);
+    }),
+    ("CLOCK", Status::Warn, "45 s ahead", |it| {
+        it.pod.clock_offset = known(45);
+    }),
+    ("EGRESS", Status::Fail, "no route", |it| {
+        it.pod.hosts.insert(
+            "europe-west1-docker.pkg.dev".to_owned(),
+            Reading::unreachable("HEAD", "no route"),
+        );
+    }),
+    ("K8S-KSA", Status::Fail, "runs as argosy/default", |it| {
+        pod(it).account = Some(crate::principal::KubernetesAccount::new(
+            "argosy", "default",
+        ));
+    }),
+    ("K8S-KSA", Status::Unknown, "does not say", |it| {
+        pod(it).account = None;
+    }),
+    ("K8S-ANNOTATION", Status::Fail, "tied to x@y", |it| {
+        annotate(it);
+    }),
+    ("K8S-HOSTNET", Status::Fail, "node's network", |it| {
+        pod(it).host_network = true;
+    }),
+    ("K8S-NODE", Status::Fail, "does not have the label", |it| {
+        it.pod.node_labels = known([].into());
+    }),
+    (
+        "K8S-NETPOL",
+        Status::Fail,
+        "deny-all keeps it from the metadata server",
+        |it| it.pod.network_policies = policies(false, true),
+    ),
+    ("K8S-NETPOL", Status::Fail, "port 443", |it| {
+        it.pod.network_policies = policies(true, false);
+    }),
+    ("CLUSTER-STATUS", Status::Fail, "DEGRADED", |it| {
+        gke(it, |it| it.status = "DEGRADED".to_owned());
+    }),
+    ("CLUSTER-STATUS", Status::Warn, "RECONCILING", |it| {
+        gke(it, |it| it.status = "RECONCILING".to_owned());
+    }),
+    ("CLUSTER-WIF", Status::Fail, "no workload pool", |it| {
+        gke(it, |it| it.workload_identity_config.workload_pool.clear());
+    }),
+    ("CLUSTER-WIF", Status::Unknown, "denied on resource", |it| {
+        it.cluster = denied();
+    }),
+    ("NODEPOOL-MODE", Status::Fail, "main", |it| {
+        gke(it, |it| {
+            it.node_pools[0].config.workload_metadata_config.mode = "GCE_METADATA".to_owned();
+        });
+    }),
+    ("POOL-PROJECT", Status::Warn, "host of the fleet", |it| {
+        gke(it, |it| {
+            it.workload_identity_config.workload_pool = "acme-fleet.svc.id.goog".to_owned();
+        });
+    }),
+    ("NODE-SA", Status::Warn, "roles/editor", |it| {
+        home_grant(
+            it,
+            "roles/editor",
+            "serviceAccount:nodes@acme-gke.iam.gserviceaccount.com",
+        );
+    }),
+    ("SAMENESS", Status::Warn, "cluster two", |it| {
+        it.clusters = known(vec![cluster("one"), cluster("two")]);
+    }),
+    ("SAMENESS", Status::Unknown, "denied", |it| {
+        it.clusters = denied();
+    }),
+];
