@@ -4,6 +4,7 @@
 
 mod contents;
 mod page;
+mod policies;
 mod repositories;
 mod resources;
 mod settings;
@@ -11,8 +12,8 @@ mod settings;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 
+use super::Registry;
 use super::address::RepositoryName;
-use super::{REGISTRY, Registry};
 use crate::apis::{self, Answer};
 use crate::call::Call;
 use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller};
@@ -90,7 +91,7 @@ impl Registry {
         let caller = call.caller(&self.google, scopes)?;
         let project = resource.project_id().unwrap_or_default();
         if self.google.read(|world| world.project(project).is_some()) {
-            self.google.require_api(project, REGISTRY)?;
+            call.require_api(&self.google, &caller, project)?;
         }
         self.google.require(&caller, permission, resource)?;
         Ok(caller)

@@ -41,9 +41,10 @@ impl Store {
                 .values()
                 .find_map(|image| image.find_made_blob(digest))
         };
-        match self.read(repository, |contents| contents.blobs.contains(&digest))? {
-            true => self.blobs.find(digest),
-            false => self.read(repository, made).flatten(),
+        if self.read(repository, |contents| contents.blobs.contains(&digest))? {
+            self.blobs.find(digest)
+        } else {
+            self.read(repository, made).flatten()
         }
     }
 

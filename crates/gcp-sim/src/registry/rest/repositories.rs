@@ -52,6 +52,9 @@ impl Registry {
             (&Method::GET, None) => self.get_repository(call, name),
             (&Method::PATCH, None) => self.patch_repository(call, name),
             (&Method::DELETE, None) => self.delete_repository(call, name),
+            (&Method::GET, Some("getIamPolicy")) => self.get_policy(call, name),
+            (&Method::POST, Some("setIamPolicy")) => self.set_policy(call, name),
+            (&Method::POST, Some("testIamPermissions")) => self.test_permissions(call, name),
             _ => Err(Refusal::no_such_route(&call.path)),
         }
     }
