@@ -1,6 +1,7 @@
 //! Each rule with something to find and with nothing.
 
 mod excessive;
+mod harmless;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,8 @@
 //! Each check with a whole link, a broken one and one that cannot be seen.
 
 mod broken;
+mod broken_cloud;
+mod broken_pod;
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,5 @@
 //! One excessive grant, or one missing guard, for each rule.
 
-mod harmless;
-
 use super::*;
 use crate::facts::whole::{account, cluster, project, repository};
 use crate::facts::{
@@ -326,22 +324,22 @@ fn a_role_is_taken_back_where_it_was_granted() {
     assert_eq!(project("acme-art").as_str(), "acme-art");
 }
 
-fn known<T>(value: T) -> Reading<T> {
+pub(super) fn known<T>(value: T) -> Reading<T> {
     Reading::known_from("GET https://example.test/", value)
 }
 
-fn home(facts: &mut Facts, role: &str, member: &str) {
+pub(super) fn home(facts: &mut Facts, role: &str, member: &str) {
     let mut policy = granting(role, member);
     policy.log_reads_of("iam.googleapis.com");
     policy.log_reads_of("sts.googleapis.com");
     facts.home_policy = known(policy);
 }
 
-fn web(facts: &mut Facts) -> &mut ProjectFacts {
+pub(super) fn web(facts: &mut Facts) -> &mut ProjectFacts {
     facts.projects.get_mut("web").expect("web")
 }
 
-fn web_grant(facts: &mut Facts, role: &str, member: &str) {
+pub(super) fn web_grant(facts: &mut Facts, role: &str, member: &str) {
     let mut policy = Policy::default();
     for (role, member) in [
         (TIGHT_MINTER, controller().to_string().as_str()),
@@ -353,14 +351,14 @@ fn web_grant(facts: &mut Facts, role: &str, member: &str) {
     web(facts).policy = known(policy);
 }
 
-fn holds(facts: &mut Facts, role: &str, resource: &str) {
+pub(super) fn holds(facts: &mut Facts, role: &str, resource: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: resource.to_owned(),
         role: role.to_owned(),
     }]);
 }
 
-fn apps(facts: &mut Facts) -> &mut RepositoryFacts {
+pub(super) fn apps(facts: &mut Facts) -> &mut RepositoryFacts {
     facts
         .repositories
         .get_mut(&repository("apps"))

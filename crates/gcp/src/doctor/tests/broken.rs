@@ -1,27 +1,18 @@
 //! One broken world for each check, and one that cannot be seen where the check reads something.
 
-use std::time::Duration;
-
-mod cloud;
-mod pod;
-
 use super::*;
 use crate::facts::whole::{cluster, cluster_reading, repository};
 use crate::facts::{
-    DenyRule, Fallback, NetworkPolicies, OrganisationPolicy, ProjectFacts, RepositoryFacts,
-    ServiceName, UseFacts,
+    FoundGrant, NetworkPolicies, Pod, ProjectFacts, RepositoryFacts, ServiceName, UseFacts,
 };
-use crate::policy::{DOWNLOAD, MINT, UPLOAD};
+use crate::policy::DOWNLOAD;
 use crate::repository::ImageAddress;
 
 /// A check, what it should say, and the change that breaks its link.
-type Case = (&'static str, Status, &'static str, fn(&mut Facts));
-
-use crate::facts::{AccountKey, FoundGrant, Pod};
-use crate::policy::{Condition, Policy};
+pub(super) type Case = (&'static str, Status, &'static str, fn(&mut Facts));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    pod::CASES.iter().chain(cloud::CASES)
+    broken_pod::CASES.iter().chain(broken_cloud::CASES)
 }
 
 #[test]
@@ -60,34 +51,34 @@ fn what_fails_says_how_to_mend_it() {
     }
 }
 
-fn known<T>(value: T) -> Reading<T> {
+pub(super) fn known<T>(value: T) -> Reading<T> {
     Reading::known_from("GET https://example.test/", value)
 }
 
-fn denied<T>() -> Reading<T> {
+pub(super) fn denied<T>() -> Reading<T> {
     refused("IAM_PERMISSION_DENIED", "it is denied on resource")
 }
 
-fn env(facts: &mut Facts, name: &str, value: &str) {
+pub(super) fn env(facts: &mut Facts, name: &str, value: &str) {
     facts
         .pod
         .environment
         .insert(name.to_owned(), value.to_owned());
 }
 
-fn pod(facts: &mut Facts) -> &mut Pod {
+pub(super) fn pod(facts: &mut Facts) -> &mut Pod {
     match &mut facts.pod.pod.seen {
         Seen::Known(pod) => pod,
         other => panic!("{other:?}"),
     }
 }
 
-fn annotate(facts: &mut Facts) {
+pub(super) fn annotate(facts: &mut Facts) {
     facts.pod.account_annotations =
         known([(crate::audit::ANNOTATION.to_owned(), "x@y".to_owned())].into());
 }
 
-fn policies(allows_metadata: bool, allows_https: bool) -> Reading<NetworkPolicies> {
+pub(super) fn policies(allows_metadata: bool, allows_https: bool) -> Reading<NetworkPolicies> {
     known(NetworkPolicies {
         restricting: vec!["deny-all".to_owned()],
         allows_metadata,
@@ -95,17 +86,17 @@ fn policies(allows_metadata: bool, allows_https: bool) -> Reading<NetworkPolicie
     })
 }
 
-fn gke(facts: &mut Facts, change: impl FnOnce(&mut crate::facts::Cluster)) {
+pub(super) fn gke(facts: &mut Facts, change: impl FnOnce(&mut crate::facts::Cluster)) {
     let mut one = cluster("one");
     change(&mut one);
     facts.cluster = cluster_reading(one);
 }
 
-fn home_grant(facts: &mut Facts, role: &str, member: &str) {
+pub(super) fn home_grant(facts: &mut Facts, role: &str, member: &str) {
     facts.home_policy = known(granting(role, member));
 }
 
-fn off(facts: &mut Facts, id: &str, service: &str) {
+pub(super) fn off(facts: &mut Facts, id: &str, service: &str) {
     let name = ServiceName {
         project: project(id),
         service: service.to_owned(),
@@ -113,42 +104,42 @@ fn off(facts: &mut Facts, id: &str, service: &str) {
     facts.services.insert(name, known(false));
 }
 
-fn web(facts: &mut Facts) -> &mut ProjectFacts {
+pub(super) fn web(facts: &mut Facts) -> &mut ProjectFacts {
     facts.projects.get_mut("web").expect("web")
 }
 
-fn web_use(facts: &mut Facts) -> &mut UseFacts {
+pub(super) fn web_use(facts: &mut Facts) -> &mut UseFacts {
     web(facts).uses.get_mut(&repository("apps")).expect("apps")
 }
 
-fn web_grant(facts: &mut Facts, role: &str, member: &str) {
+pub(super) fn web_grant(facts: &mut Facts, role: &str, member: &str) {
     let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
     policy.add(role, member);
     web(facts).policy = known(policy);
 }
 
-fn disable(facts: &mut Facts) {
+pub(super) fn disable(facts: &mut Facts) {
     match &mut web(facts).account.seen {
         Seen::Known(account) => account.disabled = true,
         other => panic!("{other:?}"),
     }
 }
 
-fn found_role(facts: &mut Facts, role: &str) {
+pub(super) fn found_role(facts: &mut Facts, role: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: "//cloudresourcemanager.googleapis.com/projects/acme-gke".to_owned(),
         role: role.to_owned(),
     }]);
 }
 
-fn apps(facts: &mut Facts) -> &mut RepositoryFacts {
+pub(super) fn apps(facts: &mut Facts) -> &mut RepositoryFacts {
     facts
         .repositories
         .get_mut(&repository("apps"))
         .expect("apps")
 }
 
-fn subscribe(facts: &mut Facts, address: &str) {
+pub(super) fn subscribe(facts: &mut Facts, address: &str) {
     facts
         .intent
         .projects
@@ -157,7 +148,7 @@ fn subscribe(facts: &mut Facts, address: &str) {
         .push(address.to_owned());
 }
 
-fn former(facts: &mut Facts, state: &str) {
+pub(super) fn former(facts: &mut Facts, state: &str) {
     let address = "eu.gcr.io/acme-art/web";
     subscribe(facts, address);
     let name = ImageAddress::parse(address).expect("an address").repository;
@@ -168,7 +159,7 @@ fn former(facts: &mut Facts, state: &str) {
     facts.repositories.insert(name, seen);
 }
 
-fn reads_itself(facts: &mut Facts) {
+pub(super) fn reads_itself(facts: &mut Facts) {
     facts
         .pod
         .direct_permissions

@@ -1,6 +1,10 @@
 //! What looks excessive and is not.
 
+use super::excessive::*;
 use super::*;
+use crate::facts::whole::cluster;
+use crate::facts::{OrganisationPolicy, ServiceAccount};
+use crate::policy::{OPEN_MINTER, READER, TIGHT_MINTER};
 
 type Harmless = (&'static str, fn(&mut Facts));
 

@@ -1,6 +1,10 @@
 //! Links that break around the Pod and in its cluster.
 
+use std::time::Duration;
+
+use super::broken::*;
 use super::*;
+use crate::facts::whole::cluster;
 
 pub(super) const CASES: &[Case] = &[
     (

@@ -1,6 +1,10 @@
 //! Links that break in IAM, at registries and in the organisation.
 
+use super::broken::*;
 use super::*;
+use crate::facts::whole::repository;
+use crate::facts::{AccountKey, DenyRule, Fallback, OrganisationPolicy};
+use crate::policy::{Condition, DOWNLOAD, MINT, Policy, UPLOAD};
 
 pub(super) const CASES: &[Case] = &[
     ("API-CONTAINER", Status::Fail, "is off", |it| {
