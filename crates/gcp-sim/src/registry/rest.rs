@@ -14,6 +14,7 @@ use http::Method;
 
 use super::Registry;
 use super::address::RepositoryName;
+use super::backend::BackendError;
 use crate::apis::{self, Answer};
 use crate::call::Call;
 use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller};
@@ -22,10 +23,37 @@ use crate::resource::ResourceName;
 
 impl Registry {
     /// Answers a call of the REST API.
-    #[expect(clippy::unused_async, reason = "the other APIs answer so")]
     pub(crate) async fn rest(&self, call: &Call) -> Response {
+        if let Err(error) = self.mirror_named(call).await {
+            return Refusal::not_simulated(&error.to_string()).into_response();
+        }
         let answer = self.dispatch(call);
         answer.map_or_else(Refusal::into_response, |value| apis::json(&value))
+    }
+
+    /// Fetches what another registry holds of the repository that a call looks into.
+    async fn mirror_named(&self, call: &Call) -> Result<(), BackendError> {
+        match call.parts().as_slice() {
+            [
+                "v1",
+                "projects",
+                project,
+                "locations",
+                location,
+                "repositories",
+                repository,
+                _,
+                ..,
+            ] => {
+                let name = RepositoryName {
+                    project: self.id_of(project),
+                    location: (*location).to_owned(),
+                    repository: (*repository).to_owned(),
+                };
+                self.mirror_all(&name).await
+            }
+            _ => Ok(()),
+        }
     }
 
     fn dispatch(&self, call: &Call) -> Answer {

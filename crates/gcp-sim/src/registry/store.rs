@@ -87,13 +87,6 @@ impl Store {
         })
     }
 
-    /// The repositories that something was pushed to, in the order of their names.
-    pub(super) fn repositories(&self) -> Vec<RepositoryName> {
-        let mut names: Vec<_> = self.contents.read().keys().cloned().collect();
-        names.sort();
-        names
-    }
-
     /// Forgets everything a repository holds.
     pub(super) fn forget(&self, repository: &RepositoryName) {
         self.contents.write().remove(repository);

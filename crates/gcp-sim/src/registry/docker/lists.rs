@@ -25,9 +25,12 @@ struct ReferrersQuery {
 
 impl Visit<'_> {
     /// `tags/list`, with what Google adds.
-    pub(super) fn tags(&self, image: &ImageName) -> Answer {
+    pub(super) async fn tags(&self, image: &ImageName) -> Answer {
         self.must_read()?;
         self.allow(image, Action::Pull)?;
+        self.registry
+            .mirror_tags(&image.repository, &image.image)
+            .await?;
         let paging: Paging = self.query();
         let list = |contents: &_| Listing::of(contents, &image.image, &image.path, &paging);
         let listing = self
@@ -45,15 +48,16 @@ impl Visit<'_> {
     }
 
     /// `_catalog`: all images of the host that the caller may pull.
-    pub(super) fn catalog(&self) -> Answer {
+    pub(super) async fn catalog(&self) -> Answer {
         self.must_read()?;
         self.must_be_known()?;
         let paging: Paging = self.query();
         let mut paths: Vec<String> = Vec::new();
-        for repository in self.registry.content.store.repositories() {
-            if !self.registry.exists(&repository) || !self.may_pull(&repository) {
+        for repository in self.registry.repositories_of_world() {
+            if !self.may_pull(&repository) {
                 continue;
             }
+            self.registry.mirror_all(&repository).await?;
             let images = self.registry.content.store.read(&repository, |contents| {
                 contents.images.keys().cloned().collect::<Vec<_>>()
             });
