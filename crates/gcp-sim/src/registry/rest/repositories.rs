@@ -28,6 +28,7 @@ const FORMATS: &[(&str, u8)] = &[
     ("KFP", 9),
     ("GO", 10),
     ("GENERIC", 11),
+    ("RUBY", 12),
 ];
 
 /// The numbers of modes.
