@@ -25,7 +25,10 @@ async fn run(talk: &Talk, scenario: &str) -> Result<Value> {
         audience: "acme-prod.svc.id.goog",
         lifetime: SignedDuration::from_mins(10),
     };
-    let token = talk.google().workload_token(&wanted).context("the cluster is there")?;
+    let token = talk
+        .google()
+        .workload_token(&wanted)
+        .context("the cluster is there")?;
     std::fs::write(&token_file, token)?;
     let metadata = talk.simulator.metadata["controller"].to_string();
     let output = Command::new(tools::path("python")?)
@@ -50,7 +53,10 @@ async fn run(talk: &Talk, scenario: &str) -> Result<Value> {
 async fn default_credentials_find_the_metadata_server() -> Result<()> {
     let talk = Talk::start().await?;
     let found = run(&talk, "metadata").await?;
-    assert_eq!(found, json!({"project": "acme-prod", "simulated": true, "cached": true}));
+    assert_eq!(
+        found,
+        json!({"project": "acme-prod", "simulated": true, "cached": true})
+    );
     Ok(())
 }
 
@@ -61,7 +67,10 @@ async fn impersonated_credentials_get_the_accounts_token() -> Result<()> {
     assert_eq!(found, json!({"valid": true, "simulated": true}));
     let missing = run(&talk, "impersonated_missing").await?;
     let error = missing["error"].as_str().unwrap_or_default();
-    assert!(error.contains("Gaia id not found for email kargo-project-ghost@"), "{error}");
+    assert!(
+        error.contains("Gaia id not found for email kargo-project-ghost@"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -69,7 +78,10 @@ async fn impersonated_credentials_get_the_accounts_token() -> Result<()> {
 async fn external_account_credentials_exchange_and_impersonate() -> Result<()> {
     let talk = Talk::start().await?;
     let found = run(&talk, "external_account").await?;
-    assert_eq!(found, json!({"simulated": true, "account": crate::talk::WEB}));
+    assert_eq!(
+        found,
+        json!({"simulated": true, "account": crate::talk::WEB})
+    );
     Ok(())
 }
 
@@ -77,7 +89,10 @@ async fn external_account_credentials_exchange_and_impersonate() -> Result<()> {
 async fn the_generated_client_reads_tokens_and_refusals() -> Result<()> {
     let talk = Talk::start().await?;
     let found = run(&talk, "iam_credentials").await?;
-    assert_eq!(found, json!({"simulated": true, "reason": "IAM_PERMISSION_DENIED"}));
+    assert_eq!(
+        found,
+        json!({"simulated": true, "reason": "IAM_PERMISSION_DENIED"})
+    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ import sys
 import google.auth
 import google.auth.transport.requests
 import google.oauth2.credentials
-from google.api_core.exceptions import PermissionDenied
+from google.api_core.exceptions import Forbidden
 from google.auth import identity_pool, impersonated_credentials
 from google.auth.compute_engine import credentials as compute_engine
 from google.cloud import iam_credentials_v1
@@ -85,7 +85,7 @@ def iam_credentials():
     reason = None
     try:
         client.generate_access_token(name=name.replace("-web@", "-api@"), scope=SCOPES)
-    except PermissionDenied as error:
+    except Forbidden as error:
         reason = error.reason
     return {"simulated": answer.access_token.startswith("ya29.sim-"), "reason": reason}
 
