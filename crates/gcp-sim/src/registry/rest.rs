@@ -31,8 +31,15 @@ impl Registry {
         answer.map_or_else(Refusal::into_response, |value| apis::json(&value))
     }
 
-    /// Fetches what another registry holds of the repository that a call looks into.
+    /// Fetches what another registry holds of the repository that a call looks into; not for nobody.
     async fn mirror_named(&self, call: &Call) -> Result<(), BackendError> {
+        let is_known = self
+            .google
+            .caller(&call.headers)
+            .is_ok_and(|caller| !caller.is_anonymous());
+        if !is_known {
+            return Ok(());
+        }
         match call.parts().as_slice() {
             [
                 "v1",

@@ -1,5 +1,7 @@
 //! Lists: the tags of an image, the images of a host, what refers to a manifest.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, HeaderName, LINK};
@@ -51,6 +53,7 @@ impl Visit<'_> {
     pub(super) async fn catalog(&self) -> Answer {
         self.must_read()?;
         self.must_be_known()?;
+        self.be_slow().await;
         let paging: Paging = self.query();
         let mut paths: Vec<String> = Vec::new();
         for repository in self.registry.repositories_of_world() {
@@ -116,6 +119,17 @@ impl Visit<'_> {
             );
         }
         Ok(response)
+    }
+
+    /// Lets a fault make the list of a whole host as slow as it can be.
+    async fn be_slow(&self) {
+        let principal = self.principal();
+        let is_slow = |effect: &Effect| matches!(effect, Effect::RegistrySlowCatalog { .. });
+        let google = &self.registry.google;
+        let struck = google.fault(&self.occasion(principal.as_deref()), is_slow);
+        if let Some(Effect::RegistrySlowCatalog { milliseconds }) = struck {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        }
     }
 
     fn strikes(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
