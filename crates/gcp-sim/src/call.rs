@@ -149,18 +149,27 @@ impl Call {
 
     /// Finds out who asks; nobody is refused, and so is a token with none of these scopes.
     pub(crate) fn caller(&self, google: &Google, scopes: &[&str]) -> Result<Caller, Refusal> {
-        let refuse = |refusal: Refusal| {
-            refusal.in_method(
-                self.service.host(),
-                self.verb.as_deref().unwrap_or(&self.path),
-            )
-        };
+        let method = self.rpc();
+        let refuse = |refusal: Refusal| refusal.in_method(self.service.host(), &method);
         let caller = google
             .caller(&self.headers)
             .and_then(Caller::known)
             .map_err(refuse)?;
         caller.require_scope(scopes).map_err(refuse)?;
         Ok(caller)
+    }
+
+    /// The method as refusals name it: IAM Credentials by its RPC, the others by their path.
+    fn rpc(&self) -> String {
+        let mut letters = self.verb.as_deref().unwrap_or_default().chars();
+        match (self.service, letters.next()) {
+            (Service::IamCredentials, Some(first)) => {
+                let rest = letters.as_str();
+                let first = first.to_ascii_uppercase();
+                format!("google.iam.credentials.v1.IAMCredentials.{first}{rest}")
+            }
+            _ => self.path.clone(),
+        }
     }
 
     /// The project that is to pay, where the client names one that the caller may use.
@@ -204,7 +213,7 @@ impl Call {
                 Refusal::invalid_argument(format!("Invalid JSON payload received. {error}"))
             })?
         };
-        serde_path_to_error::deserialize(value).map_err(|error| {
+        serde_path_to_error::deserialize(without_nulls(value)).map_err(|error| {
             let path = error.path().to_string();
             let message = error.inner().to_string();
             let unknown = message
@@ -227,6 +236,21 @@ impl Call {
     }
 }
 
+/// A field that is null counts as left out, as everywhere in Google's JSON.
+///
+/// Source: <https://protobuf.dev/programming-guides/json/>
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -245,11 +269,9 @@ mod tests {
         )
     }
 
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its shape is looked at")]
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
     struct Body {
-        #[serde(default)]
         policy: Option<Policy>,
     }
 
@@ -278,6 +300,12 @@ mod tests {
         let call = call("/v1/projects/acme/serviceAccounts", "");
         assert_eq!(call.page(20, 100).unwrap(), (5, 0));
         assert_eq!(call.enums(), Enums::Numbers);
+    }
+
+    #[test]
+    fn a_field_that_is_null_counts_as_left_out() {
+        let body = call("/", r#"{"policy":null}"#).json::<Body>().unwrap();
+        assert!(body.policy.is_none());
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod simulator;
 mod sts;
 mod tokens;
 mod wire;
+mod workload;
 mod world;
 
 pub use clock::Clock;
@@ -55,6 +56,7 @@ pub use resource::ResourceName;
 pub use roles::CustomRole;
 pub use simulator::{Options, Simulator};
 pub use tokens::{Issued, PREFIX as TOKEN_PREFIX};
+pub use workload::WorkloadToken;
 pub use world::{
     Cluster, DenyRule, Folder, Key, KeyOrigin, ListValues, NodePool, OrgPolicy, OrgPolicyRule,
     Organization, Pod, PoolProvider, Project, Repository, SeedImage, ServiceAccount, WorkloadPool,

@@ -9,12 +9,14 @@
 //! Which repositories exist, and who may do what with them, is the world's to say, at every request.
 
 mod address;
+mod backend;
 mod blobs;
 mod digest;
 mod docker;
 mod generated;
 mod image;
 mod manifest;
+mod mirror;
 mod rest;
 mod seed;
 mod store;
@@ -30,7 +32,7 @@ use axum::response::Response;
 
 use crate::google::Google;
 use crate::resource::ResourceName;
-use crate::world::Repository;
+use crate::world::{Project, Repository};
 use address::RepositoryName;
 use store::Store;
 use ticket::Signer;
@@ -85,6 +87,26 @@ impl Registry {
                 .repository(&name.project, &name.location, &name.repository)
                 .map(look)
         })
+    }
+
+    /// All repositories, in the order of their names.
+    fn repositories_of_world(&self) -> Vec<RepositoryName> {
+        let mut names: Vec<RepositoryName> = self.google.read(|world| {
+            let of = |project: &Project| {
+                let named = project
+                    .repositories
+                    .iter()
+                    .map(|repository| RepositoryName {
+                        project: project.id.clone(),
+                        location: repository.location.clone(),
+                        repository: repository.name.clone(),
+                    });
+                named.collect::<Vec<_>>()
+            };
+            world.projects.iter().flat_map(of).collect()
+        });
+        names.sort();
+        names
     }
 
     fn exists(&self, name: &RepositoryName) -> bool {

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::workspace;
 
-/// Each crate and the crates of ours it may depend on. `secret` may be used by anyone.
+/// Each crate and the crates of ours it may depend on. `secret` may be used by anyone, `testkit` and `loopback-servers`
+/// by anyone's tests.
 const ARROWS: &[(&str, &[&str])] = &[
     ("argosy", WIRING),
     ("artifacts", &["credentials", "domain", "resources"]),
@@ -160,8 +161,9 @@ fn check_member(package: &Package, breaches: &mut Vec<String>) {
     {
         let target = dependency.name.as_str();
         let is_test = dependency.kind.as_deref() == Some("dev");
-        let fine =
-            target == "secret" || allowed.contains(&target) || (is_test && target == "testkit");
+        let fine = target == "secret"
+            || allowed.contains(&target)
+            || (is_test && matches!(target, "testkit" | "loopback-servers"));
         if !fine {
             breaches.push(format!("{name} → {target} is not an arrow of the design (ARCHITECTURE.md, \"Who may know whom\")"));
         }

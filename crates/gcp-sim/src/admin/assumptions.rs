@@ -43,6 +43,42 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "effective-org-policy-v1",
         "version 1 of Resource Manager answers every constraint as a boolean",
     ),
+    (
+        "tags-list-pages",
+        "tags/list goes by the names of tags, a thousand a page, and links to the next page",
+    ),
+    (
+        "tags-list-without-tags",
+        "manifests without tags come with the last page of tags/list",
+    ),
+    (
+        "missing-image",
+        "tags/list of an image that does not exist answers 404 NAME_UNKNOWN",
+    ),
+    (
+        "index-times",
+        "an index was built at no time: timeCreatedMs is 0, its size is that of the index itself",
+    ),
+    (
+        "read-only-scope-pulls",
+        "a token with the scope cloud-platform.read-only may pull",
+    ),
+    (
+        "second-part-of-a-blob",
+        "a second PATCH of an upload answers 400 BLOB_UPLOAD_INVALID",
+    ),
+    (
+        "deletion-with-tags",
+        "deleting a manifest deletes its tags, unless tags are immutable",
+    ),
+    (
+        "rest-lists",
+        "REST lists give the oldest upload first and a hundred a page unless told otherwise",
+    ),
+    (
+        "gcr-redirection",
+        "every project says that its gcr.io hosts went to Artifact Registry for good",
+    ),
 ];
 
 pub(super) fn list() -> Value {

@@ -28,8 +28,10 @@ impl Digest {
 
     /// The first eight bytes, which tell the digests of one image apart in an index.
     pub(super) fn prefix(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |prefix, byte| prefix << 8 | u64::from(*byte))
     }
 }
 

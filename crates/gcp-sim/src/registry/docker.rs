@@ -87,16 +87,16 @@ impl Visit<'_> {
         match route {
             Route::Base => self.base(),
             Route::Token => self.token(),
-            Route::Catalog => self.catalog(),
+            Route::Catalog => self.catalog().await,
             Route::Manifest { path, reference } => {
                 self.manifest(&self.image(path)?, reference, body).await
             }
-            Route::Blob { path, digest } => self.blob(&self.image(path)?, digest),
+            Route::Blob { path, digest } => self.blob(&self.image(path)?, digest).await,
             Route::Uploads { path } => self.begin_upload(&self.image(path)?, body).await,
             Route::Upload { upload, .. } | Route::UploadByName { upload } => {
                 self.go_on(upload, body).await
             }
-            Route::Tags { path } => self.tags(&self.image(path)?),
+            Route::Tags { path } => self.tags(&self.image(path)?).await,
             Route::Referrers { path, digest } => self.referrers(&self.image(path)?, digest),
             Route::Download { ticket } => self.download(ticket),
         }

@@ -150,7 +150,7 @@ impl Image {
         let mut made = self.made_after(last).peekable();
         let mut tags = Vec::new();
         while tags.len() < limit {
-            let next_made = made.peek().map(|number| self.made_tag(*number));
+            let next_made = made.peek().map(|number| Generated::tag(*number));
             match (stored.peek(), next_made) {
                 (None, None) => break,
                 (Some((tag, digest)), next_made)
@@ -177,7 +177,7 @@ impl Image {
         self.tags
             .keys()
             .cloned()
-            .chain(self.made().map(|number| self.made_tag(number)))
+            .chain(self.made().map(Generated::tag))
     }
 
     /// Where the versions are, the oldest upload first, with the times of upload and of the last change.
@@ -314,12 +314,6 @@ impl Image {
     fn made_from(&self, first: u32) -> impl Iterator<Item = u32> {
         let count = self.generated.as_ref().map_or(0, Generated::len);
         (first..count).filter(|number| !self.replaced.contains(number))
-    }
-
-    fn made_tag(&self, number: u32) -> String {
-        self.generated
-            .as_ref()
-            .map_or_else(String::new, |generated| generated.tag(number))
     }
 
     fn make(&self, number: u32) -> Option<Made> {

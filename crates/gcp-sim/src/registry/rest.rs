@@ -4,6 +4,7 @@
 
 mod contents;
 mod page;
+mod policies;
 mod repositories;
 mod resources;
 mod settings;
@@ -11,8 +12,9 @@ mod settings;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 
+use super::Registry;
 use super::address::RepositoryName;
-use super::{REGISTRY, Registry};
+use super::backend::BackendError;
 use crate::apis::{self, Answer};
 use crate::call::Call;
 use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller};
@@ -21,10 +23,44 @@ use crate::resource::ResourceName;
 
 impl Registry {
     /// Answers a call of the REST API.
-    #[expect(clippy::unused_async, reason = "the other APIs answer so")]
     pub(crate) async fn rest(&self, call: &Call) -> Response {
+        if let Err(error) = self.mirror_named(call).await {
+            return Refusal::not_simulated(&error.to_string()).into_response();
+        }
         let answer = self.dispatch(call);
         answer.map_or_else(Refusal::into_response, |value| apis::json(&value))
+    }
+
+    /// Fetches what another registry holds of the repository that a call looks into; not for nobody.
+    async fn mirror_named(&self, call: &Call) -> Result<(), BackendError> {
+        let is_known = self
+            .google
+            .caller(&call.headers)
+            .is_ok_and(|caller| !caller.is_anonymous());
+        if !is_known {
+            return Ok(());
+        }
+        match call.parts().as_slice() {
+            [
+                "v1",
+                "projects",
+                project,
+                "locations",
+                location,
+                "repositories",
+                repository,
+                _,
+                ..,
+            ] => {
+                let name = RepositoryName {
+                    project: self.id_of(project),
+                    location: (*location).to_owned(),
+                    repository: (*repository).to_owned(),
+                };
+                self.mirror_all(&name).await
+            }
+            _ => Ok(()),
+        }
     }
 
     fn dispatch(&self, call: &Call) -> Answer {
@@ -90,7 +126,7 @@ impl Registry {
         let caller = call.caller(&self.google, scopes)?;
         let project = resource.project_id().unwrap_or_default();
         if self.google.read(|world| world.project(project).is_some()) {
-            self.google.require_api(project, REGISTRY)?;
+            call.require_api(&self.google, &caller, project)?;
         }
         self.google.require(&caller, permission, resource)?;
         Ok(caller)

@@ -41,9 +41,10 @@ impl Store {
                 .values()
                 .find_map(|image| image.find_made_blob(digest))
         };
-        match self.read(repository, |contents| contents.blobs.contains(&digest))? {
-            true => self.blobs.find(digest),
-            false => self.read(repository, made).flatten(),
+        if self.read(repository, |contents| contents.blobs.contains(&digest))? {
+            self.blobs.find(digest)
+        } else {
+            self.read(repository, made).flatten()
         }
     }
 
@@ -84,13 +85,6 @@ impl Store {
             contents.images.retain(|_, image| !image.is_empty());
             result
         })
-    }
-
-    /// The repositories that something was pushed to, in the order of their names.
-    pub(super) fn repositories(&self) -> Vec<RepositoryName> {
-        let mut names: Vec<_> = self.contents.read().keys().cloned().collect();
-        names.sort();
-        names
     }
 
     /// Forgets everything a repository holds.

@@ -97,8 +97,8 @@ impl Front {
         )
     }
 
-    fn bearer(&self, name: &str) -> Option<String> {
-        Some(format!("Bearer {}", self.token_of(name)))
+    fn bearer(&self, name: &str) -> String {
+        format!("Bearer {}", self.token_of(name))
     }
 
     async fn send(
@@ -143,7 +143,7 @@ impl Front {
     }
 
     async fn get(&self, path: &str, name: &str) -> Seen {
-        self.send(Method::GET, path, self.bearer(name), Bytes::new())
+        self.send(Method::GET, path, Some(self.bearer(name)), Bytes::new())
             .await
     }
 
@@ -153,10 +153,7 @@ impl Front {
             .split_once('?')
             .map_or((path, None), |(path, query)| (path, Some(query)));
         let mut headers = HeaderMap::new();
-        headers.extend(
-            self.bearer(name)
-                .map(|bearer| (AUTHORIZATION, bearer.parse().unwrap())),
-        );
+        headers.insert(AUTHORIZATION, self.bearer(name).parse().unwrap());
         let body = if body.is_null() {
             Bytes::new()
         } else {
@@ -196,9 +193,6 @@ impl Seen {
     }
 }
 
-fn basic(user: &str, password: &str) -> Option<String> {
-    Some(format!(
-        "Basic {}",
-        STANDARD.encode(format!("{user}:{password}"))
-    ))
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }

@@ -28,7 +28,7 @@ struct Upload {
 }
 
 /// Why a part of a blob was not taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartRefused {
     /// There is no such upload, or it was given up.
     Unknown,

@@ -10,9 +10,12 @@ use crate::registry::address::ImageName;
 use crate::registry::digest::Digest;
 
 impl Visit<'_> {
-    pub(super) fn blob(&self, image: &ImageName, digest: &str) -> Answer {
+    pub(super) async fn blob(&self, image: &ImageName, digest: &str) -> Answer {
         self.allow(image, self.action())?;
         let digest: Digest = digest.parse().map_err(|_| Refused::bad_digest(digest))?;
+        self.registry
+            .mirror_blob(&image.repository, &image.image, digest)
+            .await?;
         match self.method {
             Method::GET => self.send_to_blob(image, digest),
             Method::HEAD => self.describe_blob(image, digest),

@@ -1,5 +1,7 @@
 //! Lists: the tags of an image, the images of a host, what refers to a manifest.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, HeaderName, LINK};
@@ -25,9 +27,12 @@ struct ReferrersQuery {
 
 impl Visit<'_> {
     /// `tags/list`, with what Google adds.
-    pub(super) fn tags(&self, image: &ImageName) -> Answer {
+    pub(super) async fn tags(&self, image: &ImageName) -> Answer {
         self.must_read()?;
         self.allow(image, Action::Pull)?;
+        self.registry
+            .mirror_tags(&image.repository, &image.image)
+            .await?;
         let paging: Paging = self.query();
         let list = |contents: &_| Listing::of(contents, &image.image, &image.path, &paging);
         let listing = self
@@ -45,15 +50,17 @@ impl Visit<'_> {
     }
 
     /// `_catalog`: all images of the host that the caller may pull.
-    pub(super) fn catalog(&self) -> Answer {
+    pub(super) async fn catalog(&self) -> Answer {
         self.must_read()?;
         self.must_be_known()?;
+        self.be_slow().await;
         let paging: Paging = self.query();
         let mut paths: Vec<String> = Vec::new();
-        for repository in self.registry.content.store.repositories() {
-            if !self.registry.exists(&repository) || !self.may_pull(&repository) {
+        for repository in self.registry.repositories_of_world() {
+            if !self.may_pull(&repository) {
                 continue;
             }
+            self.registry.mirror_all(&repository).await?;
             let images = self.registry.content.store.read(&repository, |contents| {
                 contents.images.keys().cloned().collect::<Vec<_>>()
             });
@@ -112,6 +119,17 @@ impl Visit<'_> {
             );
         }
         Ok(response)
+    }
+
+    /// Lets a fault make the list of a whole host as slow as it can be.
+    async fn be_slow(&self) {
+        let principal = self.principal();
+        let is_slow = |effect: &Effect| matches!(effect, Effect::RegistrySlowCatalog { .. });
+        let google = &self.registry.google;
+        let struck = google.fault(&self.occasion(principal.as_deref()), is_slow);
+        if let Some(Effect::RegistrySlowCatalog { milliseconds }) = struck {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        }
     }
 
     fn strikes(&self, wanted: impl Fn(&Effect) -> bool) -> bool {

@@ -23,9 +23,23 @@ impl Visit<'_> {
     pub(super) async fn manifest(&self, image: &ImageName, reference: &str, body: Body) -> Answer {
         self.allow(image, self.action())?;
         match self.method {
-            Method::GET | Method::HEAD => self.pull_manifest(image, reference),
-            Method::PUT => self.push_manifest(image, reference, read_body(body).await?),
-            Method::DELETE => self.delete_manifest(image, reference),
+            Method::GET | Method::HEAD => {
+                self.registry
+                    .mirror_manifest(&image.repository, &image.image, reference)
+                    .await?;
+                self.pull_manifest(image, reference)
+            }
+            Method::PUT => {
+                self.push_manifest(image, reference, read_body(body).await?)
+                    .await
+            }
+            Method::DELETE => {
+                let deleted = self.delete_manifest(image, reference)?;
+                self.registry
+                    .pass_on_deletion(&image.repository, &image.image, reference)
+                    .await?;
+                Ok(deleted)
+            }
             _ => Err(Refused::method_not_allowed()),
         }
     }
@@ -42,7 +56,7 @@ impl Visit<'_> {
             .ok_or_else(|| Refused::no_manifest(reference))
     }
 
-    fn push_manifest(&self, image: &ImageName, reference: &str, bytes: Bytes) -> Answer {
+    async fn push_manifest(&self, image: &ImageName, reference: &str, bytes: Bytes) -> Answer {
         if bytes.len() > LARGEST {
             return Err(Refused::bad_manifest("the manifest is larger than 4 MiB"));
         }
@@ -65,7 +79,10 @@ impl Visit<'_> {
         };
         let subject = manifest.subject;
         let stored = self.read_content(image, manifest, bytes)?;
-        self.keep_manifest(image, digest, stored, tag)?;
+        self.keep_manifest(image, digest, stored.clone(), tag)?;
+        self.registry
+            .pass_on(&image.repository, &image.image, reference, &stored)
+            .await?;
         let location = format!("/v2/{}/manifests/{digest}", image.path);
         let headers = [(LOCATION, location), (CONTENT_DIGEST, digest.to_string())];
         let mut response = (StatusCode::CREATED, headers).into_response();

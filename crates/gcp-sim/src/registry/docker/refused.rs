@@ -10,6 +10,7 @@ use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use crate::registry::address::{Host, ImageName, RepositoryName};
+use crate::registry::backend::BackendError;
 
 /// An answer that is not what was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -248,6 +249,12 @@ impl Refused {
             "UNAVAILABLE",
             "The service is currently unavailable.",
         )
+    }
+}
+
+impl From<BackendError> for Refused {
+    fn from(error: BackendError) -> Self {
+        Self::broken(error.to_string())
     }
 }
 

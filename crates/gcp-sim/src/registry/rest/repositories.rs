@@ -28,6 +28,7 @@ const FORMATS: &[(&str, u8)] = &[
     ("KFP", 9),
     ("GO", 10),
     ("GENERIC", 11),
+    ("RUBY", 12),
 ];
 
 /// The numbers of modes.
@@ -52,6 +53,9 @@ impl Registry {
             (&Method::GET, None) => self.get_repository(call, name),
             (&Method::PATCH, None) => self.patch_repository(call, name),
             (&Method::DELETE, None) => self.delete_repository(call, name),
+            (&Method::GET, Some("getIamPolicy")) => self.get_policy(call, name),
+            (&Method::POST, Some("setIamPolicy")) => self.set_policy(call, name),
+            (&Method::POST, Some("testIamPermissions")) => self.test_permissions(call, name),
             _ => Err(Refusal::no_such_route(&call.path)),
         }
     }

@@ -81,3 +81,18 @@ async fn a_fault_hits_only_whom_it_is_for() {
     );
     assert_eq!(front.get(MANIFEST, "writer").await.status, StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_a_whole_host_may_be_slow() {
+    let front = Front::new();
+    let slow = Effect::RegistrySlowCatalog {
+        milliseconds: 20_000,
+    };
+    front.google.inject(slow.on(REGISTRY));
+    let start = tokio::time::Instant::now();
+    assert_eq!(
+        front.get("/v2/_catalog", "reader").await.status,
+        StatusCode::OK
+    );
+    assert!(start.elapsed() >= std::time::Duration::from_secs(20));
+}

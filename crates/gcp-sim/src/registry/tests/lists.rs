@@ -101,7 +101,7 @@ async fn the_catalog_has_what_the_caller_may_pull_on_this_host() {
                 host,
                 Method::GET,
                 "/v2/_catalog",
-                front.bearer(name),
+                Some(front.bearer(name)),
                 Bytes::new(),
             )
             .await;

@@ -27,7 +27,12 @@ async fn a_head_has_the_length_and_no_body() {
     let path = "/v2/acme/apps/web/manifests/v1";
     let length = front.get(path, "reader").await.body.len().to_string();
     let head = front
-        .send(Method::HEAD, path, front.bearer("reader"), Bytes::new())
+        .send(
+            Method::HEAD,
+            path,
+            Some(front.bearer("reader")),
+            Bytes::new(),
+        )
         .await;
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
     assert_eq!(head.header("content-length"), Some(length.as_str()));
@@ -128,7 +133,13 @@ async fn hosts_of_container_registry_serve_the_repository_of_their_name() {
     let front = Front::new();
     let pull = async |host: &str, path: &str| {
         front
-            .send_to(host, Method::GET, path, front.bearer("admin"), Bytes::new())
+            .send_to(
+                host,
+                Method::GET,
+                path,
+                Some(front.bearer("admin")),
+                Bytes::new(),
+            )
             .await
     };
     assert_eq!(
@@ -163,7 +174,7 @@ async fn a_loopback_name_serves_repositories_of_every_location() {
                 "127.0.0.1:5000",
                 Method::GET,
                 path,
-                front.bearer("admin"),
+                Some(front.bearer("admin")),
                 Bytes::new(),
             )
             .await;

@@ -6,7 +6,7 @@ use crate::registry::manifest::{IMAGE, INDEX};
 
 async fn send(front: &Front, method: Method, path: &str, body: impl Into<Bytes>) -> Seen {
     front
-        .send(method, path, front.bearer("admin"), body.into())
+        .send(method, path, Some(front.bearer("admin")), body.into())
         .await
 }
 
@@ -131,7 +131,12 @@ async fn a_blob_is_mounted_only_from_where_the_caller_may_pull() {
     let layer = push_blob(&front, "acme/frozen/web", b"secret").await;
     let path = format!("/v2/acme/apps/web/blobs/uploads/?mount={layer}&from=acme/frozen/web");
     let refused = front
-        .send(Method::POST, &path, front.bearer("writer"), Bytes::new())
+        .send(
+            Method::POST,
+            &path,
+            Some(front.bearer("writer")),
+            Bytes::new(),
+        )
         .await;
     assert_eq!(
         refused.status,

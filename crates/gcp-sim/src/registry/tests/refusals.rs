@@ -84,9 +84,9 @@ async fn a_credential_that_is_no_good_gets_no_challenge() {
     let bogus = || Some("Bearer bogus".to_owned());
     for authorization in [
         bogus(),
-        basic("oauth2accesstoken", "bogus"),
-        basic("somebody", "x"),
-        expired,
+        Some(basic("oauth2accesstoken", "bogus")),
+        Some(basic("somebody", "x")),
+        Some(expired),
     ] {
         let seen = front
             .send(
@@ -157,13 +157,23 @@ async fn whoever_may_pull_may_not_push() {
     let front = Front::new();
     let path = "/v2/acme/apps/web/blobs/uploads/";
     let seen = front
-        .send(Method::POST, path, front.bearer("reader"), Bytes::new())
+        .send(
+            Method::POST,
+            path,
+            Some(front.bearer("reader")),
+            Bytes::new(),
+        )
         .await;
     let message = "Permission \"artifactregistry.repositories.uploadArtifacts\" denied on resource \"projects/acme/locations/europe-west1/repositories/apps\" (or it may not exist)";
     assert_refused(&seen, 403, "DENIED", message, None);
     let path = "/v2/acme/apps/web/manifests/v1";
     let seen = front
-        .send(Method::DELETE, path, front.bearer("writer"), Bytes::new())
+        .send(
+            Method::DELETE,
+            path,
+            Some(front.bearer("writer")),
+            Bytes::new(),
+        )
         .await;
     assert!(
         seen.refusal()

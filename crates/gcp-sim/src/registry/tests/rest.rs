@@ -276,3 +276,68 @@ async fn a_repository_is_made_changed_pushed_to_and_deleted() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_policy_that_is_written_counts_at_the_next_pull() {
+    let front = Front::new();
+    let (manifest, policy) = (
+        "/v2/acme/apps/web/manifests/v1",
+        format!("{APPS}:setIamPolicy"),
+    );
+    let read = get(
+        &front,
+        &format!("{APPS}:getIamPolicy?options.requestedPolicyVersion=3"),
+        "admin",
+    )
+    .await;
+    assert_eq!(read["bindings"][0]["role"], "roles/artifactregistry.reader");
+    assert_eq!(
+        front.get(manifest, "stranger").await.status,
+        StatusCode::FORBIDDEN
+    );
+    let bindings = json!([{"role": "roles/artifactregistry.reader", "members": ["user:stranger@acme.example"]}]);
+    let body = json!({"policy": {"etag": read["etag"], "bindings": bindings}});
+    let written = front
+        .rest(Method::POST, &policy, "admin", body.clone())
+        .await;
+    assert_eq!(written.status, StatusCode::OK, "{}", written.json());
+    assert_eq!(front.get(manifest, "stranger").await.status, StatusCode::OK);
+    assert_eq!(
+        front.get(manifest, "reader").await.status,
+        StatusCode::FORBIDDEN
+    );
+    let again = front.rest(Method::POST, &policy, "admin", body).await;
+    assert_eq!(
+        again.json()["error"]["status"],
+        "ABORTED",
+        "the etag is an old one"
+    );
+}
+
+#[tokio::test]
+async fn anybody_may_ask_what_they_may_do() {
+    let front = Front::new();
+    let wanted = json!({"permissions": ["artifactregistry.repositories.downloadArtifacts", "artifactregistry.repositories.uploadArtifacts"]});
+    let held = front
+        .rest(
+            Method::POST,
+            &format!("{APPS}:testIamPermissions"),
+            "reader",
+            wanted.clone(),
+        )
+        .await
+        .json();
+    assert_eq!(
+        held["permissions"],
+        json!(["artifactregistry.repositories.downloadArtifacts"])
+    );
+    let none = front
+        .rest(
+            Method::POST,
+            &format!("{APPS}:testIamPermissions"),
+            "stranger",
+            wanted,
+        )
+        .await;
+    assert_eq!((none.status, none.json()), (StatusCode::OK, json!({})));
+}

@@ -33,7 +33,7 @@ async fn a_login_gets_a_token_that_holds_an_access_token() {
     let front = Front::new();
     let token = fetch(
         &front,
-        basic("oauth2accesstoken", &front.token_of("reader")),
+        Some(basic("oauth2accesstoken", &front.token_of("reader"))),
     )
     .await;
     let inner: Value = serde_json::from_slice(&STANDARD.decode(&token).unwrap()).unwrap();
@@ -55,7 +55,7 @@ async fn a_token_is_not_bound_to_its_scope_but_to_what_iam_allows() {
     let front = Front::new();
     let token = fetch(
         &front,
-        basic("oauth2accesstoken", &front.token_of("reader")),
+        Some(basic("oauth2accesstoken", &front.token_of("reader"))),
     )
     .await;
     assert_eq!(
@@ -71,7 +71,7 @@ async fn a_token_is_not_bound_to_its_scope_but_to_what_iam_allows() {
 #[tokio::test]
 async fn a_token_dies_with_the_access_token_in_it() {
     let front = Front::new();
-    let token = fetch(&front, basic("_token", &front.token_of("reader"))).await;
+    let token = fetch(&front, Some(basic("_token", &front.token_of("reader")))).await;
     front.google.clock().advance(SignedDuration::from_mins(61));
     let seen = front
         .send(
@@ -92,7 +92,7 @@ async fn what_a_policy_says_counts_at_the_next_request() {
     let front = Front::new();
     let token = fetch(
         &front,
-        basic("oauth2accesstoken", &front.token_of("reader")),
+        Some(basic("oauth2accesstoken", &front.token_of("reader"))),
     )
     .await;
     let apps = crate::resource::ResourceName::repository("acme", "europe-west1", "apps");
@@ -116,7 +116,7 @@ async fn a_login_that_fails_says_so_in_other_words() {
         .send(
             Method::GET,
             TOKEN,
-            basic("oauth2accesstoken", "bogus"),
+            Some(basic("oauth2accesstoken", "bogus")),
             Bytes::new(),
         )
         .await;
@@ -184,7 +184,7 @@ async fn an_access_token_is_taken_as_it_is() {
         .send(
             Method::GET,
             "/v2/",
-            basic("oauth2accesstoken", &token),
+            Some(basic("oauth2accesstoken", &token)),
             Bytes::new(),
         )
         .await;

@@ -1,0 +1,185 @@
+//! Images pulled and pushed by skopeo, with the credentials that Google's documentation tells people to use.
+
+use std::process::Output;
+
+use anyhow::{Context as _, Result, ensure};
+use gcp_sim::{Effect, Options, Simulator, World};
+use loopback_servers::tools;
+use serde_json::Value;
+use tokio::process::Command;
+
+const WORLD: &str = "
+projects:
+- id: acme
+  services: [artifactregistry.googleapis.com]
+  repositories:
+  - name: apps
+    location: europe-west1
+    bindings:
+    - {role: roles/artifactregistry.writer, members: ['user:ann@acme.example']}
+    - {role: roles/artifactregistry.reader, members: ['user:bob@acme.example']}
+    images:
+    - {name: web, tags: [v1, v2], platforms: [linux/amd64, linux/arm64]}
+    - {name: many, generate: {tags: 10000}}
+  - name: open
+    location: europe-west1
+    bindings: [{role: roles/artifactregistry.reader, members: [allUsers]}]
+    images: [{name: web, tags: [v1]}]
+";
+
+/// A simulated registry and what skopeo calls its images.
+struct Registry {
+    simulator: Simulator,
+}
+
+impl Registry {
+    async fn start() -> Result<Self> {
+        let world = World::from_yaml("world.yaml", WORLD)?;
+        let simulator = Simulator::start(world, Options::default()).await?;
+        Ok(Self { simulator })
+    }
+
+    fn image(&self, path: &str) -> String {
+        format!("docker://{}/acme/{path}", self.simulator.registry)
+    }
+
+    fn login_of(&self, user: &str) -> Result<String> {
+        let token = self
+            .simulator
+            .token_of(&format!("user:{user}@acme.example"))
+            .context("a user")?;
+        Ok(format!("oauth2accesstoken:{token}"))
+    }
+}
+
+async fn skopeo(arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(tools::path("skopeo")?);
+    command
+        .args(["--insecure-policy", "--command-timeout=60s"])
+        .args(arguments)
+        .kill_on_drop(true);
+    command.output().await.context("failed to start skopeo")
+}
+
+/// What skopeo printed, if it succeeded.
+fn printed(output: &Output) -> Result<String> {
+    ensure!(output.status.success(), "skopeo: {}", complaint(output));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+async fn inspect(registry: &Registry, path: &str, user: &str) -> Result<Output> {
+    let creds = format!("--creds={}", registry.login_of(user)?);
+    skopeo(&[
+        "inspect",
+        "--tls-verify=false",
+        &creds,
+        &registry.image(path),
+    ])
+    .await
+}
+
+async fn copy(registry: &Registry, from: &str, to: &str, user: &str) -> Result<Output> {
+    let login = registry.login_of(user)?;
+    let (pull, push) = (
+        format!("--src-creds={login}"),
+        format!("--dest-creds={login}"),
+    );
+    let tls = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+    let images = [registry.image(from), registry.image(to)];
+    skopeo(&[
+        "copy", "--all", tls[0], tls[1], &pull, &push, &images[0], &images[1],
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn an_image_is_pulled_and_pushed_with_an_access_token() -> Result<()> {
+    let registry = Registry::start().await?;
+    printed(&copy(&registry, "apps/web:v1", "apps/team/copied:v7", "ann").await?)?;
+    let copied: Value = serde_json::from_str(&printed(
+        &inspect(&registry, "apps/team/copied:v7", "bob").await?,
+    )?)?;
+    let original: Value =
+        serde_json::from_str(&printed(&inspect(&registry, "apps/web:v1", "bob").await?)?)?;
+    assert_eq!(copied["Digest"], original["Digest"]);
+    assert_eq!(copied["RepoTags"], serde_json::json!(["v7"]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_is_told_which_permission_pushing_takes() -> Result<()> {
+    let registry = Registry::start().await?;
+    let refused = copy(&registry, "apps/web:v1", "apps/web:v9", "bob").await?;
+    let complaint = complaint(&refused);
+    assert!(!refused.status.success());
+    assert!(
+        complaint.contains("artifactregistry.repositories.uploadArtifacts"),
+        "{complaint}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_thousand_tags_are_listed() -> Result<()> {
+    let registry = Registry::start().await?;
+    let creds = format!("--creds={}", registry.login_of("bob")?);
+    let list = skopeo(&[
+        "list-tags",
+        "--tls-verify=false",
+        &creds,
+        &registry.image("apps/many"),
+    ])
+    .await?;
+    let list: Value = serde_json::from_str(&printed(&list)?)?;
+    assert_eq!(list["Tags"].as_array().map(Vec::len), Some(10_000));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_public_image_needs_no_login() -> Result<()> {
+    let registry = Registry::start().await?;
+    let inspect = |path| registry.image(path);
+    printed(
+        &skopeo(&[
+            "inspect",
+            "--no-creds",
+            "--tls-verify=false",
+            &inspect("open/web:v1"),
+        ])
+        .await?,
+    )?;
+    let refused = skopeo(&[
+        "inspect",
+        "--no-creds",
+        "--tls-verify=false",
+        &inspect("apps/web:v1"),
+    ])
+    .await?;
+    assert!(
+        complaint(&refused).contains("403"),
+        "not even a token: {}",
+        complaint(&refused)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused_without_a_way_out() -> Result<()> {
+    let registry = Registry::start().await?;
+    registry
+        .simulator
+        .google()
+        .inject(Effect::RegistryNoChallenge.everywhere());
+    let refused = inspect(&registry, "apps/web:v1", "bob").await?;
+    assert!(!refused.status.success());
+    assert!(
+        complaint(&refused).contains("unauthorized"),
+        "{}",
+        complaint(&refused)
+    );
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! STS: a cluster's token becomes Google's, or is refused in OAuth's words.
+
+use anyhow::{Context as _, Result};
+use axum::Json;
+use axum::routing::get;
+use gcp_sim::WorkloadToken;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::talk::{Reply, Talk, WEB, send};
+
+const CLUSTER: &str = "acme-prod/europe-west1/main";
+const POOL: &str = "acme-prod.svc.id.goog";
+const AUDIENCE: &str = "identitynamespace:acme-prod.svc.id.goog:https://container.googleapis.com/v1/projects/acme-prod/\
+    locations/europe-west1/clusters/main";
+
+impl Talk {
+    fn workload(&self, audience: &str, minutes: i64) -> Result<String> {
+        let wanted = WorkloadToken {
+            cluster: CLUSTER,
+            namespace: "argosy",
+            service_account: "controller",
+            audience,
+            lifetime: SignedDuration::from_mins(minutes),
+        };
+        self.google()
+            .workload_token(&wanted)
+            .context("the cluster is there")
+    }
+
+    async fn exchange(&self, audience: &str, token: &str) -> Result<Reply> {
+        let form = [
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ),
+            ("audience", audience),
+            ("scope", "https://www.googleapis.com/auth/cloud-platform"),
+            (
+                "requested_token_type",
+                "urn:ietf:params:oauth:token-type:access_token",
+            ),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+        ];
+        let url = format!("http://{}/sts.googleapis.com/v1/token", self.simulator.apis);
+        send(self.http.post(url).form(&form)).await
+    }
+}
+
+#[tokio::test]
+async fn a_workloads_token_is_exchanged_and_mints() -> Result<()> {
+    let talk = Talk::start().await?;
+    let reply = talk.exchange(AUDIENCE, &talk.workload(POOL, 10)?).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let body = reply.json()?;
+    assert_eq!(
+        body["issued_token_type"],
+        "urn:ietf:params:oauth:token-type:access_token"
+    );
+    let left = body["expires_in"].as_u64().unwrap_or_default();
+    assert!((595..600).contains(&left), "{left}");
+    let token = body["access_token"].as_str().context("no token")?;
+    assert_eq!(talk.mint(token, WEB).await?.status, 200);
+    let info = talk
+        .get(token, &format!("tokeninfo?access_token={token}"))
+        .await?;
+    assert_eq!(info.json()?["error"], "invalid_token");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_refusal_says_what_is_wrong() -> Result<()> {
+    let talk = Talk::start().await?;
+    let good = talk.workload(POOL, 10)?;
+    let check = async |audience: &str, token: &str, error: &str, description: &str| {
+        let reply = talk.exchange(audience, token).await?;
+        let body = reply.json()?;
+        assert_eq!(reply.status, 400, "{}", reply.text);
+        assert_eq!(body["error"], error);
+        let found = body["error_description"].as_str().unwrap_or_default();
+        assert!(found.starts_with(description), "{found}");
+        anyhow::Ok(())
+    };
+    let elsewhere = AUDIENCE.replace("clusters/main", "clusters/gone");
+    check(
+        &elsewhere,
+        &good,
+        "invalid_target",
+        "The target service indicated by",
+    )
+    .await?;
+    check(
+        "acme",
+        &good,
+        "invalid_request",
+        "Invalid value for \"audience\".",
+    )
+    .await?;
+    check(
+        AUDIENCE,
+        &talk.workload("other", 10)?,
+        "invalid_grant",
+        "The audience in ID Token [other]",
+    )
+    .await?;
+    check(
+        AUDIENCE,
+        &talk.workload(POOL, -10)?,
+        "invalid_grant",
+        "ID Token issued at ",
+    )
+    .await?;
+    let (signed, _) = good.rsplit_once('.').context("a JWT")?;
+    let forged = format!("{signed}.{}", "A".repeat(342));
+    check(
+        AUDIENCE,
+        &forged,
+        "invalid_grant",
+        "Unable to verify the ID Token signature.",
+    )
+    .await?;
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.clusters[0].jwks = Some(json!({ "keys": [] }));
+    });
+    check(
+        AUDIENCE,
+        &good,
+        "invalid_grant",
+        "Error connecting to the given credential's issuer.",
+    )
+    .await?;
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.clusters[0].issuer = "https://other.example".to_owned();
+    });
+    check(AUDIENCE, &good, "invalid_grant", "The issuer in ID Token").await
+}
+
+#[tokio::test]
+async fn a_pool_of_ones_own_fetches_the_issuers_keys() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.workload("argosy", 10)?;
+    let keys = talk.get(
+        "",
+        "container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main/jwks",
+    );
+    let keys: Value = keys.await?.json()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/jwks", listener.local_addr()?);
+    let published = axum::Router::new().route("/jwks", get(async || Json(keys)));
+    tokio::spawn(async move { axum::serve(listener, published).await });
+    let issuer = "https://container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main";
+    let pool = serde_json::from_value(json!({"id": "kind", "providers": [{
+        "id": "laptop", "issuer": issuer, "jwksUrl": url, "allowedAudiences": ["argosy"],
+        "attributeMapping": {"google.subject": "assertion.sub", "attribute.ns": "assertion['kubernetes.io']['namespace']"},
+    }]}))?;
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.workload_pools.push(pool);
+    });
+    let audience = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/kind/providers/laptop";
+    let reply = talk.exchange(audience, &token).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let body = reply.json()?;
+    let issued = talk
+        .google()
+        .token(body["access_token"].as_str().unwrap_or_default())
+        .context("known")?;
+    let expected = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/kind/subject/\
+        system:serviceaccount:argosy:controller";
+    assert_eq!(issued.principal.to_string(), expected);
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.workload_pools[0].providers[0].disabled = true;
+    });
+    let disabled = talk.exchange(audience, &token).await?;
+    assert_eq!(disabled.json()?["error"], "invalid_target");
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Faults by name, over the admin listener and from Rust.
+
+use anyhow::{Context as _, Result};
+use gcp_sim::Effect;
+use serde_json::json;
+
+use crate::talk::{Talk, WEB, send};
+
+const CREDENTIALS: &str = "iamcredentials.googleapis.com";
+
+#[tokio::test]
+async fn a_burst_of_429_ends_and_says_when_to_come_back() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let burst = Effect::TooManyRequests {
+        retry_after: Some(7),
+    };
+    talk.google().inject(burst.on(CREDENTIALS).times(1));
+    let reply = talk.mint(&token, WEB).await?;
+    assert_eq!(
+        (reply.status.as_u16(), reply.reason()),
+        (429, "RATE_LIMIT_EXCEEDED".to_owned())
+    );
+    assert_eq!(reply.headers["retry-after"], "7");
+    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_refusal_can_be_had_by_name() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    for (effect, status, reason) in [
+        (
+            Effect::Unavailable,
+            503,
+            "The service is currently unavailable.",
+        ),
+        (Effect::ServiceDisabled, 403, "SERVICE_DISABLED"),
+        (Effect::GsaDenied, 403, "IAM_PERMISSION_DENIED"),
+        (
+            Effect::Vpcsc {
+                uid: "u-1".to_owned(),
+            },
+            403,
+            "SECURITY_POLICY_VIOLATED",
+        ),
+    ] {
+        let fault = talk.google().inject(effect.on(CREDENTIALS));
+        let reply = talk.mint(&token, WEB).await?;
+        assert_eq!(
+            (reply.status.as_u16(), reply.reason().as_str()),
+            (status, reason)
+        );
+        talk.google().mend(fault);
+    }
+    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_can_be_malformed() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let mut malformed = Vec::new();
+    for effect in [
+        Effect::BadGatewayPage,
+        Effect::TruncatedJson,
+        Effect::NullBody,
+        Effect::BadContentType,
+    ] {
+        let fault = talk.google().inject(effect.on(CREDENTIALS));
+        let reply = talk.mint(&token, WEB).await?;
+        let content_type = reply.headers["content-type"].to_str()?.to_owned();
+        malformed.push((reply.status.as_u16(), content_type, reply.json().is_ok()));
+        talk.google().mend(fault);
+    }
+    let json = "application/json".to_owned();
+    let expected = [
+        (502, "text/html; charset=UTF-8".to_owned(), false),
+        (200, format!("{json}; charset=UTF-8"), false),
+        (200, json, true),
+        (200, "text/plain; charset=UTF-8".to_owned(), true),
+    ];
+    assert_eq!(malformed, expected);
+    talk.google()
+        .inject(Effect::ConnectionReset.on(CREDENTIALS).times(1));
+    talk.mint(&token, WEB)
+        .await
+        .expect_err("the connection ends");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_clock_of_google_can_differ() -> Result<()> {
+    let talk = Talk::start().await?;
+    let fault = talk
+        .google()
+        .inject(Effect::ClockSkew { seconds: -3600 }.everywhere());
+    let date = |reply: &crate::talk::Reply| reply.headers["date"].to_str().map(str::to_owned);
+    let behind = date(&talk.get("", "tokeninfo").await?)?;
+    talk.google().mend(fault);
+    let right = date(&talk.get("", "tokeninfo").await?)?;
+    let parse = |text: &str| jiff::fmt::rfc2822::parse(text).map(|zoned| zoned.timestamp());
+    let difference = parse(&right)?.duration_since(parse(&behind)?).as_secs();
+    assert!((3599..=3602).contains(&difference), "{behind} and {right}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_admin_listener_injects_mends_and_tells() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let admin = format!("http://{}", talk.simulator.admin);
+    let fault = json!({"fault": "gsa_missing", "scope": {"service": CREDENTIALS}});
+    let added = send(talk.http.post(format!("{admin}/faults")).json(&fault))
+        .await?
+        .json()?;
+    assert_eq!(talk.mint(&token, WEB).await?.status, 404);
+    let number = added["number"].as_u64().context("a number")?;
+    let mended = send(talk.http.delete(format!("{admin}/faults/{number}"))).await?;
+    assert_eq!(mended.status, 204);
+    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
+    let assumed = send(talk.http.get(format!("{admin}/assumptions")))
+        .await?
+        .json()?;
+    assert_eq!(assumed[0]["assumption"], "disabled-account");
+    let order = json!({"member": "user:ops@acme.example"});
+    let token = send(talk.http.post(format!("{admin}/tokens")).json(&order))
+        .await?
+        .json()?;
+    let operator = token["accessToken"].as_str().context("a token")?;
+    assert_eq!(
+        talk.get(operator, "v3/projects/acme-prod").await?.status,
+        200
+    );
+    Ok(())
+}

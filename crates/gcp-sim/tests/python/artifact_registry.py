@@ -1,0 +1,59 @@
+"""Google's own client of Artifact Registry, over REST: what it makes of a simulated repository."""
+
+import json
+import os
+
+import google.oauth2.credentials
+from google.api_core.exceptions import Forbidden, NotFound
+from google.cloud import artifactregistry_v1
+from google.cloud.artifactregistry_v1.services.artifact_registry.transports import ArtifactRegistryRestTransport
+
+APIS = os.environ["SIMULATOR_APIS"]
+LOCATION = "projects/acme/locations/europe-west1"
+APPS = f"{LOCATION}/repositories/apps"
+
+
+def client_of(token):
+    credentials = google.oauth2.credentials.Credentials(token)
+    transport = ArtifactRegistryRestTransport(credentials=credentials, host=APIS, url_scheme="http")
+    return artifactregistry_v1.ArtifactRegistryClient(transport=transport)
+
+
+def refusal(call):
+    try:
+        call()
+    except (Forbidden, NotFound) as error:
+        return {"code": error.code, "reason": error.reason}
+    return None
+
+
+def main():
+    client = client_of(os.environ["READER_TOKEN"])
+    images = list(client.list_docker_images(request={"parent": APPS, "page_size": 7}))
+    web = next(image for image in images if "v1" in image.tags)
+    same = client.get_docker_image(name=web.name)
+    newest = client.list_versions(
+        request={"parent": f"{APPS}/packages/many", "view": "FULL", "order_by": "update_time desc", "page_size": 1}
+    )
+    newest = next(iter(newest))
+    tags = list(client.list_tags(request={"parent": f"{APPS}/packages/team%2Fweb"}))
+    repository = client.get_repository(name=APPS)
+    stranger = client_of(os.environ["STRANGER_TOKEN"])
+    return {
+        "images": len(images),
+        "built": web.build_time.isoformat(),
+        "platforms": sorted(manifest.architecture for manifest in web.image_manifests),
+        "same": same == web,
+        "newest": newest.related_tags[0].name.rsplit("/", 1)[1],
+        "size": newest.metadata["imageSizeBytes"].isdigit(),
+        "tags": [tag.name.rsplit("/", 1)[1] for tag in tags],
+        "packages": [package.display_name for package in client.list_packages(parent=APPS)],
+        "format": repository.format_.name,
+        "repositories": [it.name == APPS for it in client_of(os.environ["OWNER_TOKEN"]).list_repositories(parent=LOCATION)],
+        "denied": refusal(lambda: stranger.get_repository(name=APPS)),
+        "missing": refusal(lambda: client.get_package(name=f"{APPS}/packages/none")),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

@@ -1,0 +1,139 @@
+"""Google's own Python clients against the simulator. The first argument names a scenario, the environment the addresses."""
+
+import json
+import os
+import sys
+
+import google.auth
+import google.auth.transport.requests
+import google.oauth2.credentials
+from google.api_core.exceptions import Forbidden
+from google.auth import identity_pool, impersonated_credentials
+from google.auth.compute_engine import credentials as compute_engine
+from google.cloud import iam_credentials_v1
+from google.cloud.iam_credentials_v1.services.iam_credentials.transports import IAMCredentialsRestTransport
+from googleapiclient.discovery import build
+
+APIS = os.environ["SIMULATOR_APIS"]
+ACCOUNT = "kargo-project-web@acme-prod.iam.gserviceaccount.com"
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+
+
+def metadata():
+    """Application default credentials find project and token at the metadata server, and get another when it ends."""
+    credentials, project = google.auth.default(scopes=SCOPES)
+    assert isinstance(credentials, compute_engine.Credentials), credentials
+    request = google.auth.transport.requests.Request()
+    credentials.refresh(request)
+    first = credentials.token
+    credentials.refresh(request)
+    return {"project": project, "simulated": first.startswith("ya29.sim-"), "cached": first == credentials.token}
+
+
+def impersonated():
+    """The pod's token becomes the account's."""
+    credentials = minted(ACCOUNT)
+    return {"valid": credentials.valid, "simulated": credentials.token.startswith("ya29.sim-")}
+
+
+def impersonated_missing():
+    """An account that does not exist: the client shows Google's words."""
+    try:
+        minted("kargo-project-ghost@acme-prod.iam.gserviceaccount.com")
+    except google.auth.exceptions.RefreshError as error:
+        return {"error": error.args[1]}
+    return {"error": None}
+
+
+def minted(account):
+    source, _ = google.auth.default(scopes=SCOPES)
+    endpoint = f"http://{APIS}/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
+    credentials = impersonated_credentials.Credentials(
+        source_credentials=source,
+        target_principal=account,
+        target_scopes=SCOPES,
+        lifetime=900,
+        iam_endpoint_override=endpoint,
+    )
+    credentials.refresh(google.auth.transport.requests.Request())
+    return credentials
+
+
+def external_account():
+    """A workload's own token is exchanged, and the account impersonated with what comes back."""
+    info = {
+        "type": "external_account",
+        "audience": os.environ["STS_AUDIENCE"],
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"http://{APIS}/sts.googleapis.com/v1/token",
+        "credential_source": {"file": os.environ["WORKLOAD_TOKEN_FILE"]},
+        "service_account_impersonation_url":
+            f"http://{APIS}/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken",
+    }
+    credentials = identity_pool.Credentials.from_info(info, scopes=SCOPES)
+    credentials.refresh(google.auth.transport.requests.Request())
+    return {"simulated": credentials.token.startswith("ya29.sim-"), "account": credentials.service_account_email}
+
+
+def iam_credentials():
+    """The generated client of IAM Credentials, over REST."""
+    source, _ = google.auth.default(scopes=SCOPES)
+    transport = IAMCredentialsRestTransport(credentials=source, host=APIS, url_scheme="http")
+    client = iam_credentials_v1.IAMCredentialsClient(transport=transport)
+    name = f"projects/-/serviceAccounts/{ACCOUNT}"
+    answer = client.generate_access_token(name=name, scope=SCOPES)
+    reason = None
+    try:
+        client.generate_access_token(name=name.replace("-web@", "-api@"), scope=SCOPES)
+    except Forbidden as error:
+        reason = error.reason
+    return {"simulated": answer.access_token.startswith("ya29.sim-"), "reason": reason}
+
+
+def administration():
+    """The discovery clients, whose descriptions of the APIs come with them."""
+    iam = service("iam", "v1")
+    accounts = iam.projects().serviceAccounts()
+    made = accounts.create(name="projects/acme-prod", body={"accountId": "kargo-project-new"}).execute()
+    policy = accounts.getIamPolicy(resource=made["name"], options_requestedPolicyVersion=3).execute()
+    policy["bindings"] = [{"role": "roles/iam.workloadIdentityUser", "members": ["user:ann@acme.example"]}]
+    written = accounts.setIamPolicy(resource=made["name"], body={"policy": policy}).execute()
+    role = iam.roles().get(name="roles/iam.workloadIdentityUser").execute()
+    key = accounts.keys().create(name=made["name"], body={}).execute()
+    manager = service("cloudresourcemanager", "v3")
+    project = manager.projects().get(name="projects/acme-prod").execute()
+    held = manager.projects().testIamPermissions(
+        resource="projects/acme-prod", body={"permissions": ["resourcemanager.projects.get", "compute.disks.get"]}
+    ).execute()
+    clusters = service("container", "v1").projects().locations().clusters()
+    cluster = clusters.get(name="projects/acme-prod/locations/europe-west1/clusters/main").execute()
+    services = service("serviceusage", "v1").services()
+    enabled = services.enable(name="projects/acme-prod/services/artifactregistry.googleapis.com", body={}).execute()
+    policies = service("orgpolicy", "v2").projects().policies()
+    effective = policies.getEffectivePolicy(
+        name="projects/acme-prod/policies/iam.disableServiceAccountKeyCreation"
+    ).execute()
+    return {
+        "account": made["email"],
+        "written": written["bindings"],
+        "role": "iam.serviceAccounts.getAccessToken" in role["includedPermissions"],
+        "key": key["keyAlgorithm"],
+        "project": project["projectId"],
+        "held": held["permissions"],
+        "pool": cluster["workloadIdentityConfig"]["workloadPool"],
+        "enabled": enabled["response"]["service"]["state"],
+        "effective": effective["spec"]["rules"],
+    }
+
+
+def service(name, version):
+    credentials = google.oauth2.credentials.Credentials(os.environ["OPERATOR_TOKEN"])
+    endpoint = {"api_endpoint": f"http://{APIS}/{name}.googleapis.com"}
+    return build(name, version, credentials=credentials, client_options=endpoint, static_discovery=True)
+
+
+SCENARIOS = [metadata, impersonated, impersonated_missing, external_account, iam_credentials, administration]
+
+if __name__ == "__main__":
+    wanted = next(scenario for scenario in SCENARIOS if scenario.__name__ == sys.argv[1])
+    print(json.dumps(wanted()))
