@@ -1,8 +1,12 @@
-//! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP.
+//! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP and SSH.
 
 mod controller;
 mod crash;
+mod pipeline;
 mod quickstart;
+#[cfg(feature = "slow")]
+mod slow;
+mod ssh;
 mod up;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,279 @@
+//! Follows a promotion by the log of `argosy up`, and says when the moment of a kill has come.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::STEPS;
+
+/// Where a promotion is killed: the step, by the name that is also its kind, and the place inside of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Kill {
+    pub(crate) step: &'static str,
+    pub(crate) at: At,
+}
+
+/// A place inside of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum At {
+    /// After this share of the time that the step takes when nobody disturbs it.
+    Share(f64),
+    /// At one of the programs that the step runs, counted from 1.
+    Child(usize, When),
+}
+
+/// A moment in the life of a program that a step runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum When {
+    Before,
+    /// After this share of the time that it takes when nobody disturbs it.
+    During(f64),
+    /// It has ended and nobody knows yet.
+    After,
+}
+
+/// A program that a step ran.
+#[derive(Debug, Clone)]
+pub(crate) struct Child {
+    step: usize,
+    number: usize,
+    command: String,
+    took: Duration,
+}
+
+/// How long things take when nobody disturbs them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Usual {
+    steps: Vec<Duration>,
+    children: Vec<Child>,
+}
+
+impl Usual {
+    /// The commands that a step runs, in their order.
+    pub(crate) fn children_of(&self, step: &str) -> Vec<&str> {
+        let index = index_of(step);
+        let children = self.children.iter().filter(|it| it.step == index);
+        children.map(|it| it.command.as_str()).collect()
+    }
+
+    /// The number of the step's first child whose command begins so, counted from 1.
+    pub(crate) fn number_of(&self, step: &str, command: &str) -> usize {
+        let children = self.children_of(step);
+        let place = children.iter().position(|it| it.starts_with(command));
+        place.unwrap_or_else(|| panic!("{step} does not run {command:?}: {children:#?}")) + 1
+    }
+
+    fn of_step(&self, step: &str) -> Duration {
+        self.steps.get(index_of(step)).copied().unwrap_or_default()
+    }
+}
+
+/// What is known of the promotion that runs now.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    log: PathBuf,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// How much of the log was read.
+    read: u64,
+    kills: VecDeque<Kill>,
+    /// Kills whose place was passed before they happened.
+    missed: Vec<Kill>,
+    /// The step that runs, and since when.
+    step: Option<(usize, Instant)>,
+    /// How many programs it ran.
+    children: usize,
+    /// The moment of a kill has come.
+    struck: bool,
+    ended: bool,
+    measured: Usual,
+    usual: Usual,
+}
+
+/// What is to be done with the process.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Due {
+    Nothing,
+    Kill,
+    /// The promotion has ended.
+    End,
+}
+
+impl Watch {
+    pub(crate) fn new(log: &Path) -> Self {
+        Self {
+            log: log.to_owned(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Begins with a new promotion, to be killed at each of these places, which are in the order of the steps.
+    pub(crate) fn begin(&self, kills: &[Kill]) {
+        let mut seen = self.look();
+        *seen = Seen {
+            read: seen.read,
+            kills: kills.iter().copied().collect(),
+            usual: std::mem::take(&mut seen.usual),
+            ..Seen::default()
+        };
+    }
+
+    /// Takes what was measured during this promotion for what is usual.
+    pub(crate) fn keep_measured(&self) -> Usual {
+        let mut seen = self.look();
+        seen.usual = seen.measured.clone();
+        seen.usual.clone()
+    }
+
+    pub(crate) fn due(&self) -> Due {
+        let seen = self.look();
+        if seen.ended {
+            return Due::End;
+        }
+        match (seen.kills.front(), seen.step) {
+            _ if seen.struck => Due::Kill,
+            (
+                Some(Kill {
+                    step,
+                    at: At::Share(share),
+                }),
+                Some((index, since)),
+            ) => {
+                let moment = seen.usual.of_step(step).mul_f64(*share);
+                if index == index_of(step) && since.elapsed() >= moment {
+                    Due::Kill
+                } else {
+                    Due::Nothing
+                }
+            }
+            (
+                Some(Kill {
+                    at: At::Child(..), ..
+                }),
+                _,
+            )
+            | (Some(_), None)
+            | (None, _) => Due::Nothing,
+        }
+    }
+
+    /// Takes note that the process was killed; says where the promotion was.
+    pub(crate) fn killed(&self) -> &'static str {
+        let mut seen = self.look();
+        let step = seen.step.map_or(0, |(index, _)| index);
+        seen.struck = false;
+        seen.children = 0;
+        // A kill whose place was passed meanwhile has been found missing by the look.
+        if seen
+            .kills
+            .front()
+            .is_some_and(|it| index_of(it.step) == step)
+        {
+            seen.kills.pop_front();
+        }
+        STEPS[step]
+    }
+
+    /// The kills that came too late.
+    pub(crate) fn missed(&self) -> Vec<Kill> {
+        let seen = self.look();
+        seen.missed.iter().chain(&seen.kills).copied().collect()
+    }
+
+    /// Takes note of a program that is about to run; says when it is to be killed, if it is.
+    pub(crate) fn child_starts(&self, command: &str) -> (Child, Option<When>) {
+        let mut seen = self.look();
+        seen.children += 1;
+        let child = Child {
+            step: seen.step.map_or(0, |(index, _)| index),
+            number: seen.children,
+            command: command.to_owned(),
+            took: Duration::ZERO,
+        };
+        let when = match seen.kills.front() {
+            Some(Kill {
+                step,
+                at: At::Child(number, when),
+            }) if (index_of(step), *number) == (child.step, child.number) => Some(*when),
+            Some(_) | None => None,
+        };
+        (child, when)
+    }
+
+    pub(crate) fn child_ended(&self, child: Child, took: Duration) {
+        self.look().measured.children.push(Child { took, ..child });
+    }
+
+    pub(crate) fn usual_of_child(&self, child: &Child) -> Duration {
+        let seen = self.look();
+        let mut same = seen.usual.children.iter();
+        same.find(|it| (it.step, it.number) == (child.step, child.number))
+            .map_or(Duration::ZERO, |it| it.took)
+    }
+
+    /// Says that the process is to be killed now.
+    pub(crate) fn strike(&self) {
+        self.look().struck = true;
+    }
+
+    /// Reads what the log says since the last look.
+    fn look(&self) -> MutexGuard<'_, Seen> {
+        let mut seen = self.seen.lock().unwrap();
+        let mut new = String::new();
+        if let Ok(mut log) = File::open(&self.log) {
+            log.seek(SeekFrom::Start(seen.read)).unwrap();
+            log.read_to_string(&mut new).unwrap();
+        }
+        let whole = new.rfind('\n').map_or(0, |end| end + 1);
+        seen.read += whole as u64;
+        for line in new[..whole].lines() {
+            if let Ok(line) = serde_json::from_str::<Value>(line) {
+                seen.take_in(&line["fields"]);
+            }
+        }
+        seen
+    }
+}
+
+impl Seen {
+    fn take_in(&mut self, line: &Value) {
+        let now = Instant::now();
+        match line["message"].as_str() {
+            Some("runs the steps of a Promotion") => {
+                let index = self.step.map_or(0, |(index, _)| index);
+                self.step = Some((index, now));
+                self.children = 0;
+            }
+            Some("step ended") => {
+                let index = index_of(line["step"].as_str().unwrap_or_default());
+                if let Some((_, since)) = self.step {
+                    self.measured.steps.resize(index + 1, Duration::ZERO);
+                    self.measured.steps[index] = now.duration_since(since);
+                }
+                self.step = Some((index + 1, now));
+                self.children = 0;
+                while self
+                    .kills
+                    .front()
+                    .is_some_and(|it| index_of(it.step) <= index)
+                {
+                    self.missed.extend(self.kills.pop_front());
+                }
+            }
+            Some("a Promotion ended") => self.ended = true,
+            Some(_) | None => {}
+        }
+    }
+}
+
+fn index_of(step: &str) -> usize {
+    STEPS.iter().position(|it| *it == step).unwrap()
+}
