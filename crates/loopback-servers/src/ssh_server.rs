@@ -219,3 +219,42 @@ fn configuration(root: &Path, port: u16) -> String {
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_can_be_read_over_ssh_with_the_right_key_alone() {
+        let server = SshServer::start().unwrap();
+        server
+            .create("acme/deploy", &[("a.yaml", "a: 1\n")])
+            .unwrap();
+        let keys = tempfile::tempdir().unwrap();
+        let ask = |key: &str| {
+            let file = keys.path().join("key");
+            fs::write(&file, key).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let ssh = format!(
+                "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+                 -o IdentitiesOnly=yes -i {}",
+                file.display()
+            );
+            Command::new("git")
+                .args(["ls-remote", &server.url("acme/deploy")])
+                .env("GIT_SSH_COMMAND", ssh)
+                .env("PATH", tools::search_path(None).unwrap())
+                .output()
+                .unwrap()
+        };
+        let answer = ask(&server.private_key().unwrap());
+        let branches = String::from_utf8_lossy(&answer.stdout);
+        assert!(branches.contains("refs/heads/main"), "{answer:?}");
+        let refused = ask(&server.key_of_a_stranger().unwrap());
+        let reason = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            reason.contains("Permission denied (publickey)"),
+            "{refused:?}"
+        );
+    }
+}

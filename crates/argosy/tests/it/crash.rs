@@ -13,7 +13,7 @@ use serde_json::Value;
 use testkit::servers::{Argosy, PROJECT, Quickstart, wait};
 
 pub(crate) use self::promotions::Promotions;
-pub(crate) use self::watch::{At, Kill, Usual, When};
+pub(crate) use self::watch::{At, Kill, When};
 use crate::{binary, example};
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -77,7 +77,6 @@ pub(crate) fn check(promotions: &mut Promotions, kills: &[Kill]) {
         if left.is_empty() {
             return;
         }
-        println!("came too late: {left:?}");
         for kill in &mut left {
             if let At::Share(share) = &mut kill.at {
                 *share /= 2.0;

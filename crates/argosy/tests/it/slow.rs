@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use testkit::servers::{Quickstart, wait};
 
-use crate::crash::{self, At, Kill, Promotions, STEPS, Usual, When};
+use crate::crash::{self, At, Kill, Promotions, STEPS, When};
 use crate::{binary, example};
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -22,7 +22,7 @@ const SHARES: [f64; 8] = [0.02, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95];
 fn a_promotion_killed_at_every_child_and_many_instants_has_each_effect_once() {
     let mut promotions = Promotions::start();
     let usual = promotions.measure();
-    let places = STEPS.map(|step| places(step, &usual));
+    let places = STEPS.map(|step| places(step, usual.children_of(step).len()));
     let start = Instant::now();
     let mut done = 0;
     for round in 0.. {
@@ -41,10 +41,8 @@ fn a_promotion_killed_at_every_child_and_many_instants_has_each_effect_once() {
 }
 
 /// Everywhere that a step is killed: at instants, and before, inside and after each of its children.
-fn places(step: &'static str, usual: &Usual) -> Vec<Kill> {
-    let children = usual.children_of(step);
-    println!("{step}: {children:#?}");
-    let of_children = (1..=children.len()).flat_map(|number| {
+fn places(step: &'static str, children: usize) -> Vec<Kill> {
+    let of_children = (1..=children).flat_map(|number| {
         [When::Before, When::During(0.5), When::After].map(|when| At::Child(number, when))
     });
     let instants = SHARES.map(At::Share).into_iter();

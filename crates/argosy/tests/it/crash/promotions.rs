@@ -95,7 +95,7 @@ impl Promotions {
     /// Promotes without a kill and learns how long everything takes.
     pub(crate) fn measure(&mut self) -> Usual {
         self.promote(&[]);
-        self.watch.keep_measured()
+        self.watch.usual()
     }
 
     /// Promotes once, killed at each of these places and started again; gives the kills that came too late.
@@ -109,7 +109,7 @@ impl Promotions {
                 Due::End => break,
                 Due::Kill => {
                     self.argosy.process().kill().unwrap();
-                    println!("killed inside of {}", self.watch.killed());
+                    self.watch.killed();
                     self.argosy = start(self.folder.path());
                 }
                 Due::Nothing => pause(Duration::from_micros(500)),

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::STEPS;
@@ -68,6 +69,14 @@ impl Usual {
         place.unwrap_or_else(|| panic!("{step} does not run {command:?}: {children:#?}")) + 1
     }
 
+    /// Takes note of how long a step took; the fastest counts.
+    fn learn(&mut self, index: usize, took: Duration) {
+        if self.steps.len() == index {
+            self.steps.push(took);
+        }
+        self.steps[index] = self.steps[index].min(took);
+    }
+
     fn of_step(&self, step: &str) -> Duration {
         self.steps.get(index_of(step)).copied().unwrap_or_default()
     }
@@ -88,13 +97,12 @@ struct Seen {
     /// Kills whose place was passed before they happened.
     missed: Vec<Kill>,
     /// The step that runs, and since when.
-    step: Option<(usize, Instant)>,
+    step: Option<(usize, Timestamp)>,
     /// How many programs it ran.
     children: usize,
     /// The moment of a kill has come.
     struck: bool,
     ended: bool,
-    measured: Usual,
     usual: Usual,
 }
 
@@ -126,47 +134,24 @@ impl Watch {
         };
     }
 
-    /// Takes what was measured during this promotion for what is usual.
-    pub(crate) fn keep_measured(&self) -> Usual {
-        let mut seen = self.look();
-        seen.usual = seen.measured.clone();
-        seen.usual.clone()
+    /// What is known so far of a promotion that nobody disturbs.
+    pub(crate) fn usual(&self) -> Usual {
+        self.look().usual.clone()
     }
 
     pub(crate) fn due(&self) -> Due {
         let seen = self.look();
         if seen.ended {
-            return Due::End;
-        }
-        match (seen.kills.front(), seen.step) {
-            _ if seen.struck => Due::Kill,
-            (
-                Some(Kill {
-                    step,
-                    at: At::Share(share),
-                }),
-                Some((index, since)),
-            ) => {
-                let moment = seen.usual.of_step(step).mul_f64(*share);
-                if index == index_of(step) && since.elapsed() >= moment {
-                    Due::Kill
-                } else {
-                    Due::Nothing
-                }
-            }
-            (
-                Some(Kill {
-                    at: At::Child(..), ..
-                }),
-                _,
-            )
-            | (Some(_), None)
-            | (None, _) => Due::Nothing,
+            Due::End
+        } else if seen.struck || seen.is_instant_there() {
+            Due::Kill
+        } else {
+            Due::Nothing
         }
     }
 
-    /// Takes note that the process was killed; says where the promotion was.
-    pub(crate) fn killed(&self) -> &'static str {
+    /// Takes note that the process was killed.
+    pub(crate) fn killed(&self) {
         let mut seen = self.look();
         let step = seen.step.map_or(0, |(index, _)| index);
         seen.struck = false;
@@ -179,7 +164,6 @@ impl Watch {
         {
             seen.kills.pop_front();
         }
-        STEPS[step]
     }
 
     /// The kills that came too late.
@@ -209,7 +193,13 @@ impl Watch {
     }
 
     pub(crate) fn child_ended(&self, child: Child, took: Duration) {
-        self.look().measured.children.push(Child { took, ..child });
+        let mut seen = self.look();
+        let children = &mut seen.usual.children;
+        // Those of the first promotion count: one that was killed may have others.
+        let is_new = |it: &Child| (it.step, it.number) < (child.step, child.number);
+        if children.iter().all(is_new) {
+            children.push(Child { took, ..child });
+        }
     }
 
     pub(crate) fn usual_of_child(&self, child: &Child) -> Duration {
@@ -236,7 +226,8 @@ impl Watch {
         seen.read += whole as u64;
         for line in new[..whole].lines() {
             if let Ok(line) = serde_json::from_str::<Value>(line) {
-                seen.take_in(&line["fields"]);
+                let time = line["timestamp"].as_str().and_then(|it| it.parse().ok());
+                seen.take_in(&line["fields"], time.unwrap());
             }
         }
         seen
@@ -244,21 +235,31 @@ impl Watch {
 }
 
 impl Seen {
-    fn take_in(&mut self, line: &Value) {
-        let now = Instant::now();
+    /// Says whether the next kill is at an instant, and that is now or was.
+    fn is_instant_there(&self) -> bool {
+        let (Some(kill), Some((index, since))) = (self.kills.front(), self.step) else {
+            return false;
+        };
+        let At::Share(share) = kill.at else {
+            return false;
+        };
+        let moment = self.usual.of_step(kill.step).mul_f64(share);
+        index == index_of(kill.step) && passed(since, Timestamp::now()) >= moment
+    }
+
+    fn take_in(&mut self, line: &Value, time: Timestamp) {
         match line["message"].as_str() {
             Some("runs the steps of a Promotion") => {
                 let index = self.step.map_or(0, |(index, _)| index);
-                self.step = Some((index, now));
+                self.step = Some((index, time));
                 self.children = 0;
             }
             Some("step ended") => {
                 let index = index_of(line["step"].as_str().unwrap_or_default());
                 if let Some((_, since)) = self.step {
-                    self.measured.steps.resize(index + 1, Duration::ZERO);
-                    self.measured.steps[index] = now.duration_since(since);
+                    self.usual.learn(index, passed(since, time));
                 }
-                self.step = Some((index + 1, now));
+                self.step = Some((index + 1, time));
                 self.children = 0;
                 while self
                     .kills
@@ -272,6 +273,10 @@ impl Seen {
             Some(_) | None => {}
         }
     }
+}
+
+fn passed(since: Timestamp, now: Timestamp) -> Duration {
+    now.duration_since(since).unsigned_abs()
 }
 
 fn index_of(step: &str) -> usize {
