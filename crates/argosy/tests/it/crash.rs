@@ -4,7 +4,10 @@
 //! of every kind: at a chosen moment of a chosen child, or at a share of the time that a step usually takes.
 
 mod children;
+mod deployment;
+mod kill;
 mod promotions;
+mod usual;
 mod watch;
 
 use std::time::Duration;
@@ -12,8 +15,8 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::servers::{Argosy, PROJECT, Quickstart, wait};
 
+pub(crate) use self::kill::{At, Kill, When};
 pub(crate) use self::promotions::Promotions;
-pub(crate) use self::watch::{At, Kill, When};
 use crate::{binary, example};
 
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -8,14 +8,15 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use testkit::tools;
 
+use super::kill::When;
 use super::pause;
-use super::watch::{Watch, When};
+use super::watch::Watch;
 
 const SCRIPT: &str = r#"#!/bin/bash
 exec 3<>/dev/tcp/127.0.0.1/PORT
@@ -54,7 +55,7 @@ pub(super) fn stand_before(folder: &Path, watch: &Arc<Watch>) {
 }
 
 /// Finds a program of the system.
-fn find(name: &str) -> std::path::PathBuf {
+fn find(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
@@ -70,12 +71,12 @@ fn answer(mut stream: TcpStream, watch: &Watch) {
     };
     let (child, when) = watch.child_starts(&command);
     match when {
-        Some(When::Before) => watch.strike(),
+        Some(When::Before) => watch.strike(&child),
         Some(When::During(share)) => {
             let usual = watch.usual_of_child(&child);
             writeln!(stream, "go on").unwrap();
             pause(usual.mul_f64(share));
-            watch.strike();
+            watch.strike(&child);
         }
         Some(When::After) | None => writeln!(stream, "go on").unwrap(),
     }
@@ -84,10 +85,10 @@ fn answer(mut stream: TcpStream, watch: &Watch) {
     let Some(Ok(_ended)) = lines.next() else {
         return;
     };
-    watch.child_ended(child, start.elapsed());
     if when == Some(When::After) {
-        watch.strike();
+        watch.strike(&child);
     } else {
+        watch.child_ended(child, start.elapsed());
         // One that is killed at this very moment does not listen any more.
         writeln!(stream, "go on").ok();
     }

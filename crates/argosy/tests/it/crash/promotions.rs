@@ -1,6 +1,5 @@
-//! A Stage whose promotions have a step of every kind, each long enough to be killed inside, and what they must leave.
+//! Promotions that are killed on their way, and what each must leave in the end.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +8,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testkit::servers::{Access, Argosy, GitServer, PASSWORD, USER, wait};
 
-use super::watch::{Due, Kill, Usual, Watch};
+use super::deployment::{FILES, VALUES, WRITES, files, steps};
+use super::kill::Kill;
+use super::usual::Usual;
+use super::watch::{Due, Watch};
 use super::{STEPS, children, pause};
 use crate::binary;
 use crate::pipeline::{Pipeline, STAGE};
@@ -19,40 +21,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// The folder of the scripts; the name matters, for the fence opens what a folder called `bin` lies in.
 const PROGRAMS: &str = "programs/bin";
 const REPOSITORY: &str = "acme/deploy";
-
-/// How many files `copy` copies and `delete` deletes again: so many that the steps take a while.
-const FILES: usize = 400;
-/// How many values `yaml-update` sets, and images `kustomize-set-image`.
-const VALUES: usize = 60;
-/// How many times `set-metadata` writes.
-const WRITES: usize = 12;
-
-const DEPLOY: &str = "
-- uses: git-clone
-  as: git-clone
-  config:
-    repoURL: REPOSITORY
-    checkout:
-      - {branch: main, path: src}
-      - {branch: stage/test, path: out}
-      - {branch: 'made/${{ ctx.promotion }}', path: made, create: true}
-- {uses: git-clear, as: git-clear, config: {path: out}}
-- {uses: kustomize-set-image, as: kustomize-set-image, config: {path: src/base, images: IMAGES}}
-- {uses: kustomize-build, as: kustomize-build, config: {path: src/base, outPath: out/rendered.yaml}}
-- {uses: copy, as: copy, config: {inPath: src/files, outPath: out}}
-- {uses: yaml-update, as: yaml-update, config: {path: out/values.yaml, updates: UPDATES}}
-- {uses: delete, as: delete, config: {path: out/old, strict: true}}
-- {uses: git-commit, as: git-commit, config: {path: out, message: 'Deploy ${{ ctx.promotion }}'}}
-- {uses: git-push, as: git-push, config: {path: out}}
-- {uses: set-metadata, as: set-metadata, config: {updates: METADATA}}
-- {uses: fail, as: fail, continueOnError: true, config: {message: 'as told: BUSY'}}
-- uses: compose-output
-  as: compose-output
-  config: {commit: \"${{ outputs['git-push'].commit }}\", counted: 'BUSY'}
-";
-
-/// Takes the evaluation a while; gives 2857.
-const BUSY: &str = "${{ len(filter(1..20000, # % 7 == 0)) }}";
 
 /// A running `argosy up` with one Stage, and its Git host.
 pub(crate) struct Promotions {
@@ -122,11 +90,10 @@ impl Promotions {
 
     /// Looks at everything that a promotion leaves.
     fn check(&self, promotion: &str, what: &str) {
-        let head = self.git(&["rev-parse", "stage/test"]);
-        self.check_repository(promotion, what);
         let status = self.pipeline.status("promotion", promotion);
-        let state = self.state();
-        assert_eq!(status["phase"], "Succeeded", "{what}: {state}");
+        assert_eq!(status["phase"], "Succeeded", "{what}: {}", self.state());
+        self.check_repository(promotion, what);
+        let head = self.git(&["rev-parse", "stage/test"]);
         for (step, execution) in STEPS
             .iter()
             .zip(status["stepExecutionMetadata"].as_array().unwrap())
@@ -208,55 +175,6 @@ impl Promotions {
 fn start(folder: &Path) -> Argosy {
     let programs = folder.join(PROGRAMS);
     Argosy::start_with(binary(), folder, &["--log-format", "json"], Some(&programs)).unwrap()
-}
-
-fn steps(repository: &str) -> String {
-    let images: Vec<String> = (0..VALUES)
-        .map(|it| format!("{{image: web-{it}, tag: '${{{{ ctx.promotion }}}}'}}"))
-        .collect();
-    let updates: Vec<String> = (0..VALUES)
-        .map(|it| format!("{{key: key{it}, value: '${{{{ ctx.promotion }}}}'}}"))
-        .collect();
-    let metadata: Vec<String> = (0..WRITES)
-        .flat_map(|it| [("Stage", STAGE, it), ("Freight", "${{ ctx.targetFreight.name }}", it)])
-        .map(|(kind, name, it)| {
-            format!(
-                "{{kind: {kind}, name: '{name}', values: {{key{it}: \"${{{{ outputs['git-push'].commit }}}}\"}}}}"
-            )
-        })
-        .collect();
-    DEPLOY
-        .replace("REPOSITORY", repository)
-        .replace("IMAGES", &format!("[{}]", images.join(", ")))
-        .replace("UPDATES", &format!("[{}]", updates.join(", ")))
-        .replace("METADATA", &format!("[{}]", metadata.join(", ")))
-        .replace("BUSY", BUSY)
-}
-
-/// What the repository holds at first.
-fn files() -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for it in 0..FILES {
-        files.push((format!("files/keep/{it}.txt"), format!("{it}\n")));
-        files.push((format!("files/old/{it}.txt"), format!("old {it}\n")));
-    }
-    let mut values = String::new();
-    let mut images = String::new();
-    for it in 0..VALUES {
-        writeln!(values, "key{it}: none").unwrap();
-        writeln!(images, "- name: web-{it}\n  newTag: none").unwrap();
-    }
-    files.push(("files/values.yaml".to_owned(), values));
-    files.push((
-        "base/kustomization.yaml".to_owned(),
-        format!("resources: [pod.yaml]\nimages:\n{images}"),
-    ));
-    files.push((
-        "base/pod.yaml".to_owned(),
-        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: web-0}]}\n"
-            .to_owned(),
-    ));
-    files
 }
 
 /// Counts the processes that have their home inside of a folder: children of a promotion that nobody ended.

@@ -10,77 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::STEPS;
-
-/// Where a promotion is killed: the step, by the name that is also its kind, and the place inside of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Kill {
-    pub(crate) step: &'static str,
-    pub(crate) at: At,
-}
-
-/// A place inside of a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum At {
-    /// After this share of the time that the step takes when nobody disturbs it.
-    Share(f64),
-    /// At one of the programs that the step runs, counted from 1.
-    Child(usize, When),
-}
-
-/// A moment in the life of a program that a step runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum When {
-    Before,
-    /// After this share of the time that it takes when nobody disturbs it.
-    During(f64),
-    /// It has ended and nobody knows yet.
-    After,
-}
-
-/// A program that a step ran.
-#[derive(Debug, Clone)]
-pub(crate) struct Child {
-    step: usize,
-    number: usize,
-    command: String,
-    took: Duration,
-}
-
-/// How long things take when nobody disturbs them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Usual {
-    steps: Vec<Duration>,
-    children: Vec<Child>,
-}
-
-impl Usual {
-    /// The commands that a step runs, in their order.
-    pub(crate) fn children_of(&self, step: &str) -> Vec<&str> {
-        let index = index_of(step);
-        let children = self.children.iter().filter(|it| it.step == index);
-        children.map(|it| it.command.as_str()).collect()
-    }
-
-    /// The number of the step's first child whose command begins so, counted from 1.
-    pub(crate) fn number_of(&self, step: &str, command: &str) -> usize {
-        let children = self.children_of(step);
-        let place = children.iter().position(|it| it.starts_with(command));
-        place.unwrap_or_else(|| panic!("{step} does not run {command:?}: {children:#?}")) + 1
-    }
-
-    /// Takes note of how long a step took; the fastest counts.
-    fn learn(&mut self, index: usize, took: Duration) {
-        if self.steps.len() == index {
-            self.steps.push(took);
-        }
-        self.steps[index] = self.steps[index].min(took);
-    }
-
-    fn of_step(&self, step: &str) -> Duration {
-        self.steps.get(index_of(step)).copied().unwrap_or_default()
-    }
-}
+use super::kill::{At, Kill, When, index_of};
+use super::usual::{Child, Usual};
 
 /// What is known of the promotion that runs now.
 #[derive(Debug)]
@@ -157,11 +88,7 @@ impl Watch {
         seen.struck = false;
         seen.children = 0;
         // A kill whose place was passed meanwhile has been found missing by the look.
-        if seen
-            .kills
-            .front()
-            .is_some_and(|it| index_of(it.step) == step)
-        {
+        if seen.kills.front().is_some_and(|it| it.index() == step) {
             seen.kills.pop_front();
         }
     }
@@ -182,36 +109,25 @@ impl Watch {
             command: command.to_owned(),
             took: Duration::ZERO,
         };
-        let when = match seen.kills.front() {
-            Some(Kill {
-                step,
-                at: At::Child(number, when),
-            }) if (index_of(step), *number) == (child.step, child.number) => Some(*when),
-            Some(_) | None => None,
-        };
+        let when = seen.kills.front().and_then(|kill| kill.when(&child));
         (child, when)
     }
 
     pub(crate) fn child_ended(&self, child: Child, took: Duration) {
-        let mut seen = self.look();
-        let children = &mut seen.usual.children;
-        // Those of the first promotion count: one that was killed may have others.
-        let is_new = |it: &Child| (it.step, it.number) < (child.step, child.number);
-        if children.iter().all(is_new) {
-            children.push(Child { took, ..child });
-        }
+        self.look().usual.learn_child(Child { took, ..child });
     }
 
     pub(crate) fn usual_of_child(&self, child: &Child) -> Duration {
-        let seen = self.look();
-        let mut same = seen.usual.children.iter();
-        same.find(|it| (it.step, it.number) == (child.step, child.number))
-            .map_or(Duration::ZERO, |it| it.took)
+        self.look().usual.of_child(child)
     }
 
-    /// Says that the process is to be killed now.
-    pub(crate) fn strike(&self) {
-        self.look().struck = true;
+    /// Says that the moment of the kill at this child has come, unless its step has ended meanwhile.
+    pub(crate) fn strike(&self, child: &Child) {
+        let mut seen = self.look();
+        seen.struck = seen
+            .kills
+            .front()
+            .is_some_and(|it| it.index() == child.step);
     }
 
     /// Reads what the log says since the last look.
@@ -244,7 +160,7 @@ impl Seen {
             return false;
         };
         let moment = self.usual.of_step(kill.step).mul_f64(share);
-        index == index_of(kill.step) && passed(since, Timestamp::now()) >= moment
+        index == kill.index() && passed(since, Timestamp::now()) >= moment
     }
 
     fn take_in(&mut self, line: &Value, time: Timestamp) {
@@ -261,11 +177,7 @@ impl Seen {
                 }
                 self.step = Some((index + 1, time));
                 self.children = 0;
-                while self
-                    .kills
-                    .front()
-                    .is_some_and(|it| index_of(it.step) <= index)
-                {
+                while self.kills.front().is_some_and(|it| it.index() <= index) {
                     self.missed.extend(self.kills.pop_front());
                 }
             }
@@ -277,8 +189,4 @@ impl Seen {
 
 fn passed(since: Timestamp, now: Timestamp) -> Duration {
     now.duration_since(since).unsigned_abs()
-}
-
-fn index_of(step: &str) -> usize {
-    STEPS.iter().position(|it| *it == step).unwrap()
 }
