@@ -213,7 +213,9 @@ impl Repository {
         let found = self.run(command).await?.checked()?.text();
         let commit_of = |name: &str| {
             let mut lines = found.lines().filter_map(|line| line.split_once(' '));
-            lines.find(|(it, _)| *it == name).map(|(_, it)| it.to_owned())
+            lines
+                .find(|(it, _)| *it == name)
+                .map(|(_, it)| it.to_owned())
         };
         let Some(commit) = commit_of(&remote) else {
             return Err(self.missing(format!("branch {branch:?}")));
