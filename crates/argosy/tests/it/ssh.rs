@@ -58,12 +58,14 @@ fn check_pushed(server: &SshServer, status: &Value) {
     assert!(log.contains("Accepted publickey for git"), "{log}");
 }
 
-/// The promotion ended at the clone, and ssh's own reason is in its message.
+/// The promotion ended at the clone, and its message has ssh's own reason and what to do next.
 #[track_caller]
-fn check_refused(server: &SshServer, status: &Value, reason: &str) {
+fn check_refused(server: &SshServer, status: &Value, words: &[&str]) {
     assert_eq!(status["phase"], "Errored", "{status}");
     let message = status["message"].as_str().unwrap();
-    assert!(message.contains(reason), "{message:?}");
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in {message:?}");
+    }
     assert!(!message.contains("PRIVATE KEY"), "{message}");
     let pushed = server.git(REPOSITORY, &["rev-parse", "--verify", "stage/test"]);
     assert!(pushed.is_err(), "{pushed:?}");
@@ -89,12 +91,20 @@ fn a_host_with_another_key_than_the_known_one_is_refused() {
     let server = server();
     let known = server.known_host_of_another().unwrap();
     let status = promote(&server, &server.private_key().unwrap(), Some(&known));
-    check_refused(&server, &status, "Host key verification failed");
+    check_refused(
+        &server,
+        &status,
+        &["Host key verification failed", "ssh-keyscan -p "],
+    );
 }
 
 #[test]
 fn a_key_that_the_host_does_not_know_is_refused() {
     let server = server();
     let status = promote(&server, &server.key_of_a_stranger().unwrap(), None);
-    check_refused(&server, &status, "Permission denied (publickey)");
+    check_refused(
+        &server,
+        &status,
+        &["Permission denied (publickey)", "see whether the Secret"],
+    );
 }
