@@ -95,6 +95,14 @@ impl GitServer {
         self.repositories.commit(name, files, message)
     }
 
+    /// Adds many commits on `main` at once.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn grow(&self, name: &str, count: usize) -> Result<()> {
+        self.repositories.grow(name, count)
+    }
+
     /// Runs git in a repository; see [`Repositories::git`].
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Bare Git repositories in a folder, which a server of this crate serves.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -63,6 +65,41 @@ impl Repositories {
             &["commit", "--quiet", "--allow-empty", "--message", message],
         )?;
         git(clone.path(), &["push", "--quiet", "origin", "main"])?;
+        Ok(())
+    }
+
+    /// Adds `count` commits on `main`, each of which writes one of a thousand files: in seconds, since no tree is checked
+    /// out.
+    pub(crate) fn grow(&self, name: &str, count: usize) -> Result<()> {
+        let mut stream = String::new();
+        for number in 1..=count {
+            let (message, content) = (format!("Change {number}"), format!("{number}\n"));
+            let from = if number == 1 {
+                "from refs/heads/main^0\n"
+            } else {
+                ""
+            };
+            write!(
+                stream,
+                "commit refs/heads/main\ncommitter Somebody <somebody@example.com> {} +0000\n\
+                 data {}\n{message}\n{from}M 100644 inline history/{}.txt\ndata {}\n{content}\n",
+                1_700_000_000 + number,
+                message.len(),
+                number % 1_000,
+                content.len(),
+            )?;
+        }
+        let mut importing = Command::new("git")
+            .current_dir(self.path(name))
+            .args(["-c", "safe.directory=*", "fast-import", "--quiet"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("failed to start git; install git")?;
+        let mut input = importing.stdin.take().context("git takes input")?;
+        input.write_all(stream.as_bytes())?;
+        drop(input);
+        let status = importing.wait()?;
+        ensure!(status.success(), "git fast-import: {status}");
         Ok(())
     }
 
