@@ -48,7 +48,8 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "--package=argosy",
                 "--locked",
                 "--features=slow",
-                "--test=slow",
+                "--test=it",
+                "slow::",
             ])?;
             workspace::run(soaks.env("ARGOSY_TOOLS", &bin))
         })?;

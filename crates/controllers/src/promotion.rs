@@ -240,7 +240,7 @@ impl Loop {
             .as_ref()
             .map_or("", PromotionPhase::as_str)
             .to_owned();
-        tracing::info!(project = %key.namespace, promotion = %key.name, phase, message = status.message, "a Promotion ended");
+        tracing::info!(project = %key.namespace, promotion = %key.name, phase, why = status.message, "a Promotion ended");
         Metrics::ended(&self.world.cx.metrics.promotions, &phase);
         ended.status = Some(status);
         let freight = freight::read(&self.world, &key.namespace, &ended.spec.freight).await?;

@@ -51,7 +51,7 @@ impl Recorder {
                 // Its namespace is going, or the API does not want it: trying again is no use.
                 Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 422) => {
                     let message = &status.message;
-                    tracing::debug!(reason, name, message, "an Event was refused");
+                    tracing::debug!(reason, name, why = message, "an Event was refused");
                     return;
                 }
                 Err(error) if attempt == ATTEMPTS => {

@@ -89,7 +89,7 @@ impl Loop {
                     subscription,
                     message,
                 } = failure;
-                tracing::warn!(project = %key.namespace, warehouse = %key.name, subscription, message, "discovery failed, it is tried again");
+                tracing::warn!(project = %key.namespace, warehouse = %key.name, subscription, why = message, "discovery failed, it is tried again");
             }
             let failed = discovery.answers.iter().any(Result::is_err);
             Metrics::ended(

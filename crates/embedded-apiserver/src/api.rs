@@ -22,6 +22,7 @@ use crate::routes::Target;
 use crate::store::{
     Effect, Expect, History, Key, Object, OpenError, PageRequest, Refused, Resource, Store, Write,
 };
+use crate::tokens::{Issuer, SigningKey, Tokens};
 use crate::verbs::{Call, CallClock, Tracking, metadata};
 
 /// Tells the time; tests bring their own.
@@ -35,6 +36,9 @@ pub struct Options {
     /// How many past changes are held for watches that resume.
     pub history: History,
     pub clock: Clock,
+    /// The `https` URL that tokens of service accounts name as their issuer, and which is the server's own audience.
+    /// Without one it is the address that the server first listens on, else `https://kubernetes.default.svc`.
+    pub issuer: Option<String>,
 }
 
 impl Default for Options {
@@ -43,6 +47,7 @@ impl Default for Options {
             admission: Vec::new(),
             history: History::default(),
             clock: Arc::new(jiff::Timestamp::now),
+            issuer: None,
         }
     }
 }
@@ -52,6 +57,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("admission", &self.admission)
             .field("history", &self.history)
+            .field("issuer", &self.issuer)
             .finish_non_exhaustive()
     }
 }
@@ -70,6 +76,7 @@ pub(crate) struct Api {
     pub(crate) kinds: RwLock<Arc<KindTable>>,
     pub(crate) admission: RwLock<Vec<AdmissionHook>>,
     pub(crate) clock: Clock,
+    pub(crate) tokens: Tokens,
     /// Why `/readyz` says no.
     pub(crate) unready: RwLock<Option<String>>,
 }
@@ -97,15 +104,18 @@ impl EmbeddedApi {
     /// # Errors
     /// [`OpenError::InUse`] while another process has the directory; [`OpenError::NewerFormat`] for data of a newer program.
     pub async fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        let (path, history) = (path.to_owned(), options.history);
-        let store = tokio::task::spawn_blocking(move || Store::open(&path, history)).await;
-        Self::start(
-            store.map_err(|error| OpenError::Bootstrap {
-                what: error.to_string(),
-            })??,
-            options,
-        )
-        .await
+        let issuer = Issuer::new(options.issuer.clone())?;
+        let (directory, history) = (path.to_owned(), options.history);
+        let store = blocking(move || Store::open(&directory, history)).await?;
+        // Whoever has the store has the directory.
+        let directory = path.to_owned();
+        match blocking(move || SigningKey::read_or_create(&directory)).await {
+            Ok(key) => Self::start(store, Tokens::new(issuer, Some(key)), options).await,
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Opens an empty server that forgets everything when it is dropped.
@@ -118,20 +128,24 @@ impl EmbeddedApi {
         backend: impl redb::StorageBackend,
         options: Options,
     ) -> Result<Self, OpenError> {
-        Self::start(Store::open_on(backend, options.history)?, options).await
+        let tokens = Tokens::new(Issuer::new(options.issuer.clone())?, None);
+        let store = Store::open_on(backend, options.history)?;
+        Self::start(store, tokens, options).await
     }
 
-    async fn start(store: Store, options: Options) -> Result<Self, OpenError> {
+    async fn start(store: Store, tokens: Tokens, options: Options) -> Result<Self, OpenError> {
         let Options {
             admission,
             history: _,
             clock,
+            issuer: _,
         } = options;
         let api = Arc::new(Api {
             store,
             kinds: RwLock::new(Arc::new(KindTable::builtin())),
             admission: RwLock::new(admission),
             clock,
+            tokens,
             unready: RwLock::new(None),
         });
         api.refresh_kinds();
@@ -202,6 +216,16 @@ impl EmbeddedApi {
         }
         self.api.store.close().await;
     }
+}
+
+/// Does what waits for the disk, or takes long, beside the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| OpenError::Bootstrap {
+        what: error.to_string(),
+    })?
 }
 
 /// Who the in-process client and the bearer of the kubeconfig's token are.

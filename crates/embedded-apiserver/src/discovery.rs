@@ -16,7 +16,6 @@ const VERBS: [&str; 8] = [
     "update",
     "watch",
 ];
-const SUBRESOURCE_VERBS: [&str; 3] = ["get", "patch", "update"];
 
 /// The versions of the discovery document that tells all at once, the preferred one first.
 const AGGREGATED: [&str; 2] = ["v2", "v2beta1"];
@@ -83,7 +82,11 @@ fn aggregated_resource(kind: &Kind) -> Value {
     add_lists(&mut resource, kind);
     let subresources: Vec<Value> = kind
         .subresources()
-        .map(|it| json!({"subresource": it, "responseKind": response, "verbs": SUBRESOURCE_VERBS}))
+        .map(|it| {
+            let [group, version, kind] = it.group_version_kind(kind);
+            let response = json!({"group": group, "version": version, "kind": kind});
+            json!({"subresource": it.name(), "responseKind": response, "verbs": it.verbs()})
+        })
         .collect();
     if !subresources.is_empty() {
         resource["subresources"] = subresources.into();
@@ -142,10 +145,16 @@ pub(crate) fn resources(kinds: &KindTable, group: &str, version: &str) -> Option
         add_lists(&mut resource, kind);
         resources.push(resource);
         for subresource in kind.subresources() {
-            resources.push(json!({
-                "name": format!("{}/{subresource}", kind.plural), "singularName": "", "namespaced": kind.namespaced,
-                "kind": kind.kind, "verbs": SUBRESOURCE_VERBS,
-            }));
+            let [its_group, its_version, its_kind] = subresource.group_version_kind(kind);
+            let mut entry = json!({
+                "name": format!("{}/{}", kind.plural, subresource.name()), "singularName": "",
+                "namespaced": kind.namespaced, "kind": its_kind, "verbs": subresource.verbs(),
+            });
+            if (its_group, its_version) != (group, version) {
+                entry["group"] = its_group.into();
+                entry["version"] = its_version.into();
+            }
+            resources.push(entry);
         }
     }
     if resources.is_empty() {
@@ -194,7 +203,8 @@ mod tests {
                 "namespaces/finalize",
                 "namespaces/status",
                 "secrets",
-                "serviceaccounts"
+                "serviceaccounts",
+                "serviceaccounts/token"
             ]
         );
         assert!(resources(&kinds, "nothing", "v1").is_none());

@@ -77,6 +77,14 @@ impl Api {
             _ if parts.method != Method::GET => Err(Failure::method_not_allowed()),
             Route::Health => Ok(self.health(parts.uri.path())),
             Route::Version => Ok(json(StatusCode::OK, &version())),
+            Route::TokenIssuer => {
+                let document = self.tokens.issuer.configuration();
+                Ok(for_everybody("application/json", &document))
+            }
+            Route::TokenKeys => {
+                let keys = self.tokens.public_keys().await?;
+                Ok(for_everybody("application/jwk-set+json", &keys))
+            }
             route => {
                 let kinds = Arc::clone(&self.kinds.read());
                 describe(&route, &kinds, &accepted(&parts)).ok_or_else(Failure::no_such_resource)
@@ -107,8 +115,8 @@ impl Api {
         if let Some(review) = Review::find(&target) {
             let media_type = body::media_type(&parts.headers);
             let bytes = body::read(body).await?;
-            let (code, answer) = review.answer(&parts.method, &user, &media_type, &bytes)?;
-            return Ok(json(code, &answer));
+            let answer = review.answer(&self, &parts.method, &user, &media_type, &bytes)?;
+            return Ok(json(StatusCode::CREATED, &answer));
         }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let manager = manager(&query, &parts);
@@ -175,7 +183,11 @@ fn describe(route: &Route, kinds: &KindTable, accept: &str) -> Option<Response<B
             }
             return Some(response);
         }
-        Route::Health | Route::Version | Route::Objects(_) => return None,
+        Route::Health
+        | Route::Version
+        | Route::TokenIssuer
+        | Route::TokenKeys
+        | Route::Objects(_) => return None,
     };
     Some(json(StatusCode::OK, &found))
 }
@@ -257,6 +269,19 @@ pub(crate) fn json_bytes(code: StatusCode, bytes: Bytes) -> Response<Body> {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    response
+}
+
+/// What relying parties fetch, and may keep for an hour as from any cluster.
+fn for_everybody(media_type: &'static str, value: &Value) -> Response<Body> {
+    let mut response = json(StatusCode::OK, value);
+    for (name, value) in [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
     response
 }
 

@@ -1,12 +1,14 @@
 //! The kinds this server knows: the builtin ones, and those that CustomResourceDefinitions add.
 
 mod builtin;
+mod subresource;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
+pub(crate) use self::subresource::Subresource;
 use crate::crds;
 use crate::openapi::Documents;
 use crate::schema::Structural;
@@ -52,11 +54,15 @@ impl Kind {
         }
     }
 
-    /// The paths below an object that are written apart.
-    pub(crate) fn subresources(&self) -> impl Iterator<Item = &'static str> {
-        let status = self.status_subresource.then_some("status");
-        let finalize = (self.group.is_empty() && self.kind == "Namespace").then_some("finalize");
-        finalize.into_iter().chain(status)
+    /// The paths below an object.
+    pub(crate) fn subresources(&self) -> impl Iterator<Item = Subresource> {
+        let status = self.status_subresource.then_some(Subresource::Status);
+        let own = match (self.group.as_str(), self.kind.as_str()) {
+            ("", "Namespace") => Some(Subresource::Finalize),
+            ("", "ServiceAccount") => Some(Subresource::Token),
+            _ => None,
+        };
+        own.into_iter().chain(status)
     }
 }
 

@@ -40,6 +40,7 @@ pub mod selector;
 pub mod shape;
 mod store;
 mod table;
+mod tokens;
 mod verbs;
 mod watch;
 

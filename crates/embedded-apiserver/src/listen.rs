@@ -1,4 +1,4 @@
-//! The server on a port: HTTPS for whoever bears the token, and nothing for anybody else.
+//! The server on a port: HTTPS for whoever bears a token, and next to nothing for anybody else.
 
 mod access;
 mod certificate;
@@ -16,7 +16,6 @@ use tokio::net::TcpListener;
 pub use private::{read_or_create_token, write_private};
 
 use crate::api::EmbeddedApi;
-use access::Access;
 pub(crate) use connections::Connections;
 
 /// From where the port may be reached.
@@ -33,7 +32,8 @@ pub enum Reach {
 pub struct Listen {
     pub address: SocketAddr,
     pub reach: Reach,
-    /// What a caller must bear; whoever does may do everything.
+    /// What a caller must bear who has no service account's token; whoever does may do everything, on any port of this
+    /// server.
     pub token: String,
     /// Where the certificate authority is kept, so that a kubeconfig stays valid; in memory if there is none.
     pub directory: Option<PathBuf>,
@@ -137,14 +137,25 @@ impl EmbeddedApi {
         let address = listener
             .local_addr()
             .map_err(|source| ListenError::Bind { address, source })?;
-        let kubeconfig = kubeconfig::text(&name, address, &identity.authority, &token);
-        let access = Access::new(&token, crate::api::admin());
-        let router = access::protect(routes, self.service(), access);
+        let url = url(address);
+        let kubeconfig = kubeconfig::text(&name, &url, &identity.authority, &token);
+        self.api.tokens.issuer.listens_on(&url);
+        self.api.tokens.admit(&token, crate::api::admin());
+        let router = access::protect(routes, self.service(), Arc::clone(&self.api));
         let connections = Connections::start(listener, Arc::new(identity.tls), router);
         self.listeners.lock().push(connections);
         Ok(Listening {
             address,
             kubeconfig,
         })
+    }
+}
+
+/// Where clients reach what listens on `address`: an unspecified one cannot be connected to.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("https://127.0.0.1:{}", address.port())
+    } else {
+        format!("https://{address}")
     }
 }

@@ -1,11 +1,12 @@
-//! Questions callers ask about themselves: who am I, and may I do this.
+//! Questions that are answered and not stored: who am I, may I do this, and whose token is that.
 //!
 //! Roles are kept but not evaluated: whoever is let in may do everything, and is told so.
 
-use http::{Method, StatusCode};
+use http::Method;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::body;
 use crate::failure::Failure;
 use crate::routes::Target;
@@ -16,6 +17,7 @@ pub(crate) enum Review {
     Access,
     Rules,
     Identity,
+    Token,
 }
 
 impl Review {
@@ -30,6 +32,7 @@ impl Review {
             ("authorization.k8s.io", "v1", "selfsubjectaccessreviews") => Some(Self::Access),
             ("authorization.k8s.io", "v1", "selfsubjectrulesreviews") => Some(Self::Rules),
             ("authentication.k8s.io", "v1", "selfsubjectreviews") => Some(Self::Identity),
+            ("authentication.k8s.io", "v1", "tokenreviews") => Some(Self::Token),
             _ => None,
         }
     }
@@ -37,16 +40,20 @@ impl Review {
     /// Answers the question, which repeats what was asked.
     pub(crate) fn answer(
         self,
+        api: &Api,
         method: &Method,
         user: &UserInfo,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<(StatusCode, Value), Failure> {
+    ) -> Result<Value, Failure> {
         if method != Method::POST {
             return Err(Failure::method_not_allowed());
         }
-        // What is asked makes no difference, so a form of it that cannot be read is no reason to refuse.
-        let asked = body::parse(media_type, bytes).unwrap_or_default();
+        let asked = match (self, body::parse(media_type, bytes)) {
+            (Self::Token, asked) => asked?,
+            // What is asked makes no difference, so a form of it that cannot be read is no reason to refuse.
+            (Self::Access | Self::Rules | Self::Identity, asked) => asked.unwrap_or_default(),
+        };
         let (api_version, kind, status) = match self {
             Self::Access => (
                 "authorization.k8s.io/v1",
@@ -67,11 +74,15 @@ impl Review {
                 "SelfSubjectReview",
                 json!({"userInfo": user}),
             ),
+            Self::Token => (
+                "authentication.k8s.io/v1",
+                "TokenReview",
+                api.review_token(&asked)?,
+            ),
         };
         let spec = asked.get("spec").cloned().unwrap_or_else(|| json!({}));
-        let review = json!({
+        Ok(json!({
             "apiVersion": api_version, "kind": kind, "metadata": {"creationTimestamp": null}, "spec": spec, "status": status,
-        });
-        Ok((StatusCode::CREATED, review))
+        }))
     }
 }

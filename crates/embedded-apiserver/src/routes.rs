@@ -24,6 +24,10 @@ pub(crate) enum Route {
     OpenApiV2,
     /// `/openapi/v3` and `/openapi/v3/{path}`
     OpenApiV3(Option<String>),
+    /// `/.well-known/openid-configuration`: who signs tokens
+    TokenIssuer,
+    /// `/openid/v1/jwks`: what tokens are checked by
+    TokenKeys,
     Objects(Target),
 }
 
@@ -61,6 +65,8 @@ impl Route {
             ["openapi", "v2"] => Ok(Self::OpenApiV2),
             ["openapi", "v3"] => Ok(Self::OpenApiV3(None)),
             ["openapi", "v3", rest @ ..] => Ok(Self::OpenApiV3(Some(rest.join("/")))),
+            [".well-known", "openid-configuration"] => Ok(Self::TokenIssuer),
+            ["openid", "v1", "jwks"] => Ok(Self::TokenKeys),
             ["api", version] => Ok(Self::GroupVersion {
                 group: String::new(),
                 version: (*version).to_owned(),

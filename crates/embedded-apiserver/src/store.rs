@@ -49,6 +49,15 @@ pub enum OpenError {
     },
     #[error("the data in {path:?} is damaged: {what}")]
     Damaged { path: PathBuf, what: String },
+    #[error("failed to read or keep the key that signs tokens in {path:?}")]
+    SigningKey {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the file {path:?} holds no RSA private key in PEM")]
+    NotASigningKey { path: PathBuf },
+    #[error("the issuer {issuer:?} is not an https URL without query and fragment")]
+    Issuer { issuer: String },
     #[error("failed to set up the built-in objects: {what}")]
     Bootstrap { what: String },
 }
@@ -57,7 +66,7 @@ impl OpenError {
     /// Says what to try next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Directory { path, .. } => {
+            Self::Directory { path, .. } | Self::SigningKey { path, .. } => {
                 format!("check the owner and permissions of {}", path.display())
             }
             Self::InUse { holder, .. } => {
@@ -78,6 +87,13 @@ impl OpenError {
                     path.display()
                 )
             }
+            Self::NotASigningKey { path } => {
+                format!(
+                    "restore {0} from a copy, or move it away: a new key is made, and tokens of the old one are refused",
+                    path.display()
+                )
+            }
+            Self::Issuer { .. } => "choose one such as https://issuer.example".to_owned(),
             Self::Bootstrap { .. } => "report this as a bug".to_owned(),
         }
     }

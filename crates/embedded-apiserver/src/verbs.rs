@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::api::{Api, Clock};
 use crate::duplicates;
 use crate::failure::{Failure, Subject};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Subresource};
 use crate::negotiate::Form;
 use crate::query::{FieldValidation, Query};
 use crate::routes::Target;
@@ -221,11 +221,11 @@ impl Api {
         body: &[u8],
     ) -> Result<Answer, Failure> {
         let one = call.target.name.is_some();
-        match call.subresource() {
-            None => {}
-            Some("status") if call.kind.status_subresource => {}
-            Some("finalize") if call.kind.plural == "namespaces" && call.kind.group.is_empty() => {}
-            Some(_) => return Err(Failure::no_such_resource()),
+        if let Some(name) = call.subresource() {
+            let found = call.kind.subresources().find(|it| it.name() == name);
+            if found.ok_or_else(Failure::no_such_resource)? == Subresource::Token {
+                return self.request_token(method, call, body).await;
+            }
         }
         match (method, one) {
             (&Method::GET, true) => self.get(call),

@@ -395,7 +395,7 @@ impl Attempt<'_> {
         let now = self.cx.now();
         let mut progress = self.progress.lock();
         let (project, promotion) = (&self.run.project, &self.run.promotion);
-        tracing::info!(%project, %promotion, step = step.alias, uses = step.uses, ?status, message, "step ended");
+        tracing::info!(%project, %promotion, step = step.alias, uses = step.uses, ?status, why = message, "step ended");
         let execution = progress.execution(index, step);
         execution.status = Some(status);
         execution.message = message;

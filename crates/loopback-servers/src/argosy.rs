@@ -30,12 +30,30 @@ impl Argosy {
     /// # Errors
     /// When it does not become ready within 20 seconds, with the end of its log.
     pub fn start(binary: &Path, folder: &Path, more: &[&str]) -> Result<Self> {
+        Self::start_with(binary, folder, more, None)
+    }
+
+    /// Starts it like [`Argosy::start`]; git and kustomize are looked for in the folder `programs` first.
+    ///
+    /// # Errors
+    /// When it does not become ready within 20 seconds, with the end of its log.
+    pub fn start_with(
+        binary: &Path,
+        folder: &Path,
+        more: &[&str],
+        programs: Option<&Path>,
+    ) -> Result<Self> {
         let port = free_port()?;
         let kubeconfig = folder.join("kubeconfig");
         if kubeconfig.exists() {
             fs::remove_file(&kubeconfig)?;
         }
         let log = folder.join("argosy.log");
+        // Found on the path where somebody brings a kustomize of their own.
+        let kustomize = match programs {
+            None => tools::path("kustomize")?,
+            Some(_) => PathBuf::from("kustomize"),
+        };
         let mut process = Process::start(
             Command::new(binary)
                 .arg("up")
@@ -43,9 +61,9 @@ impl Argosy {
                 .arg(folder.join("data"))
                 .args(["--listen", &format!("127.0.0.1:{port}"), "--kubeconfig-out"])
                 .arg(&kubeconfig)
-                .arg("--kustomize")
-                .arg(tools::path("kustomize")?)
-                .args(more),
+                .args(more)
+                .env("PATH", tools::search_path(programs)?)
+                .env("ARGOSY_KUSTOMIZE", kustomize),
             &log,
         )?;
         let kubectl = Kubectl::new(&kubeconfig)?;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::process::{Process, accepts, free_port};
+use crate::repositories::{Repositories, git};
 use crate::{Access, PASSWORD, USER, tools};
 
 /// A running Git host; dropping it stops it and deletes its repositories.
@@ -16,7 +17,8 @@ use crate::{Access, PASSWORD, USER, tools};
 pub struct GitServer {
     _backend: Process,
     _front: Process,
-    folder: TempDir,
+    repositories: Repositories,
+    _folder: TempDir,
     port: u16,
 }
 
@@ -28,7 +30,7 @@ impl GitServer {
     pub fn start(access: Access) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path();
-        fs::create_dir_all(root.join("repositories"))?;
+        let repositories = Repositories::in_folder(root.join("repositories"))?;
         let socket = root.join("fcgi.sock");
         let mut backend = Process::start(
             Command::new(tools::path("fcgiwrap")?)
@@ -61,7 +63,8 @@ impl GitServer {
         Ok(Self {
             _backend: backend,
             _front: front,
-            folder,
+            repositories,
+            _folder: folder,
             port,
         })
     }
@@ -71,70 +74,41 @@ impl GitServer {
         format!("http://127.0.0.1:{}/{name}.git", self.port)
     }
 
-    /// Where a repository lies on disk, for looking at it with plain `git`.
+    /// Where a repository lies on disk; see [`Repositories::path`].
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder
-            .path()
-            .join("repositories")
-            .join(format!("{name}.git"))
+        self.repositories.path(name)
     }
 
-    /// Creates a repository whose branch `main` holds `files` in one commit.
+    /// Creates a repository; see [`Repositories::create`].
     ///
     /// # Errors
     /// When git fails.
     pub fn create(&self, name: &str, files: &[(&str, &str)]) -> Result<()> {
-        let bare = self.path(name);
-        fs::create_dir_all(&bare)?;
-        git(
-            &bare,
-            &["init", "--quiet", "--bare", "--initial-branch=main", "."],
-        )?;
-        for (key, value) in [
-            ("http.receivepack", "true"),
-            ("uploadpack.allowFilter", "true"),
-        ] {
-            git(&bare, &["config", key, value])?;
-        }
-        self.commit(name, files, "Start")
+        self.repositories.create(name, files)
     }
 
-    /// Adds a commit on `main` that writes `files`, as somebody with a clone would.
+    /// Adds a commit; see [`Repositories::commit`].
     ///
     /// # Errors
     /// When git fails.
     pub fn commit(&self, name: &str, files: &[(&str, &str)], message: &str) -> Result<()> {
-        let clone = tempfile::tempdir_in(self.folder.path())?;
-        git(
-            clone.path(),
-            &[
-                "clone",
-                "--quiet",
-                &self.path(name).display().to_string(),
-                ".",
-            ],
-        )?;
-        git(clone.path(), &["checkout", "--quiet", "-B", "main"])?;
-        for (path, content) in files {
-            let file = clone.path().join(path);
-            fs::create_dir_all(file.parent().context("a file has a folder")?)?;
-            fs::write(&file, content)?;
-        }
-        git(clone.path(), &["add", "--all"])?;
-        git(
-            clone.path(),
-            &["commit", "--quiet", "--allow-empty", "--message", message],
-        )?;
-        git(clone.path(), &["push", "--quiet", "origin", "main"])?;
-        Ok(())
+        self.repositories.commit(name, files, message)
     }
 
-    /// Runs git in the repository and gives what it prints: `log`, `show`, `rev-parse` …
+    /// Adds many commits on `main` at once.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn grow(&self, name: &str, count: usize) -> Result<()> {
+        self.repositories.grow(name, count)
+    }
+
+    /// Runs git in a repository; see [`Repositories::git`].
     ///
     /// # Errors
     /// When git fails.
     pub fn git(&self, name: &str, arguments: &[&str]) -> Result<String> {
-        git(&self.path(name), arguments)
+        self.repositories.git(name, arguments)
     }
 }
 
@@ -172,32 +146,6 @@ fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
          fastcgi_param GIT_CONFIG_VALUE_0 *;\n    }}\n  }}\n}}\n",
         backend = backend.display(),
     ))
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git")
-        .current_dir(folder)
-        .args([
-            "-c",
-            "safe.directory=*",
-            "-c",
-            "user.name=Somebody",
-            "-c",
-            "user.email=somebody@example.com",
-            "-c",
-            "commit.gpgsign=false",
-        ])
-        .args(arguments)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .context("failed to start git; install git")?;
-    ensure!(
-        output.status.success(),
-        "git {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

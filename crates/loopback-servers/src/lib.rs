@@ -1,7 +1,8 @@
-//! Real servers on loopback, for tests and the demo: a Git host and an image registry, none of them ours.
+//! Real servers on loopback, for tests and the demo: Git hosts and an image registry, none of them ours.
 //!
-//! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`Registry`] is Debian's `docker-registry`; images
-//! are pushed by `skopeo`. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a user drives it with. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`SshServer`] is OpenSSH's sshd, [`Registry`] is
+//! Debian's `docker-registry`; images are pushed by `skopeo`. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a
+//! user drives it with. The programs come from `cargo xtask tools`; see [`tools::path`].
 
 mod argosy;
 mod git_server;
@@ -11,6 +12,8 @@ mod patience;
 mod process;
 mod quickstart;
 mod registry;
+mod repositories;
+mod ssh_server;
 pub mod tools;
 
 pub use argosy::Argosy;
@@ -21,6 +24,7 @@ pub use patience::wait;
 pub use process::{Process, kill_all};
 pub use quickstart::{PROJECT, Quickstart};
 pub use registry::Registry;
+pub use ssh_server::SshServer;
 
 /// The user that password-protected servers of this crate know.
 pub const USER: &str = "argosy";

@@ -106,6 +106,18 @@ impl Process {
         }
     }
 
+    /// Kills the process alone (SIGKILL), not what it started, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("failed to kill a process")?;
+        self.child
+            .wait()
+            .context("failed to wait for a process that was killed")?;
+        Ok(())
+    }
+
     /// The process id, which is also that of its group.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -113,6 +113,14 @@ impl Quickstart {
         self.registry.push(&Image::new(IMAGE, version))
     }
 
+    /// Adds many commits to the repository of manifests; they leave alone what is promoted.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn grow_repository(&self, commits: usize) -> Result<()> {
+        self.git.grow(REPOSITORY, commits)
+    }
+
     /// Runs git in the repository of manifests: `log`, `show` …
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Where the programs of `tools.lock` are.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 /// Finds a program that `cargo xtask tools` fetched, such as `skopeo`.
 ///
@@ -19,6 +20,20 @@ pub fn path(name: &str) -> Result<PathBuf> {
         program.display()
     );
     Ok(program)
+}
+
+/// A value for `PATH`: the folder `first`, then the present one, then the fetched programs, which fill its gaps.
+///
+/// # Errors
+/// When a folder's name has a colon in it.
+pub fn search_path(first: Option<&Path>) -> Result<OsString> {
+    let present = env::var_os("PATH").unwrap_or_default();
+    let folders = first
+        .map(Path::to_owned)
+        .into_iter()
+        .chain(env::split_paths(&present))
+        .chain([folder()]);
+    env::join_paths(folders).context("failed to make a PATH of folders")
 }
 
 #[expect(

@@ -9,7 +9,7 @@ pub use world::World;
 /// Real servers on loopback.
 pub mod servers {
     pub use loopback_servers::{
-        Access, Argosy, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart, Registry, USER,
-        wait,
+        Access, Argosy, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart, Registry,
+        SshServer, USER, wait,
     };
 }

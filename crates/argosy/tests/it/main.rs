@@ -1,8 +1,13 @@
-//! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP.
+//! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP and SSH.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod controller;
 mod crash;
+mod pipeline;
 mod quickstart;
+#[cfg(feature = "slow")]
+mod slow;
+mod ssh;
 mod up;
 
 use std::path::{Path, PathBuf};

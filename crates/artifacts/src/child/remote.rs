@@ -144,7 +144,7 @@ impl Trouble {
             }
             Self::HostKeyNotAccepted => format!(
                 "add the host's key to the file of --known-hosts: ssh-keyscan {} >> FILE",
-                host_of(url)
+                host_to_scan(url)
             ),
             Self::LoginMissing => secret_to_create(url),
             Self::LoginRefused => {
@@ -189,16 +189,23 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
-/// The host of an SSH URL in either spelling, without its port.
-fn host_of(url: &str) -> &str {
-    let authority = match url.split_once("://") {
-        Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
-        None => url,
-    };
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    host.split(':').next().unwrap_or(host)
+/// The host of an SSH URL in either spelling, as ssh-keyscan is told it: `-p PORT HOST`, or the host alone.
+fn host_to_scan(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(parsed) if url.contains("://") => {
+            let host = parsed.host_str().unwrap_or_default();
+            let host = host.trim_matches(['[', ']']);
+            match parsed.port() {
+                Some(port) => format!("-p {port} {host}"),
+                None => host.to_owned(),
+            }
+        }
+        Ok(_) | Err(_) => {
+            let host = url.split(':').next().unwrap_or(url);
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            host.to_owned()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -336,15 +343,18 @@ mod tests {
 
     #[test]
     fn the_host_of_a_key_is_named() {
-        for url in [
-            "ssh://git@git.example.com:2222/app.git",
-            "git@git.example.com:app.git",
+        for (url, host) in [
+            (
+                "ssh://git@git.example.com:2222/app.git",
+                "-p 2222 git.example.com",
+            ),
+            ("ssh://git@git.example.com/app.git", "git.example.com"),
+            ("ssh://git@[::1]:2222/app.git", "-p 2222 ::1"),
+            ("git@git.example.com:app.git", "git.example.com"),
         ] {
-            assert!(
-                Trouble::HostKeyNotAccepted
-                    .hint(url)
-                    .ends_with("ssh-keyscan git.example.com >> FILE")
-            );
+            let hint = Trouble::HostKeyNotAccepted.hint(url);
+            let expected = format!("ssh-keyscan {host} >> FILE");
+            assert!(hint.ends_with(&expected), "{hint}");
         }
     }
 }

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use resources::subscription::CommitSelectionStrategy;
 use resources::{DiscoveredCommits, GitSubscription};
 use secret::Secret;
-use testkit::servers::{Access, GitServer, PASSWORD, USER};
+use testkit::servers::{Access, GitServer, PASSWORD, SshServer, USER};
+use testkit::tools;
 
 use crate::scripted::{Server, answer, ok};
 use crate::told;
@@ -434,7 +435,33 @@ async fn what_cannot_be_followed_says_so() {
     assert!(told(&error).contains("smart protocol"), "{}", told(&error));
 }
 
-/// Stands in for ssh: writes down what it was called with and the key, and runs the command right here.
+#[tokio::test]
+async fn commits_are_discovered_on_a_host_that_speaks_ssh() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = SshServer::start().expect("an SSH host");
+    host.create("acme/deploy", &[("README.md", "hello")])
+        .expect("a repository");
+    let path = tools::search_path(None).expect("folders of programs");
+    let policy = Arc::new(Policy::new().with_loopback());
+    let launcher = Launcher::direct().with_search_path(path);
+    let mirrors = folder.path().join("mirrors");
+    let repositories = Repositories::new(launcher, policy, Limits::default(), mirrors);
+    let subscription = subscription(host.url("acme/deploy"));
+    let login = |key: String| Login::SshKey(Secret::from(key));
+
+    let key = login(host.private_key().expect("a key"));
+    let found = discover(&repositories, &subscription, Some(&key), None).await;
+    assert_eq!(subjects(&found.expect("commits")), ["Start"]);
+
+    let key = login(host.key_of_a_stranger().expect("a key"));
+    let error = discover(&repositories, &subscription, Some(&key), None)
+        .await
+        .expect_err("refused");
+    let reason = "Permission denied (publickey)";
+    assert!(told(&error).contains(reason), "{}", told(&error));
+}
+
+/// Stands in for ssh where the port cannot be chosen, as in `git@host:path`: writes down what it was called with and the key, and runs the command right here.
 const SSH: &str = r#"#!/bin/sh
 echo "$@" >> "$TMPDIR/../../../ssh.log"
 while [ $# -gt 1 ]; do

@@ -1,24 +1,13 @@
 //! The kubeconfig by which clients reach the server.
 
-use std::net::SocketAddr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// Writes a kubeconfig with one cluster, user and context, all called `name`.
-pub(super) fn text(name: &str, address: SocketAddr, authority: &str, token: &str) -> String {
-    // An unspecified address is listened on, but cannot be connected to.
-    let host = match address {
-        it if it.ip().is_unspecified() => format!("127.0.0.1:{}", it.port()),
-        it => it.to_string(),
-    };
+pub(super) fn text(name: &str, server: &str, authority: &str, token: &str) -> String {
     // JSON strings are YAML strings.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let (name, server, token) = (
-        quoted(name),
-        quoted(&format!("https://{host}")),
-        quoted(token),
-    );
+    let (name, server, token) = (quoted(name), quoted(server), quoted(token));
     let authority = STANDARD.encode(authority);
     format!(
         "apiVersion: v1\n\

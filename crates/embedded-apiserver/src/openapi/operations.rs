@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schemas;
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Subresource};
 
 /// How a document says what is sent and what comes back.
 #[derive(Debug)]
@@ -60,11 +60,15 @@ pub(super) fn add(kind: &Kind, paths: &mut Map<String, Value>, form: &Form) {
         ]),
     );
     for subresource in kind.subresources() {
-        let path = format!("{one}/{subresource}");
-        paths.insert(
-            path,
-            of(&[("get", "get"), ("put", "put"), ("patch", "patch")]),
-        );
+        let path = format!("{one}/{}", subresource.name());
+        let item = match subresource {
+            Subresource::Finalize | Subresource::Status => {
+                of(&[("get", "get"), ("put", "put"), ("patch", "patch")])
+            }
+            // No client looks for it here: discovery says that it is there.
+            Subresource::Token => continue,
+        };
+        paths.insert(path, item);
     }
     paths.insert(
         one,

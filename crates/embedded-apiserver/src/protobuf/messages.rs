@@ -45,6 +45,8 @@ pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<Message> {
         ("rbac.authorization.k8s.io/v1", "ClusterRole") => CLUSTER_ROLE,
         ("rbac.authorization.k8s.io/v1", "RoleBinding" | "ClusterRoleBinding") => BINDING,
         ("coordination.k8s.io/v1", "Lease") => LEASE,
+        ("authentication.k8s.io/v1", "TokenRequest") => TOKEN_REQUEST,
+        ("authentication.k8s.io/v1", "TokenReview") => TOKEN_REVIEW,
         (_, "DeleteOptions") => DELETE_OPTIONS,
         _ => return None,
     })
@@ -230,6 +232,34 @@ const EVENT_SOURCE: Message = &[
 const EVENT_SERIES: Message = &[
     field(1, "count", Type::Integer),
     field(2, "lastObservedTime", Type::MicroTime),
+];
+
+const TOKEN_REQUEST: Message = &[
+    field(1, "metadata", Type::One(|| OBJECT_META)),
+    field(2, "spec", Type::One(|| TOKEN_REQUEST_SPEC)),
+];
+
+const TOKEN_REQUEST_SPEC: Message = &[
+    field(1, "audiences", Type::Texts),
+    field(3, "boundObjectRef", Type::One(|| BOUND_OBJECT)),
+    field(4, "expirationSeconds", Type::PresentInteger),
+];
+
+const BOUND_OBJECT: Message = &[
+    field(1, "kind", Type::Text),
+    field(2, "apiVersion", Type::Text),
+    field(3, "name", Type::Text),
+    field(4, "uid", Type::Text),
+];
+
+const TOKEN_REVIEW: Message = &[
+    field(1, "metadata", Type::One(|| OBJECT_META)),
+    field(2, "spec", Type::One(|| TOKEN_REVIEW_SPEC)),
+];
+
+const TOKEN_REVIEW_SPEC: Message = &[
+    field(1, "token", Type::Text),
+    field(2, "audiences", Type::Texts),
 ];
 
 const DELETE_OPTIONS: Message = &[
