@@ -151,7 +151,13 @@ fn command_line_page(argosy: &Path) -> Result<String> {
     let mut text = String::from(
         "# Command line\n\nWhat `--help` prints, written by `cargo xtask generate`.\n",
     );
-    for words in [&[][..], &["up"], &["controller"], &["crds"]] {
+    for words in [
+        &[][..],
+        &["up"],
+        &["controller"],
+        &["crds"],
+        &["gcp", "sim"],
+    ] {
         let name = ["argosy"]
             .iter()
             .chain(words)

@@ -1,12 +1,15 @@
-//! Puts the real programs of `tools.lock` into one cache outside the tree.
+//! Puts the real programs of `tools.lock`, and the Python packages of `python.lock`, into one cache outside the tree.
 //!
 //! ```text
 //! tools.lock → apt-get download / pip download → sha-256 → <cache>/<lock digest>/{root, bin} → <cache>/current
+//! python.lock → pip install --require-hashes → <cache>/<lock digest>/python, and bin/python
 //! ```
 //!
 //! Nothing is installed: packages are unpacked beside each other, and `bin/` holds the programs or a small wrapper that
 //! points the loader at the unpacked libraries. A package whose pinned version has left the archive is replaced by the
 //! archive's present one, whose signature apt has checked, and that is said.
+
+mod python;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,11 +49,13 @@ enum Package {
     },
 }
 
-/// Gives the folder of wrappers, fetching what is missing. Takes about ten seconds the first time, none after.
+/// Gives the folder of wrappers, fetching what is missing. Takes about half a minute the first time, none after.
 pub(crate) fn ensure_tools() -> Result<PathBuf> {
     let text = fs::read_to_string(lock_path()?)
         .context("failed to read tools.lock; to have it back: git checkout tools.lock")?;
-    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    let python = fs::read_to_string(python::lock_path()?)
+        .context("failed to read python.lock; to have it back: git checkout python.lock")?;
+    let digest = hex::encode(Sha256::digest(format!("{text}{python}")));
     let cache = cache_dir()?;
     let home = cache.join(&digest[..16]);
     if !home.join("complete").exists() {
@@ -148,6 +153,7 @@ fn fetch(lock: &Lock, cache: &Path, home: &Path) -> Result<()> {
     }
     let finished = work.path().join("home");
     write_wrappers(lock, &finished, home)?;
+    python::install(&finished, home)?;
     fs::write(finished.join("complete"), "")?;
     if let Err(error) = fs::rename(&finished, home) {
         // Another run was faster; its folder holds the same packages.
@@ -437,7 +443,6 @@ fn unpack(package: &Path, root: &Path) -> Result<()> {
 
 /// Fills `bin/`: the program itself where it needs nothing beside it, else a wrapper that names its libraries.
 fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     let bin = finished.join("bin");
     fs::create_dir_all(&bin)?;
     let libraries = home.join("root/usr/lib/x86_64-linux-gnu");
@@ -448,7 +453,7 @@ fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
             program.exists(),
             "{name}: no {file} in the unpacked packages"
         );
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        make_executable(&program)?;
         let entry = bin.join(name);
         if !lock.with_libraries.contains(name) {
             fs::hard_link(&program, &entry)?;
@@ -461,9 +466,15 @@ fn write_wrappers(lock: &Lock, finished: &Path, home: &Path) -> Result<()> {
             home.join("root").join(file).display()
         );
         fs::write(&entry, text)?;
-        fs::set_permissions(&entry, fs::Permissions::from_mode(0o755))?;
+        make_executable(&entry)?;
     }
     Ok(())
+}
+
+fn make_executable(program: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("failed to make {} executable", program.display()))
 }
 
 fn point_current_at(cache: &Path, home: &Path) -> Result<()> {

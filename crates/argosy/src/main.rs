@@ -28,8 +28,18 @@ enum Command {
     Up(server::args::Up),
     Controller(server::args::Controller),
     Crds(cli::crds::Crds),
+    /// Google Cloud: identities and registries
+    #[cfg(feature = "gcp-sim")]
+    #[command(subcommand)]
+    Gcp(GcpCommand),
     #[command(hide = true)]
     Child(server::args::Child),
+}
+
+#[cfg(feature = "gcp-sim")]
+#[derive(Debug, Subcommand)]
+enum GcpCommand {
+    Sim(server::args::GcpSim),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +47,8 @@ fn main() -> ExitCode {
         Command::Up(arguments) => server::up(arguments),
         Command::Controller(arguments) => server::controller(arguments),
         Command::Crds(arguments) => cli::crds::run(&arguments),
+        #[cfg(feature = "gcp-sim")]
+        Command::Gcp(GcpCommand::Sim(arguments)) => server::gcp_sim(arguments),
         // On success the process has become another program, and nothing returns.
         Command::Child(arguments) => {
             server::child::run(&arguments.into()).map(|never| match never {})

@@ -105,7 +105,7 @@ impl Apis {
             Service::IamCredentials => iam_credentials::answer(google, call),
             Service::OrgPolicy => org_policy::answer(google, call),
             Service::ResourceManager => resource_manager::answer(google, call),
-            Service::ServiceUsage => service_usage::answer(google, call),
+            Service::Usage => service_usage::answer(google, call),
         };
         answer.map_or_else(Refusal::into_response, |value| json(&value))
     }

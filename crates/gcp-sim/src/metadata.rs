@@ -76,24 +76,22 @@ impl Metadata {
                 Effect::MetadataNotReady { .. } | Effect::MetadataOverload
             )
         };
-        match self.google.fault(occasion, wanted)? {
-            Effect::MetadataNotReady { how } => match how {
-                NotReady::Refuse => Some(wire::drop_connection()),
-                NotReady::Hold => std::future::pending().await,
-                NotReady::NotFound => occasion
-                    .path
-                    .contains("/service-accounts/default")
-                    .then(|| text(StatusCode::NOT_FOUND, "Not Found\n")),
-                NotReady::ErrorText => Some(text(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "GKE Metadata Server: Internal Server Error\n",
-                )),
-            },
-            _ => {
-                tokio::time::sleep(OVERLOADED).await;
-                let closed = StatusCode::from_u16(499).expect("499 is a status");
-                Some(text(closed, ""))
-            }
+        let Effect::MetadataNotReady { how } = self.google.fault(occasion, wanted)? else {
+            tokio::time::sleep(OVERLOADED).await;
+            let closed = StatusCode::from_u16(499).expect("499 is a status");
+            return Some(text(closed, ""));
+        };
+        match how {
+            NotReady::Refuse => Some(wire::drop_connection()),
+            NotReady::Hold => std::future::pending().await,
+            NotReady::NotFound => occasion
+                .path
+                .contains("/service-accounts/default")
+                .then(|| text(StatusCode::NOT_FOUND, "Not Found\n")),
+            NotReady::ErrorText => Some(text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "GKE Metadata Server: Internal Server Error\n",
+            )),
         }
     }
 

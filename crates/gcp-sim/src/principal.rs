@@ -32,7 +32,7 @@ pub struct Federated {
 }
 
 impl Federated {
-    /// A Kubernetes ServiceAccount of a GKE cluster.
+    /// A service account of Kubernetes, of a GKE cluster.
     pub fn of_cluster(
         project_number: u64,
         pool: &str,

@@ -69,7 +69,7 @@ impl Refusal {
         }
     }
 
-    fn with_reason(mut self, reason: &str, domain: &str, metadata: Value) -> Self {
+    fn with_reason(mut self, reason: &str, domain: &str, metadata: &Value) -> Self {
         self.details.push(json!({
             "@type": ERROR_INFO, "reason": reason, "domain": domain, "metadata": metadata,
         }));

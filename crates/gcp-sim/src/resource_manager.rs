@@ -45,7 +45,7 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
             at.show("get", |world| at.to_json_v1(world))
         }
         (&Method::POST, "v1", Some("getAncestry")) if *kind == "projects" => {
-            at.show("get", |world| at.ancestry(world))
+            at.show("get", |world| Some(at.ancestry(world)))
         }
         (&Method::POST, "v1", Some("getEffectiveOrgPolicy")) if *kind == "projects" => {
             at.effective_org_policy()
@@ -155,7 +155,7 @@ impl At<'_> {
         Some(answer)
     }
 
-    fn ancestry(&self, world: &World) -> Option<Value> {
+    fn ancestry(&self, world: &World) -> Value {
         let ancestors: Vec<Value> = world
             .lineage(&self.resource)
             .iter()
@@ -171,7 +171,7 @@ impl At<'_> {
                 Some(json!({ "resourceId": { "type": kind, "id": id } }))
             })
             .collect();
-        Some(json!({ "ancestor": ancestors }))
+        json!({ "ancestor": ancestors })
     }
 
     fn effective_org_policy(&self) -> Answer {

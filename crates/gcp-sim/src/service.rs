@@ -10,7 +10,7 @@ pub(crate) enum Service {
     OAuth,
     OrgPolicy,
     ResourceManager,
-    ServiceUsage,
+    Usage,
     Sts,
 }
 
@@ -23,7 +23,7 @@ impl Service {
         Self::OAuth,
         Self::OrgPolicy,
         Self::ResourceManager,
-        Self::ServiceUsage,
+        Self::Usage,
         Self::Sts,
     ];
 
@@ -36,7 +36,7 @@ impl Service {
             Self::OAuth => "oauth2.googleapis.com",
             Self::OrgPolicy => "orgpolicy.googleapis.com",
             Self::ResourceManager => "cloudresourcemanager.googleapis.com",
-            Self::ServiceUsage => "serviceusage.googleapis.com",
+            Self::Usage => "serviceusage.googleapis.com",
             Self::Sts => "sts.googleapis.com",
         }
     }
@@ -114,7 +114,7 @@ impl Service {
             | ["v1", "roles", ..]
             | ["v1", "organizations", _, "roles", ..]
             | ["v2", "policies", ..] => Some(Self::Iam),
-            ["v1", "projects", _, "services", ..] => Some(Self::ServiceUsage),
+            ["v1", "projects", _, "services", ..] => Some(Self::Usage),
             [
                 "v1",
                 "projects",
@@ -197,10 +197,7 @@ mod tests {
                 "/v1/projects/acme/locations/europe/repositories",
                 Service::ArtifactRegistry,
             ),
-            (
-                "/v1/projects/acme/services:batchEnable",
-                Service::ServiceUsage,
-            ),
+            ("/v1/projects/acme/services:batchEnable", Service::Usage),
             (
                 "/v2/projects/acme/policies/iam.x:getEffectivePolicy",
                 Service::OrgPolicy,

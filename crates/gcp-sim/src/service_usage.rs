@@ -174,9 +174,10 @@ impl At<'_> {
             let text = "Between 1 and 20 services can be enabled at once.";
             return Err(Refusal::invalid_field("serviceIds", text));
         }
-        let changed = service_ids
-            .iter()
-            .fold(false, |changed, it| self.enable(it) || changed);
+        let mut changed = false;
+        for service in &service_ids {
+            changed |= self.enable(service);
+        }
         let services: Vec<Value> = service_ids.iter().map(|it| self.service(it)).collect();
         let response = json!({
             "@type": "type.googleapis.com/google.api.serviceusage.v1.BatchEnableServicesResponse",

@@ -1,4 +1,4 @@
-//! Tokens of Kubernetes ServiceAccounts, signed for clusters whose keys the world leaves to the simulator.
+//! Tokens of Kubernetes' own service accounts, signed for clusters whose keys the world leaves to the simulator.
 
 use jiff::SignedDuration;
 use serde_json::json;

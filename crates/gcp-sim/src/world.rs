@@ -1,6 +1,7 @@
 //! The world: projects, clusters, accounts, bindings and repositories, as a file describes them and as calls change them.
 
 mod account;
+mod check;
 mod cluster;
 mod hierarchy;
 mod lookup;
@@ -17,12 +18,12 @@ use crate::policy::Policy;
 use crate::roles::CustomRole;
 
 pub use account::{Key, KeyOrigin, ServiceAccount};
+pub(crate) use check::is_member;
 pub use cluster::{Cluster, NodePool, Pod};
 pub use hierarchy::{DenyRule, Folder, Organization};
 pub use org_policy::{ListValues, OrgPolicy, OrgPolicyRule};
 pub use pool::{PoolProvider, WorkloadPool};
 pub use read::WorldError;
-pub(crate) use read::is_member;
 pub use repository::{Repository, SeedImage};
 
 /// Everything that Google knows. [`World::read`] checks a file; tests may build one from YAML text too.

@@ -24,6 +24,7 @@ use crate::facts::{Facts, Gap, Use};
 use crate::repository::RepositoryName;
 
 pub use catalogue::CHECKS;
+pub use organisation::constraints;
 pub use report::{CheckResult, DoctorReport, Subject};
 pub use symptoms::{SYMPTOMS, Symptom, explain};
 pub use verdict::{Status, Verdict};

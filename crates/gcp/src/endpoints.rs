@@ -21,6 +21,18 @@ pub struct Endpoints {
     pub container: Url,
     pub service_usage: Url,
     pub org_policy: Url,
+    /// Says when accounts were last used.
+    pub policy_analyzer: Url,
+    pub pubsub: Url,
+}
+
+/// Why a service cannot be found elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    #[error("{service:?} is no service that is asked")]
+    Service { service: String },
+    #[error("{url:?} is not an http or https address")]
+    Url { url: String },
 }
 
 /// Why an address cannot be used.
@@ -34,6 +46,19 @@ impl HostError {
     /// Says what to do next.
     pub fn hint(&self) -> &'static str {
         "write it without a scheme or a path, for example GCE_METADATA_HOST=127.0.0.1:8085"
+    }
+}
+
+impl EndpointError {
+    /// Says what to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Service { .. } => {
+                "name the first part of its host: sts, iam, iamcredentials, oauth2, artifactregistry, container, \
+                 cloudresourcemanager, serviceusage, orgpolicy, policyanalyzer, pubsub, metadata, or all"
+            }
+            Self::Url { .. } => "write it with its scheme, for example http://127.0.0.1:8080",
+        }
     }
 }
 
@@ -51,6 +76,8 @@ impl Default for Endpoints {
             container: google("container"),
             service_usage: google("serviceusage"),
             org_policy: google("orgpolicy"),
+            policy_analyzer: google("policyanalyzer"),
+            pubsub: google("pubsub"),
         }
     }
 }
@@ -71,6 +98,61 @@ impl Endpoints {
             return Err(refused());
         }
         Ok(Self { metadata, ..self })
+    }
+
+    /// Asks a service elsewhere. `service` is the first part of its host: `iamcredentials`; `all` is each but metadata.
+    pub fn set(&mut self, service: &str, url: &str) -> Result<(), EndpointError> {
+        let parsed = Url::parse(url)
+            .ok()
+            .filter(|it| matches!(it.scheme(), "http" | "https"));
+        let parsed = parsed.ok_or_else(|| EndpointError::Url {
+            url: url.to_owned(),
+        })?;
+        if service == "all" {
+            for (name, endpoint) in self.named() {
+                if name != "metadata" {
+                    *endpoint = parsed.clone();
+                }
+            }
+            return Ok(());
+        }
+        let found = self.named().into_iter().find(|(name, _)| *name == service);
+        let (_, endpoint) = found.ok_or_else(|| EndpointError::Service {
+            service: service.to_owned(),
+        })?;
+        *endpoint = parsed;
+        Ok(())
+    }
+
+    fn named(&mut self) -> [(&'static str, &mut Url); 12] {
+        let Self {
+            metadata,
+            sts,
+            iam_credentials,
+            oauth,
+            iam,
+            artifact_registry,
+            resource_manager,
+            container,
+            service_usage,
+            org_policy,
+            policy_analyzer,
+            pubsub,
+        } = self;
+        [
+            ("metadata", metadata),
+            ("sts", sts),
+            ("iamcredentials", iam_credentials),
+            ("oauth2", oauth),
+            ("iam", iam),
+            ("artifactregistry", artifact_registry),
+            ("cloudresourcemanager", resource_manager),
+            ("container", container),
+            ("serviceusage", service_usage),
+            ("orgpolicy", org_policy),
+            ("policyanalyzer", policy_analyzer),
+            ("pubsub", pubsub),
+        ]
     }
 }
 
@@ -127,6 +209,18 @@ mod tests {
             let refused = Endpoints::default().with_metadata_host(host);
             assert!(refused.is_err(), "{host}");
         }
+    }
+
+    #[test]
+    fn services_are_moved_by_the_first_part_of_their_host() {
+        let mut endpoints = Endpoints::default();
+        endpoints.set("all", "http://127.0.0.1:9000").expect("all");
+        endpoints.set("iam", "http://127.0.0.1:9001").expect("one");
+        assert_eq!(endpoints.sts.as_str(), "http://127.0.0.1:9000/");
+        assert_eq!(endpoints.iam.as_str(), "http://127.0.0.1:9001/");
+        assert_eq!(host_of(&endpoints.metadata), "metadata.google.internal");
+        assert!(endpoints.set("compute", "http://127.0.0.1:9000").is_err());
+        assert!(endpoints.set("iam", "127.0.0.1:9000").is_err());
     }
 
     #[test]

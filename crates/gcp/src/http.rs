@@ -160,7 +160,7 @@ impl Http {
         result
     }
 
-    async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         url: &Url,
         build: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,

@@ -12,6 +12,8 @@ pub mod principal;
 pub mod repository;
 pub mod setup;
 
+mod apis;
+mod authorized_user;
 mod cache;
 mod endpoints;
 mod error;
@@ -33,12 +35,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use endpoints::{Endpoints, HostError};
+pub use apis::{Apis, Service, Touch, shown};
+pub use authorized_user::AuthorizedUser;
+pub use endpoints::{EndpointError, Endpoints, HostError};
 pub use error::{Absence, Problem, Retry, TokenError};
 pub use external_account::{ExternalAccount, FileError};
 pub use http::{Call, Observer};
 pub use identities::{Base, Identities, Settings};
-pub use metadata::Metadata;
+pub use metadata::{Glance, Metadata};
 pub use service_account_key::{KeyError, ServiceAccountKey};
 pub use sts::{PoolProvider, Provider};
 pub use token::{Identity, Scope, Token};

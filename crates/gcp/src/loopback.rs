@@ -150,6 +150,7 @@ impl Loopback {
             sts: self.url.clone(),
             iam_credentials: self.url.clone(),
             oauth: self.url.clone(),
+            iam: self.url.clone(),
             ..Endpoints::default()
         }
     }

@@ -5,6 +5,8 @@
 //!
 //! Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server>
 
+mod glance;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use crate::principal::{ProjectId, ProjectNumber};
 use crate::redact::redact;
 use crate::token::{Identity, Scope};
 use crate::{Clock, TokenError};
+
+pub use glance::Glance;
 
 const ROOT: &str = "/computeMetadata/v1/";
 /// Longest text the server is believed.

@@ -94,6 +94,51 @@ pub struct Controller {
     pub logging: Logging,
 }
 
+/// Simulates Google Cloud on loopback: metadata servers, STS, IAM, Artifact Registry and the APIs around them.
+///
+/// FILE describes projects, clusters, accounts, bindings and images; examples/gcp/world.yaml shows every part. The
+/// addresses are printed as lines that a shell can source. Nothing of Google's is reached, and no token is worth
+/// anything there.
+///
+/// Example:
+///   argosy gcp sim --world examples/gcp/world.yaml
+#[derive(Debug, Clone, Args)]
+#[command(verbatim_doc_comment)]
+pub struct GcpSim {
+    /// The world to simulate
+    #[arg(long, env = "ARGOSY_WORLD", value_name = "FILE")]
+    pub world: PathBuf,
+    /// Port of Google's REST APIs; 0 takes any free one
+    #[arg(
+        long,
+        env = "ARGOSY_APIS_PORT",
+        value_name = "PORT",
+        default_value_t = 0
+    )]
+    pub apis_port: u16,
+    /// Port of Artifact Registry's Docker API; 0 takes any free one
+    #[arg(
+        long,
+        env = "ARGOSY_REGISTRY_PORT",
+        value_name = "PORT",
+        default_value_t = 0
+    )]
+    pub registry_port: u16,
+    /// Port for faults, changes of the world and tokens of people; 0 takes any free one
+    #[arg(
+        long,
+        env = "ARGOSY_ADMIN_PORT",
+        value_name = "PORT",
+        default_value_t = 0
+    )]
+    pub admin_port: u16,
+    /// Decides which requests random faults hit
+    #[arg(long, env = "ARGOSY_SEED", value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
 /// Fences itself in, then becomes a program. For argosy itself.
 #[derive(Debug, Clone, Args)]
 pub struct Child {

@@ -1,10 +1,12 @@
-//! The body of `argosy up` and `argosy controller`: reads settings, wires the parts, decides nothing.
+//! The body of `argosy up`, `argosy controller` and `argosy gcp sim`: reads settings, wires the parts, decides nothing.
 
 mod admission;
 pub mod args;
 pub mod child;
 mod controller;
 mod data_dir;
+#[cfg(feature = "gcp-sim")]
+mod gcp_sim;
 mod google;
 mod logging;
 mod manifests;
@@ -14,4 +16,6 @@ mod process;
 mod up;
 
 pub use controller::controller;
+#[cfg(feature = "gcp-sim")]
+pub use gcp_sim::gcp_sim;
 pub use up::up;

@@ -21,6 +21,8 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/credentials/src/lib.rs",
     "crates/credentials/src/lookup.rs",
     "crates/credentials/src/tests.rs",
+    "crates/gcp/src/apis.rs",
+    "crates/gcp/src/authorized_user.rs",
     "crates/gcp/src/cache/slot/tests.rs",
     "crates/gcp/src/cache/tests.rs",
     "crates/gcp/src/external_account.rs",

@@ -59,7 +59,7 @@ fn list(at: &At<'_>) -> Answer {
         keys.push(to_json(
             at,
             &key,
-            at.call.enums().write("SYSTEM_MANAGED", 2),
+            &at.call.enums().write("SYSTEM_MANAGED", 2),
         ));
     }
     if any(["USER_MANAGED", "1"]) {
@@ -67,7 +67,7 @@ fn list(at: &At<'_>) -> Answer {
             let account = world.service_account(at.email());
             account.map_or_else(Vec::new, |(_, account)| account.keys.clone())
         });
-        keys.extend(own.iter().map(|key| to_json(at, key, user_managed(at))));
+        keys.extend(own.iter().map(|key| to_json(at, key, &user_managed(at))));
     }
     Ok(if keys.is_empty() {
         json!({})
@@ -128,7 +128,7 @@ fn create(at: &At<'_>) -> Answer {
             "Maximum number of keys on account reached.",
         ));
     }
-    let mut answer = to_json(at, &key, user_managed(at));
+    let mut answer = to_json(at, &key, &user_managed(at));
     answer["privateKeyType"] = at.call.enums().write("TYPE_GOOGLE_CREDENTIALS_FILE", 2);
     answer["privateKeyData"] = json!(STANDARD.encode(key_file(at, &pair).to_string()));
     Ok(answer)
@@ -170,14 +170,14 @@ fn change(at: &At<'_>, id: &str, change: impl FnOnce(&mut Key)) -> Answer {
     });
     let key =
         key.ok_or_else(|| Refusal::not_found(format!("Service account key {id} does not exist.")))?;
-    Ok(to_json(at, &key, user_managed(at)))
+    Ok(to_json(at, &key, &user_managed(at)))
 }
 
 fn user_managed(at: &At<'_>) -> Value {
     at.call.enums().write("USER_MANAGED", 1)
 }
 
-fn to_json(at: &At<'_>, key: &Key, kind: Value) -> Value {
+fn to_json(at: &At<'_>, key: &Key, kind: &Value) -> Value {
     let enums: Enums = at.call.enums();
     let origin = match key.origin {
         KeyOrigin::UserProvided => enums.write("USER_PROVIDED", 1),

@@ -42,7 +42,7 @@ impl Metadata {
             || SCOPES.map(str::to_owned).to_vec(),
             |scopes| scopes.split(',').map(str::to_owned).collect(),
         );
-        let cached = match self.cached(identity, scopes) {
+        let cached = match self.cached(identity, &scopes) {
             Ok(cached) => cached,
             Err(refusal) => return relayed("access", &refusal),
         };
@@ -86,7 +86,7 @@ impl Metadata {
     }
 
     /// Takes the cached token while it is good enough, else gets another.
-    fn cached(&self, identity: &Identity, scopes: Vec<String>) -> Result<Cached, Refusal> {
+    fn cached(&self, identity: &Identity, scopes: &[String]) -> Result<Cached, Refusal> {
         let now = self.google.now();
         let key = format!("{} {}", identity.email(), scopes.join(","));
         let old = |effect: &Effect| matches!(effect, Effect::MetadataNearExpiry { .. });
@@ -112,14 +112,14 @@ impl Metadata {
     fn fetch(
         &self,
         identity: &Identity,
-        scopes: Vec<String>,
+        scopes: &[String],
         lifetime: SignedDuration,
     ) -> Result<Cached, Refusal> {
         let expires_at = self.google.now() + lifetime;
         let own = |principal| Cached {
             token: self
                 .google
-                .issue(principal, scopes.clone(), lifetime, Vec::new()),
+                .issue(principal, scopes.to_vec(), lifetime, Vec::new()),
             expires_at,
         };
         match &identity.base {
@@ -129,7 +129,7 @@ impl Metadata {
                 let request = TokenRequest {
                     account,
                     delegates: &[],
-                    scopes: &scopes,
+                    scopes,
                     lifetime,
                 };
                 let caller = Principal::Federated(workload.clone());

@@ -25,7 +25,7 @@ impl Refusal {
         let message =
             format!("Permission '{permission}' denied on resource (or it may not exist).");
         let metadata = json!({ "permission": permission });
-        Self::denied(message).with_reason("IAM_PERMISSION_DENIED", "iam.googleapis.com", metadata)
+        Self::denied(message).with_reason("IAM_PERMISSION_DENIED", "iam.googleapis.com", &metadata)
     }
 
     /// The same, naming the resource by its full name, `//artifactregistry.googleapis.com/projects/…`.
@@ -41,7 +41,7 @@ impl Refusal {
     /// The same, in the words of an API that has its own.
     pub(crate) fn permission_denied_as(permission: &str, resource: &str, message: String) -> Self {
         let metadata = json!({ "permission": permission, "resource": resource });
-        Self::denied(message).with_reason("IAM_PERMISSION_DENIED", "iam.googleapis.com", metadata)
+        Self::denied(message).with_reason("IAM_PERMISSION_DENIED", "iam.googleapis.com", &metadata)
     }
 
     /// What is said instead where even the permission stays untold.
@@ -71,7 +71,7 @@ impl Refusal {
         let mut refusal = Self::denied(message.clone()).with_reason(
             "SERVICE_DISABLED",
             "googleapis.com",
-            metadata,
+            &metadata,
         );
         refusal.details.push(json!({
             "@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message,
@@ -125,7 +125,7 @@ impl Refusal {
         Self::denied("Request had insufficient authentication scopes.").with_reason(
             "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
             "googleapis.com",
-            metadata,
+            &metadata,
         )
     }
 
@@ -193,7 +193,7 @@ impl Refusal {
             "quota_limit": limit, "quota_limit_value": "60000", "quota_location": "global",
         });
         Self::new(StatusCode::TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", message)
-            .with_reason("RATE_LIMIT_EXCEEDED", "googleapis.com", metadata)
+            .with_reason("RATE_LIMIT_EXCEEDED", "googleapis.com", &metadata)
             .retry_after(retry_after)
     }
 
@@ -208,7 +208,7 @@ impl Refusal {
         let mut refusal = Self::denied(message).with_reason(
             "SECURITY_POLICY_VIOLATED",
             "googleapis.com",
-            metadata,
+            &metadata,
         );
         refusal.details.push(json!({
             "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
@@ -226,7 +226,7 @@ impl Refusal {
              roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission."
         );
         let metadata = json!({ "consumer": format!("projects/{project}"), "service": service });
-        Self::denied(message).with_reason("USER_PROJECT_DENIED", "googleapis.com", metadata)
+        Self::denied(message).with_reason("USER_PROJECT_DENIED", "googleapis.com", &metadata)
     }
 
     /// Whether a disabled account answers so has not been seen; see the list of assumptions.
@@ -309,7 +309,7 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message).with_reason(
             reason,
             "googleapis.com",
-            metadata,
+            &metadata,
         )
     }
 }

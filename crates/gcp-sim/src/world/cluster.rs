@@ -87,7 +87,7 @@ pub struct Pod {
     pub cluster: String,
     pub namespace: String,
     pub service_account: String,
-    /// The uid of the Kubernetes ServiceAccount.
+    /// The uid of the service account in Kubernetes.
     pub service_account_uid: String,
     /// The value of the annotation `iam.gke.io/gcp-service-account`.
     #[serde(skip_serializing_if = "Option::is_none")]

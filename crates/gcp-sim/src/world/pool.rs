@@ -14,7 +14,7 @@ pub struct WorkloadPool {
     pub providers: Vec<PoolProvider>,
 }
 
-/// An OpenID Connect issuer that a pool trusts.
+/// An issuer of `OpenID` Connect that a pool trusts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PoolProvider {

@@ -26,6 +26,17 @@ const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
 /// The constraint that lists accounts whose tokens may live longer than an hour.
 const LONG_LIVES: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
+/// Lists the constraints that are looked at, without `constraints/`.
+pub fn constraints() -> impl Iterator<Item = &'static str> {
+    let blockers = BLOCKERS.iter().map(|(constraint, _)| *constraint);
+    let baseline = BASELINE
+        .iter()
+        .flat_map(|it| std::iter::once(it.constraint).chain(it.or));
+    blockers
+        .chain(baseline)
+        .chain([USABLE_SERVICES, LONG_LIVES])
+}
+
 pub(super) fn perimeter(facts: &Facts) -> Verdict {
     let pulls = facts
         .projects

@@ -42,6 +42,19 @@ pub struct Gap {
     pub skipped: bool,
 }
 
+impl<T> Seen<T> {
+    /// Carries over why there is no value, to a reading of something else.
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Seen<U> {
+        match self {
+            Self::Known(value) => Seen::Known(map(value)),
+            Self::Denied(denial) => Seen::Denied(denial),
+            Self::Absent => Seen::Absent,
+            Self::Unreachable { why } => Seen::Unreachable { why },
+            Self::Skipped => Seen::Skipped,
+        }
+    }
+}
+
 impl<T> Default for Reading<T> {
     fn default() -> Self {
         Self {
@@ -91,6 +104,14 @@ impl<T> Reading<T> {
         Self {
             source: Source::new(request, Some(status)),
             seen,
+        }
+    }
+
+    /// Makes something else of what was seen.
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Reading<U> {
+        Reading {
+            source: self.source,
+            seen: self.seen.map(map),
         }
     }
 

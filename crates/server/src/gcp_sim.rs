@@ -1,0 +1,57 @@
+//! `argosy gcp sim`: Google Cloud on loopback, of a world that a file describes.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::{Context as _, Result};
+use gcp_sim::{Clock, Options, Simulator, World};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::GcpSim;
+use crate::process;
+
+/// Listens until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the file is not a world, or a port is taken.
+pub fn gcp_sim(arguments: GcpSim) -> Result<()> {
+    process::run(&arguments.logging.clone(), |stop| run(arguments, stop))
+}
+
+async fn run(arguments: GcpSim, stop: CancellationToken) -> Result<()> {
+    let world = World::read(&arguments.world).map_err(|error| {
+        let hint = error.hint();
+        anyhow::Error::new(error).context(format!("the world cannot be used; {hint}"))
+    })?;
+    let at = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let options = Options {
+        apis: at(arguments.apis_port),
+        registry: at(arguments.registry_port),
+        admin: at(arguments.admin_port),
+        clock: Clock::of_the_machine(),
+        seed: arguments.seed,
+    };
+    let simulator = Simulator::start(world, options).await.map_err(|error| {
+        let hint = error.hint();
+        anyhow::Error::new(error).context(format!("the simulator cannot start; {hint}"))
+    })?;
+    print(&simulator).context("failed to write to standard output")?;
+    stop.cancelled().await;
+    simulator.stop();
+    Ok(())
+}
+
+/// Says where everything is, as lines that a shell can source.
+fn print(simulator: &Simulator) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "SIMULATOR_APIS={}", simulator.apis)?;
+    writeln!(output, "SIMULATOR_REGISTRY={}", simulator.registry)?;
+    writeln!(output, "SIMULATOR_ADMIN={}", simulator.admin)?;
+    for (pod, address) in &simulator.metadata {
+        writeln!(
+            output,
+            "# the metadata server of the pod {pod}\nGCE_METADATA_HOST={address}"
+        )?;
+    }
+    output.flush()
+}
