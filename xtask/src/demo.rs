@@ -1,13 +1,15 @@
 //! `cargo xtask demo`: an image on its way through three Stages, driven as a user would drive it.
 //!
 //! ```text
-//! docker-registry ◄─ skopeo        nginx + git
-//!        ▲                            ▲
-//!        └───────── argosy up ────────┘ ◄── kubectl apply, create, get
+//! skopeo ─► docker-registry ◄─ argosy gcp sim (Artifact Registry)        nginx + git
+//!                                      ▲                                     ▲
+//!                                      └───────────── argosy up ─────────────┘ ◄── kubectl apply, create, get
 //! ```
 //!
 //! Everything runs on loopback and nothing of it is ours but `argosy`. Each thing that should happen has a time limit;
 //! when it does not happen the demo fails and shows why.
+
+mod identities;
 
 use std::time::{Duration, Instant};
 
@@ -32,15 +34,21 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
     let binary = generate::build_argosy(&[])?;
     let start = Instant::now();
     title("A Git host and an image registry, as a company has them");
-    let example = Quickstart::start(&workspace::root()?.join("examples/quickstart"))?;
+    let example = workspace::root()?.join("examples/quickstart");
+    let example = Quickstart::start_with_image(&example, Some(identities::IMAGE))?;
     say(&format!("git repository {}", example.repository_url()));
     push(&example, "1.0.0")?;
+    title("Google Cloud, simulated: a cluster's identity, service accounts, Artifact Registry");
+    let google = identities::start(&binary, &example)?;
     title("One command: a Kubernetes API and all of Argosy");
-    say("argosy up");
-    let argosy = example.argosy(&binary, &[])?;
+    say("argosy up, as the Pod of a GKE cluster that runs kargo-controller");
+    let arguments = identities::arguments(&google);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let argosy = example.argosy(&binary, &arguments)?;
     say(&format!("ready on https://127.0.0.1:{}", argosy.port()));
     let world = World { example, argosy };
     tell(&world)?;
+    identities::tell(&binary, &google, &world)?;
     title("Done");
     say(&format!(
         "{:.1} s from nothing to the last commit",
@@ -66,6 +74,7 @@ fn tell(world: &World) -> Result<()> {
         say(line);
     }
     follow(world, "1.0.0")?;
+    identities::show(world, PROJECT, "web")?;
     title("A newer image is pushed");
     push(&world.example, "1.1.0")?;
     kubectl.run(&[

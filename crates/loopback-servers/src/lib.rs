@@ -2,10 +2,11 @@
 //!
 //! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`SshServer`] is OpenSSH's sshd, [`Registry`] is
 //! Debian's `docker-registry`; images are pushed by `skopeo`. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a
-//! user drives it with. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! user drives it with; [`Google`] is a running `argosy gcp sim`. The programs come from `cargo xtask tools`; see [`tools::path`].
 
 mod argosy;
 mod git_server;
+mod google;
 mod image;
 mod kubectl;
 mod patience;
@@ -18,6 +19,7 @@ pub mod tools;
 
 pub use argosy::Argosy;
 pub use git_server::GitServer;
+pub use google::Google;
 pub use image::Image;
 pub use kubectl::Kubectl;
 pub use patience::wait;

@@ -24,6 +24,7 @@ pub struct Quickstart {
     git: GitServer,
     registry: Registry,
     folder: TempDir,
+    image: String,
 }
 
 impl Quickstart {
@@ -32,10 +33,20 @@ impl Quickstart {
     /// # Errors
     /// When a server does not come up or the example cannot be read.
     pub fn start(example: &Path) -> Result<Self> {
+        Self::start_with_image(example, None)
+    }
+
+    /// The same with another name for the image, under which somebody shows what the registry holds.
+    ///
+    /// # Errors
+    /// When a server does not come up or the example cannot be read.
+    pub fn start_with_image(example: &Path, image: Option<&str>) -> Result<Self> {
+        let registry = Registry::start(Access::Open)?;
         let parts = Self {
             git: GitServer::start(Access::Password)?,
-            registry: Registry::start(Access::Open)?,
             folder: tempfile::tempdir()?,
+            image: image.map_or_else(|| registry.repository(IMAGE), str::to_owned),
+            registry,
         };
         let deploy = example.join("deploy");
         let mut files = Vec::new();
@@ -71,10 +82,7 @@ impl Quickstart {
                 "https://git.example.com/acme/deploy.git",
                 &self.git.url(REPOSITORY),
             )
-            .replace(
-                "registry.example.com/acme/web",
-                &self.registry.repository(IMAGE),
-            ))
+            .replace("registry.example.com/acme/web", &self.image))
     }
 
     /// Starts `argosy up`; its data survives until the example is dropped.
@@ -91,8 +99,18 @@ impl Quickstart {
     }
 
     /// The image without tag, as the Warehouse subscribes to it.
-    pub fn image(&self) -> String {
-        self.registry.repository(IMAGE)
+    pub fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// `127.0.0.1:<port>`: the registry that holds the image.
+    pub fn registry(&self) -> String {
+        self.registry.host()
+    }
+
+    /// A folder that goes away with the example.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The URL of the repository of manifests.

@@ -24,7 +24,7 @@ pub(crate) fn google(
     arguments: &args::Google,
     place: Place,
     client: Client,
-    clock: gcp::Clock,
+    clock: &gcp::Clock,
 ) -> Result<(credentials::Google, bool)> {
     let metadata_host = std::env::var(METADATA_HOST)
         .ok()

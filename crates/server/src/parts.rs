@@ -89,7 +89,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         &work.google,
         place,
         identities.controller.clone(),
-        Arc::clone(&clock),
+        &clock,
     )?;
     let credentials = Credentials::new(
         identities.controller.clone(),
