@@ -6,12 +6,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use gcp::principal::KubernetesAccount;
 use gcp::{Base, Call, Endpoints, ExternalAccount, Identities, Scope, ServiceAccountKey, Settings};
 use kube::Client;
+use secret::Secret;
 use url::Url;
 
 use crate::args::{self, Mode, TokenScope};
 use crate::parts::Place;
+
+/// Where Kubernetes puts the token of a Pod's account.
+///
+/// Source: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>
+const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Names another metadata server than Google's.
 const METADATA_HOST: &str = "GCE_METADATA_HOST";
@@ -40,6 +49,7 @@ pub(crate) fn google(
     };
     let endpoints = endpoints(arguments, metadata_host.as_deref())?;
     let settings = Settings {
+        account: account(),
         base: base(arguments.gcp_credentials.as_deref())?,
         project: arguments.gcp_project.clone(),
         lifetime: arguments.gcp_token_lifetime,
@@ -53,6 +63,21 @@ pub(crate) fn google(
     let fallback = arguments.gcp_identity_fallback;
     let google = credentials::Google::new(identities, client, fallback, scope);
     Ok((google, is_wanted))
+}
+
+/// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
+fn account() -> Option<KubernetesAccount> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        sub: String,
+    }
+    let token = Secret::new(fs::read_to_string(POD_TOKEN).ok()?);
+    let claims = BASE64_URL_SAFE_NO_PAD
+        .decode(token.expose().split('.').nth(1)?)
+        .ok()?;
+    let Claims { sub } = serde_json::from_slice(&claims).ok()?;
+    let (namespace, name) = sub.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    Some(KubernetesAccount::new(namespace, name))
 }
 
 /// Where connections to registries go; each one that is not the registry's own is said.
