@@ -29,16 +29,18 @@ enum Command {
     Controller(server::args::Controller),
     Crds(cli::crds::Crds),
     /// Google Cloud: identities and registries
-    #[cfg(feature = "gcp-sim")]
     #[command(subcommand)]
     Gcp(GcpCommand),
     #[command(hide = true)]
     Child(server::args::Child),
 }
 
-#[cfg(feature = "gcp-sim")]
 #[derive(Debug, Subcommand)]
 enum GcpCommand {
+    Doctor(cli::gcp::Doctor),
+    Audit(cli::gcp::Audit),
+    Setup(cli::gcp::Setup),
+    #[cfg(feature = "gcp-sim")]
     Sim(server::args::GcpSim),
 }
 
@@ -47,11 +49,22 @@ fn main() -> ExitCode {
         Command::Up(arguments) => server::up(arguments),
         Command::Controller(arguments) => server::controller(arguments),
         Command::Crds(arguments) => cli::crds::run(&arguments),
-        #[cfg(feature = "gcp-sim")]
-        Command::Gcp(GcpCommand::Sim(arguments)) => server::gcp_sim(arguments),
+        Command::Gcp(command) => return gcp(command),
         // On success the process has become another program, and nothing returns.
         Command::Child(arguments) => {
             server::child::run(&arguments.into()).map(|never| match never {})
+        }
+    })
+}
+
+fn gcp(command: GcpCommand) -> ExitCode {
+    cli::exit::chosen(match command {
+        GcpCommand::Doctor(arguments) => cli::gcp::doctor(&arguments),
+        GcpCommand::Audit(arguments) => cli::gcp::audit(&arguments),
+        GcpCommand::Setup(arguments) => cli::gcp::setup(&arguments),
+        #[cfg(feature = "gcp-sim")]
+        GcpCommand::Sim(arguments) => {
+            return cli::exit::code(server::gcp_sim(arguments));
         }
     })
 }

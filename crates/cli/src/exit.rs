@@ -7,8 +7,14 @@ use anyhow::Result;
 
 /// Turns the end of a command into its exit code: 0, or 1 after printing the chain of causes.
 pub fn code(result: Result<()>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
+    chosen(result.map(|()| ExitCode::SUCCESS))
+}
+
+/// The same for a command that says by its exit code what it found.
+pub fn chosen(result: Result<ExitCode>) -> ExitCode {
+    let error = match result {
+        Ok(code) => return code,
+        Err(error) => error,
     };
     let mut stderr = anstream::stderr().lock();
     for (depth, cause) in error.chain().enumerate() {

@@ -25,6 +25,7 @@ use crate::repository::RepositoryName;
 
 pub use catalogue::CHECKS;
 pub use organisation::constraints;
+pub use registry::BEYOND_READING;
 pub use report::{CheckResult, DoctorReport, Subject};
 pub use symptoms::{SYMPTOMS, Symptom, explain};
 pub use verdict::{Status, Verdict};

@@ -114,3 +114,13 @@ async fn discovery_clients_administer_the_project() -> Result<()> {
     assert_eq!(found, expected);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_json_key_gets_tokens_until_it_is_disabled() -> Result<()> {
+    let talk = Talk::start().await?;
+    assert_eq!(
+        run(&talk, "key").await?,
+        json!({"disabled": "invalid_grant"})
+    );
+    Ok(())
+}

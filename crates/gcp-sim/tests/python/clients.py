@@ -1,5 +1,6 @@
 """Google's own Python clients against the simulator. The first argument names a scenario, the environment the addresses."""
 
+import base64
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from google.auth import identity_pool, impersonated_credentials
 from google.auth.compute_engine import credentials as compute_engine
 from google.cloud import iam_credentials_v1
 from google.cloud.iam_credentials_v1.services.iam_credentials.transports import IAMCredentialsRestTransport
+from google.oauth2 import service_account
 from googleapiclient.discovery import build
 
 APIS = os.environ["SIMULATOR_APIS"]
@@ -126,13 +128,29 @@ def administration():
     }
 
 
+def key():
+    """A JSON key signs for its account at the token endpoint."""
+    accounts = service("iam", "v1").projects().serviceAccounts()
+    made = accounts.keys().create(name=f"projects/acme-prod/serviceAccounts/{ACCOUNT}", body={}).execute()
+    info = json.loads(base64.b64decode(made["privateKeyData"]))
+    info["token_uri"] = f"http://{APIS}/token"
+    credentials = service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
+    credentials.refresh(google.auth.transport.requests.Request())
+    accounts.keys().disable(name=made["name"], body={}).execute()
+    try:
+        credentials.refresh(google.auth.transport.requests.Request())
+    except google.auth.exceptions.RefreshError as error:
+        return {"disabled": error.args[1]["error"]}
+    return {"disabled": None}
+
+
 def service(name, version):
     credentials = google.oauth2.credentials.Credentials(os.environ["OPERATOR_TOKEN"])
     endpoint = {"api_endpoint": f"http://{APIS}/{name}.googleapis.com"}
     return build(name, version, credentials=credentials, client_options=endpoint, static_discovery=True)
 
 
-SCENARIOS = [metadata, impersonated, impersonated_missing, external_account, iam_credentials, administration]
+SCENARIOS = [metadata, impersonated, impersonated_missing, external_account, iam_credentials, administration, key]
 
 if __name__ == "__main__":
     wanted = next(scenario for scenario in SCENARIOS if scenario.__name__ == sys.argv[1])

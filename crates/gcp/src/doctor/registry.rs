@@ -8,7 +8,7 @@ use crate::repository::{AddressError, ImageAddress, RepositoryName};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// Permissions beyond reading that a Project's account should not have.
-const TOO_MUCH: &[&str] = &[
+pub const BEYOND_READING: &[&str] = &[
     UPLOAD,
     "artifactregistry.repositories.deleteArtifacts",
     "artifactregistry.repositories.setIamPolicy",
@@ -141,7 +141,7 @@ pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
     let held = reading.known()?;
     let extra: Vec<_> = held
         .iter()
-        .filter(|it| TOO_MUCH.contains(&it.as_str()))
+        .filter(|it| BEYOND_READING.contains(&it.as_str()))
         .map(String::as_str)
         .collect();
     Ok(if extra.is_empty() {

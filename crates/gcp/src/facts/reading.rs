@@ -107,6 +107,21 @@ impl<T> Reading<T> {
         }
     }
 
+    /// Borrows what was seen.
+    pub fn as_ref(&self) -> Reading<&T> {
+        let seen = match &self.seen {
+            Seen::Known(value) => Seen::Known(value),
+            Seen::Denied(denial) => Seen::Denied(denial.clone()),
+            Seen::Absent => Seen::Absent,
+            Seen::Unreachable { why } => Seen::Unreachable { why: why.clone() },
+            Seen::Skipped => Seen::Skipped,
+        };
+        Reading {
+            source: self.source.clone(),
+            seen,
+        }
+    }
+
     /// Makes something else of what was seen.
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Reading<U> {
         Reading {

@@ -1,0 +1,59 @@
+//! `argosy gcp doctor`, `audit` and `setup`: gathers what is there, lets the library `gcp` judge, prints.
+//!
+//! ```text
+//! place (flags → who asks whom) → gather (reads only) → gcp::doctor | gcp::audit | gcp::setup → print
+//!                                                                                     └─ apply (writes) → gather
+//! ```
+
+mod apply;
+mod audit;
+mod credentials;
+mod doctor;
+mod gather;
+mod place;
+mod print;
+mod setup;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow};
+
+pub use audit::Audit;
+pub use doctor::Doctor;
+pub use setup::Setup;
+
+/// Walks the chain and says which link is broken: 0 if none, 1 if one is, 2 if some could not be looked at.
+///
+/// # Errors
+/// When nobody is there to ask, or a flag is not what it should be.
+pub fn doctor(arguments: &Doctor) -> Result<ExitCode> {
+    block_on(doctor::run(arguments))
+}
+
+/// Compares what is granted with what is needed: 1 with findings that bad, 2 if some could not be looked at, else 0.
+///
+/// # Errors
+/// When nobody is there to ask, or a flag is not what it should be.
+pub fn audit(arguments: &Audit) -> Result<ExitCode> {
+    block_on(audit::run(arguments))
+}
+
+/// Writes what is missing, or does it.
+///
+/// # Errors
+/// When nobody is there to ask, or a step is refused.
+pub fn setup(arguments: &Setup) -> Result<ExitCode> {
+    block_on(setup::run(arguments))
+}
+
+fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("another crypto provider is installed already"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,41 @@
+//! Does what a plan says through Google's APIs: each step may be done twice, and waits for what takes time to be seen.
+
+mod policy;
+mod step;
+mod wait;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result, anyhow};
+use gcp::Apis;
+use gcp::setup::{Action, Plan, gcloud};
+
+pub(super) use wait::wait_until_it_counts;
+
+/// Does every step in its order and says so on standard error; stops at the first that is refused.
+pub(super) async fn run(apis: &Apis, plan: &Plan) -> Result<()> {
+    for (done, action) in plan.actions.iter().enumerate() {
+        let ended = step::run(apis, action).await.map_err(|error| {
+            let hint = error.hint(action);
+            anyhow!("{error}; {hint}").context(format!(
+                "step {} of {} failed, those before it are done: {}",
+                done + 1,
+                plan.actions.len(),
+                command(action)
+            ))
+        })?;
+        let mut stderr = anstream::stderr().lock();
+        writeln!(stderr, "{ended}: {}", command(action))
+            .context("failed to write to standard error")?;
+    }
+    Ok(())
+}
+
+/// Names a step by the first line of the command that would do it.
+fn command(action: &Action) -> String {
+    let plan = Plan {
+        actions: vec![action.clone()],
+        ..Plan::default()
+    };
+    gcloud::commands(&plan).trim_end().replace("\\\n", "")
+}

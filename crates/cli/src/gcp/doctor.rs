@@ -1,0 +1,89 @@
+//! `argosy gcp doctor`: walks the chain from a Pod to a repository.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use gcp::doctor::diagnose;
+use gcp::facts::Fallback;
+
+use super::gather;
+use super::place::{Access, Place, PodVantage};
+use super::print::{self, Form};
+
+/// Says which link between the controller's Pod and a repository of Artifact Registry is broken, and how to mend it.
+///
+/// In the controller's Pod it sees what the controller sees: the metadata server, tokens, a pull. At a desk it
+/// sees what you may read: the cluster, policies, accounts. What cannot be seen from here is skipped, and what
+/// could not be read is unknown, never good. It changes nothing.
+///
+/// Ends with 0 if all passes or warns, with 1 if something fails, with 2 if some could not be looked at.
+///
+/// Examples:
+///   kubectl exec -n argosy deploy/controller -- argosy gcp doctor
+///   argosy gcp doctor --gcp-project acme-gke --project web --repo europe-west1-docker.pkg.dev/acme/apps/web
+///   argosy gcp doctor --kubeconfig ~/.kube/config --gcp-project acme-gke -o json
+#[derive(Debug, Clone, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Doctor {
+    /// Looks at one Project [default: every Project of the cluster]
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// Address of an image or chart that the Project subscribes to; repeatable [default: what its Warehouses say]
+    #[arg(long = "repo", value_name = "URL", requires = "project")]
+    repositories: Vec<String>,
+    /// When the controller's own identity may stand in for a Project's
+    #[arg(long, env = "ARGOSY_GCP_IDENTITY_FALLBACK", value_enum, default_value_t = FallbackMode::Allow)]
+    fallback: FallbackMode,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t = Form::Table)]
+    output: Form,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// When the controller's own identity may stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FallbackMode {
+    /// Where the account is absent or refused
+    Allow,
+    /// Where the account is absent
+    IfAbsent,
+    /// Never
+    Deny,
+}
+
+pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
+    let access = arguments.place.access().await?;
+    if access.vantage == PodVantage::No && access.operator.is_none() {
+        access.operator()?;
+    }
+    let projects = projects(arguments, &access).await?;
+    let fallback = match arguments.fallback {
+        FallbackMode::Allow => Fallback::Allow,
+        FallbackMode::IfAbsent => Fallback::IfAbsent,
+        FallbackMode::Deny => Fallback::Deny,
+    };
+    let intent = gather::intent(&access, fallback, projects);
+    let report = diagnose(&gather::facts(&access, intent).await);
+    match arguments.output {
+        Form::Table => print::table(|output| print::doctor(&report, output))?,
+        Form::Json => print::json(&report)?,
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+async fn projects(arguments: &Doctor, access: &Access) -> Result<Vec<(String, Vec<String>)>> {
+    let given = &arguments.repositories;
+    match (&arguments.project, &access.kubernetes) {
+        (Some(project), Some(client)) if given.is_empty() => {
+            let addresses = gather::subscriptions(client, project).await?;
+            Ok(vec![(project.clone(), addresses)])
+        }
+        (Some(project), _) => Ok(vec![(project.clone(), given.clone())]),
+        (None, Some(client)) => gather::projects(client).await,
+        (None, None) => bail!(
+            "no Project is named and there is no cluster to list them: add --project NAME --repo URL, or --kubeconfig FILE"
+        ),
+    }
+}

@@ -1,0 +1,246 @@
+//! The controller's Google Cloud project and what stands above it, with the rights of whoever asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream};
+use gcp::facts::{Cluster, DenyRule, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
+use gcp::policy::Policy;
+use gcp::principal::ProjectId;
+use gcp::{Apis, Service, doctor};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::AT_ONCE;
+use crate::gcp::place::ClusterAddress;
+
+/// Services that one request may name.
+///
+/// Source: <https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchGet>
+const MOST_SERVICES: usize = 30;
+
+pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mut Facts) {
+    let Ok(home) = facts.home.known().cloned() else {
+        return;
+    };
+    let project = &home.project;
+    facts.clusters = clusters(apis, project).await;
+    facts.cluster = own_of(&facts.clusters, own);
+    facts.services = services(apis, facts.needed_services()).await;
+    facts.home_policy = project_policy(apis, project).await;
+    facts.ancestor_policies = ancestors(apis, project).await;
+    let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
+    facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
+    facts.organisation = organisation(apis, project).await;
+    facts.deny_rules = deny_rules(apis, project).await;
+}
+
+/// Reads the policy of a Google Cloud project.
+pub(super) async fn project_policy(apis: &Apis, project: &ProjectId) -> Reading<Policy> {
+    wide_policy(apis, &format!("projects/{project}")).await
+}
+
+async fn wide_policy(apis: &Apis, name: &str) -> Reading<Policy> {
+    let body = json!({"options": {"requestedPolicyVersion": 3}});
+    let path = format!("/v3/{name}:getIamPolicy");
+    apis.post(Service::ResourceManager, &path, &body).await
+}
+
+#[derive(Deserialize, Default)]
+struct Clusters {
+    #[serde(default)]
+    clusters: Vec<Cluster>,
+}
+
+async fn clusters(apis: &Apis, project: &ProjectId) -> Reading<Vec<Cluster>> {
+    let path = format!("/v1/projects/{project}/locations/-/clusters");
+    let found: Reading<Clusters> = apis.get(Service::Container, &path).await;
+    found.map(|it| it.clusters)
+}
+
+/// Finds the controller's own cluster: the one that was named, or the only one.
+fn own_of(all: &Reading<Vec<Cluster>>, own: Option<&ClusterAddress>) -> Reading<Cluster> {
+    let request = all.source.request.clone();
+    let Seen::Known(clusters) = &all.seen else {
+        return all.as_ref().map(|_| Cluster::default());
+    };
+    let found = match (own, clusters.as_slice()) {
+        (Some(own), all) => all
+            .iter()
+            .find(|it| it.location == own.location && it.name == own.name),
+        (None, [only]) => Some(only),
+        (None, []) => None,
+        (None, several) => {
+            let why = format!(
+                "there are {} clusters: add --cluster LOCATION/NAME",
+                several.len()
+            );
+            return Reading::unreachable(&request, &why);
+        }
+    };
+    match found {
+        Some(cluster) => Reading::known_from(&request, cluster.clone()),
+        None => Reading::absent(&request),
+    }
+}
+
+#[derive(Deserialize)]
+struct Services {
+    #[serde(default)]
+    services: Vec<State>,
+}
+
+#[derive(Deserialize)]
+struct State {
+    /// `projects/123/services/iam.googleapis.com`.
+    name: String,
+    #[serde(default)]
+    state: String,
+}
+
+async fn services(
+    apis: &Apis,
+    needed: BTreeSet<ServiceName>,
+) -> BTreeMap<ServiceName, Reading<bool>> {
+    let mut by_project: BTreeMap<ProjectId, Vec<ServiceName>> = BTreeMap::new();
+    for service in needed {
+        by_project
+            .entry(service.project.clone())
+            .or_default()
+            .push(service);
+    }
+    let mut all = BTreeMap::new();
+    for (project, wanted) in by_project {
+        for part in wanted.chunks(MOST_SERVICES) {
+            let names = part
+                .iter()
+                .map(|it| format!("names=projects/{project}/services/{}", it.service));
+            let query = names.collect::<Vec<_>>().join("&");
+            let path = format!("/v1/projects/{project}/services:batchGet?{query}");
+            let found: Reading<Services> = apis.get(Service::ServiceUsage, &path).await;
+            all.extend(part.iter().map(|it| (it.clone(), found_state(&found, it))));
+        }
+    }
+    all
+}
+
+fn found_state(found: &Reading<Services>, wanted: &ServiceName) -> Reading<bool> {
+    found.as_ref().map(|all| {
+        all.services
+            .iter()
+            .any(|it| it.state == "ENABLED" && it.name.rsplit('/').next() == Some(&wanted.service))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ancestry {
+    #[serde(default)]
+    ancestor: Vec<Ancestor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ancestor {
+    resource_id: ResourceId,
+}
+
+#[derive(Deserialize)]
+struct ResourceId {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+/// Reads the policies of the folders and the organisation above; where they are not to be seen, that is the reading.
+async fn ancestors(apis: &Apis, project: &ProjectId) -> BTreeMap<String, Reading<Policy>> {
+    let path = format!("/v1/projects/{project}:getAncestry");
+    let found: Reading<Ancestry> = apis.post(Service::ResourceManager, &path, &json!({})).await;
+    let Seen::Known(ancestry) = &found.seen else {
+        let unread = found.map(|_| Policy::default());
+        return BTreeMap::from([(format!("what is above projects/{project}"), unread)]);
+    };
+    let mut policies = BTreeMap::new();
+    for Ancestor { resource_id } in &ancestry.ancestor {
+        if resource_id.kind != "project" {
+            let name = format!("{}s/{}", resource_id.kind, resource_id.id);
+            let policy = wide_policy(apis, &name).await;
+            policies.insert(name, policy);
+        }
+    }
+    policies
+}
+
+async fn organisation(
+    apis: &Apis,
+    project: &ProjectId,
+) -> BTreeMap<String, Reading<OrganisationPolicy>> {
+    let questions = doctor::constraints().map(|constraint| async move {
+        let path = format!("/v2/projects/{project}/policies/{constraint}:getEffectivePolicy");
+        (
+            constraint.to_owned(),
+            apis.get(Service::OrgPolicy, &path).await,
+        )
+    });
+    stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+#[derive(Deserialize)]
+struct DenyPolicy {
+    name: String,
+    #[serde(default)]
+    rules: Vec<WrittenRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenRule {
+    deny_rule: Option<Denied>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the words of the API")]
+struct Denied {
+    denied_principals: Vec<String>,
+    denied_permissions: Vec<String>,
+    exception_principals: Vec<String>,
+}
+
+/// Reads what is denied on the project. A list names policies without their rules, so each is asked for by itself.
+///
+/// Source: <https://cloud.google.com/iam/docs/reference/rest/v2/policies/listPolicies>
+async fn deny_rules(apis: &Apis, project: &ProjectId) -> Reading<Vec<DenyRule>> {
+    let attachment = format!("cloudresourcemanager.googleapis.com%2Fprojects%2F{project}");
+    let path = format!("/v2/policies/{attachment}/denypolicies");
+    let listed: Reading<Vec<DenyPolicy>> = apis.list(Service::Iam, &path, "policies").await;
+    let source = listed.source.clone();
+    let policies = match listed.seen {
+        Seen::Known(policies) => policies,
+        seen => return Reading { source, seen }.map(|_: Vec<DenyPolicy>| Vec::new()),
+    };
+    let mut rules = Vec::new();
+    for mut policy in policies {
+        if policy.rules.is_empty() {
+            let path = format!("/v2/{}", policy.name);
+            let whole: Reading<DenyPolicy> = apis.get(Service::Iam, &path).await;
+            let source = whole.source.clone();
+            policy = match whole.seen {
+                Seen::Known(whole) => whole,
+                seen => return Reading { source, seen }.map(|_: DenyPolicy| Vec::new()),
+            };
+        }
+        rules.extend(policy.rules.into_iter().filter_map(|rule| {
+            let denied = rule.deny_rule?;
+            Some(DenyRule {
+                policy: policy.name.clone(),
+                denied_principals: denied.denied_principals,
+                denied_permissions: denied.denied_permissions,
+                excepted_principals: denied.exception_principals,
+            })
+        }));
+    }
+    Reading {
+        source,
+        seen: Seen::Known(rules),
+    }
+}

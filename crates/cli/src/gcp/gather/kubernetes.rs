@@ -1,0 +1,166 @@
+//! What the cluster says: Projects and what they subscribe to, the controller's account, its Pod, Secrets with keys.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use anyhow::{Context as _, Result};
+use gcp::facts::{Facts, Pod, Reading};
+use gcp::principal::KubernetesAccount;
+use k8s_openapi::api::core::v1::{self, Node, Secret, ServiceAccount};
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt};
+use resources::subscription::Source;
+use resources::{Project, Warehouse};
+use serde::de::DeserializeOwned;
+
+use crate::gcp::place::{PodVantage, variable};
+
+/// Objects of one page, and most pages of one list.
+const PAGE: u32 = 500;
+const PAGES: usize = 40;
+/// The member of a credential's Secret that holds a key.
+const KEY_MEMBER: &str = "gcpServiceAccountKey";
+/// What the user is called whose password is a key.
+///
+/// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key>
+const KEY_USER: &[u8] = b"_json_key";
+
+/// Lists the Projects of the cluster, each with the images and charts its Warehouses subscribe to.
+pub(in crate::gcp) async fn projects(client: &Client) -> Result<Vec<(String, Vec<String>)>> {
+    let all = list(&Api::<Project>::all(client.clone()), ListParams::default())
+        .await
+        .context("failed to list the Projects of the cluster")?;
+    let mut found = Vec::new();
+    for project in all {
+        let name = project.name_any();
+        let addresses = subscriptions(client, &name).await?;
+        found.push((name, addresses));
+    }
+    Ok(found)
+}
+
+/// Lists the images and charts that a Project's Warehouses subscribe to.
+pub(in crate::gcp) async fn subscriptions(client: &Client, project: &str) -> Result<Vec<String>> {
+    let warehouses = Api::<Warehouse>::namespaced(client.clone(), project);
+    let warehouses = list(&warehouses, ListParams::default())
+        .await
+        .with_context(|| format!("failed to list the Warehouses of {project}"))?;
+    let subscriptions = warehouses.iter().flat_map(|it| &it.spec.subscriptions);
+    // What is no subscription is for the Warehouse to say.
+    let parsed = subscriptions.filter_map(|it| it.parse().ok());
+    let mut addresses: Vec<_> = parsed
+        .filter_map(|it| match it.source {
+            Source::Image(image) => Some(image.repo_url),
+            Source::Chart(chart) => Some(chart.repo_url),
+            Source::Git(_) | Source::Other { .. } => None,
+        })
+        .filter(|it| !it.starts_with("http://") && !it.starts_with("https://"))
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Facts) {
+    let projects = list(&Api::<Project>::all(client.clone()), ListParams::default()).await;
+    facts.live_projects = reading("GET projects.kargo.akuity.io", projects)
+        .map(|all| all.iter().map(ResourceExt::name_any).collect());
+    let controller = facts.intent.controller.clone();
+    facts.pod.account_annotations = annotations(client, &controller).await;
+    let names: Vec<String> = facts.intent.projects.keys().cloned().collect();
+    for name in names {
+        let secrets = key_secrets(client, &name).await;
+        facts.projects.entry(name).or_default().key_secrets = secrets;
+    }
+    if vantage == PodVantage::Inside {
+        let (pod, labels) = pod(client).await;
+        (facts.pod.pod, facts.pod.node_labels) = (pod, labels);
+    }
+}
+
+async fn annotations(
+    client: &Client,
+    account: &KubernetesAccount,
+) -> Reading<BTreeMap<String, String>> {
+    let request = format!("GET serviceaccounts {account}");
+    let api = Api::<ServiceAccount>::namespaced(client.clone(), &account.namespace);
+    let found = reading(&request, api.get(&account.name).await);
+    found.map(|it| it.annotations().clone())
+}
+
+/// Finds the Secrets of a Project that hold a key; the keys themselves are not looked at.
+async fn key_secrets(client: &Client, project: &str) -> Reading<Vec<String>> {
+    let api = Api::<Secret>::namespaced(client.clone(), project);
+    let credentials = ListParams::default().labels(resources::names::label::CREDENTIAL_TYPE);
+    let found = reading(
+        &format!("GET secrets of {project}"),
+        list(&api, credentials).await,
+    );
+    found.map(|all| {
+        let holds_key = |it: &&Secret| {
+            it.data.as_ref().is_some_and(|data| {
+                let user = data.get("username");
+                data.contains_key(KEY_MEMBER) || user.is_some_and(|it| it.0.starts_with(KEY_USER))
+            })
+        };
+        all.iter()
+            .filter(holds_key)
+            .map(ResourceExt::name_any)
+            .collect()
+    })
+}
+
+/// Looks at the Pod that this runs in, and at its node.
+async fn pod(client: &Client) -> (Reading<Pod>, Reading<BTreeMap<String, String>>) {
+    let Some(name) = variable("HOSTNAME") else {
+        return (Reading::default(), Reading::default());
+    };
+    let api = Api::<v1::Pod>::default_namespaced(client.clone());
+    let found = reading(&format!("GET pods {name}"), api.get(&name).await);
+    let pod = found.map(|it| {
+        let namespace = it.namespace().unwrap_or_default();
+        let spec = it.spec.unwrap_or_default();
+        Pod {
+            account: spec
+                .service_account_name
+                .map(|it| KubernetesAccount::new(&namespace, &it)),
+            host_network: spec.host_network.unwrap_or_default(),
+            node: spec.node_name.unwrap_or_default(),
+        }
+    });
+    let labels = match pod.known() {
+        Ok(pod) => {
+            let node = Api::<Node>::all(client.clone()).get(&pod.node).await;
+            reading(&format!("GET nodes {}", pod.node), node).map(|it| it.labels().clone())
+        }
+        Err(_) => Reading::default(),
+    };
+    (pod, labels)
+}
+
+/// Lists all objects, page by page.
+async fn list<K>(api: &Api<K>, parameters: ListParams) -> kube::Result<Vec<K>>
+where
+    K: Clone + Debug + DeserializeOwned,
+{
+    let mut all = Vec::new();
+    let mut parameters = parameters.limit(PAGE);
+    for _ in 0..PAGES {
+        let page = api.list(&parameters).await?;
+        all.extend(page.items);
+        match page.metadata.continue_.filter(|it| !it.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => break,
+        }
+    }
+    Ok(all)
+}
+
+fn reading<T>(request: &str, answer: kube::Result<T>) -> Reading<T> {
+    match answer {
+        Ok(value) => Reading::known_from(request, value),
+        Err(kube::Error::Api(status)) if status.code == 404 => Reading::absent(request),
+        Err(kube::Error::Api(status)) => Reading::of_refusal(request, status.code, &status.message),
+        Err(error) => Reading::unreachable(request, &error.to_string()),
+    }
+}

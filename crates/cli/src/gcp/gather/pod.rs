@@ -1,0 +1,190 @@
+//! What the controller's Pod sees: the metadata server, its own rights, the ways out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream};
+use gcp::facts::{Facts, Metadata, PodFacts, Reading, Seen};
+use gcp::policy::{DOWNLOAD, MINT};
+use gcp::principal::{ProjectId, ServiceAccountEmail};
+use gcp::repository::RepositoryName;
+use gcp::{Apis, Glance, Identities, Scope, Service, Touch};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::AT_ONCE;
+use crate::gcp::credentials;
+use crate::gcp::place::{Access, variable};
+
+const ACCOUNT: &str = "instance/service-accounts/default";
+/// Hosts of Google that every installation needs, and where they are found.
+const HOSTS: [&str; 2] = ["iamcredentials.googleapis.com", "sts.googleapis.com"];
+
+pub(super) async fn gather(access: &Access, facts: &mut Facts) {
+    let identities = access.identities();
+    let (metadata, token) = metadata(&identities, access).await;
+    let apis = token.map(|token| Apis::new(access.endpoints.clone(), token));
+    let home = facts.home.known().ok().map(|it| it.project.clone());
+    let names: BTreeSet<_> = facts.uses().map(|it| it.address.repository).collect();
+    let (hosts, clock_offset) = hosts(access, facts).await;
+    let mut seen = PodFacts {
+        metadata,
+        clock_offset,
+        hosts,
+        environment: environment(),
+        pod: facts.pod.pod.clone(),
+        account_annotations: facts.pod.account_annotations.clone(),
+        node_labels: facts.pod.node_labels.clone(),
+        ..PodFacts::default()
+    };
+    if let (Some(apis), Some(home)) = (&apis, &home) {
+        seen.impersonation_probe = probe(apis, home).await;
+        let path = format!("/v3/projects/{home}");
+        seen.project_permissions = held(apis, Service::ResourceManager, &path, &[MINT]).await;
+        seen.direct_permissions = direct(apis, names).await;
+    }
+    facts.pod = seen;
+}
+
+/// Looks at the metadata server; gives the controller's own token too, where there is one.
+async fn metadata(
+    identities: &Identities,
+    access: &Access,
+) -> (Metadata, Option<secret::Secret<String>>) {
+    let server = identities.metadata();
+    let root = server.glance("instance/").await;
+    if root.known().is_err() {
+        let metadata = Metadata {
+            server: root.map(|it| it.server),
+            ..Metadata::default()
+        };
+        return (metadata, None);
+    }
+    let attributes = server.glance("instance/attributes/").await;
+    let email = server.glance(&format!("{ACCOUNT}/email")).await;
+    let slowest = [&root, &attributes, &email]
+        .iter()
+        .filter_map(|it| it.known().ok())
+        .map(|it: &Glance| it.took)
+        .max();
+    let request = format!(
+        "GET {}computeMetadata/v1/{ACCOUNT}/token",
+        access.endpoints.metadata
+    );
+    let token = identities.base(Scope::CloudPlatform).await;
+    let token_seconds = match &token {
+        Ok(token) => {
+            let left = token.expires.duration_since((access.clock)()).as_secs();
+            Reading::known_from(&request, u64::try_from(left).unwrap_or(0))
+        }
+        Err(error) => Reading::of_token_error(&request, error),
+    };
+    let latency = root.as_ref().map(|it| slowest.unwrap_or(it.took));
+    let lines = |it: Glance| it.text.lines().map(str::to_owned).collect();
+    let metadata = Metadata {
+        server: root.map(|it| it.server),
+        attributes: attributes.map(lines),
+        email: email.map(|it| it.text),
+        token_seconds,
+        latency,
+    };
+    (metadata, token.ok().map(|it| it.access_token.clone()))
+}
+
+/// Asks for a token of an account that nobody has: how that is refused shows whether the way there is free.
+async fn probe(apis: &Apis, home: &ProjectId) -> Reading<()> {
+    let Ok(some) = ServiceAccountEmail::of_kargo_project("some", home) else {
+        return Reading::default();
+    };
+    let holder = some
+        .as_str()
+        .split_once('@')
+        .map_or("", |(_, holder)| holder);
+    let path =
+        format!("/v1/projects/-/serviceAccounts/argosy-doctor-probe@{holder}:generateAccessToken");
+    let body = json!({"scope": [Scope::CloudPlatform.url()], "lifetime": "300s"});
+    let answer: Reading<Value> = apis.post(Service::IamCredentials, &path, &body).await;
+    answer.map(|_| ())
+}
+
+async fn direct(
+    apis: &Apis,
+    names: BTreeSet<RepositoryName>,
+) -> BTreeMap<RepositoryName, Reading<Vec<String>>> {
+    let questions = names.into_iter().map(|name| async move {
+        let path = format!("/v1/{name}");
+        let held = held(apis, Service::ArtifactRegistry, &path, &[DOWNLOAD]).await;
+        (name, held)
+    });
+    stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+#[derive(Deserialize)]
+struct Held {
+    #[serde(default)]
+    permissions: Vec<String>,
+}
+
+/// Asks which of some permissions whoever asks has.
+pub(super) async fn held(
+    apis: &Apis,
+    service: Service,
+    resource: &str,
+    permissions: &[&str],
+) -> Reading<Vec<String>> {
+    let path = format!("{resource}:testIamPermissions");
+    let body = json!({ "permissions": permissions });
+    let found: Reading<Held> = apis.post(service, &path, &body).await;
+    found.map(|it| it.permissions)
+}
+
+type Hosts = BTreeMap<String, Reading<std::time::Duration>>;
+
+/// Reaches every host that is needed; Google's clock comes with the answer of the first.
+async fn hosts(access: &Access, facts: &Facts) -> (Hosts, Reading<i64>) {
+    let apis = Apis::new(access.endpoints.clone(), secret::Secret::from(""));
+    let google = [&access.endpoints.iam_credentials, &access.endpoints.sts];
+    let mut wanted: Vec<_> = HOSTS
+        .iter()
+        .zip(google)
+        .map(|(host, url)| ((*host).to_owned(), url.clone()))
+        .collect();
+    let registries: BTreeSet<_> = facts.uses().map(|it| it.address.host).collect();
+    wanted.extend(registries.into_iter().filter_map(|host| {
+        let url = access.registry(&host).ok()?.join("/v2/").ok()?;
+        Some((host, url))
+    }));
+    let mut reached = BTreeMap::new();
+    let mut offset = Reading::default();
+    for (host, url) in wanted {
+        let touch = apis.touch(&url, &format!("HEAD https://{host}")).await;
+        if let Seen::Known(Touch {
+            date: Some(date), ..
+        }) = touch.seen
+            && offset.known().is_err()
+        {
+            let ahead = (access.clock)().duration_since(date).as_secs();
+            offset = Reading::known_from(&touch.source.request, ahead);
+        }
+        reached.insert(host, touch.map(|it| it.took));
+    }
+    (reached, offset)
+}
+
+/// Reads the environment that changes where credentials come from; a proxy's address may hold a password, so it is not kept.
+fn environment() -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
+    if let Some(kind) = credentials::kind_of_variable() {
+        seen.insert("GOOGLE_APPLICATION_CREDENTIALS".to_owned(), kind);
+    }
+    for name in ["HTTP_PROXY", "http_proxy"] {
+        if variable(name).is_some_and(|it| !it.is_empty()) {
+            seen.insert(name.to_owned(), "set".to_owned());
+        }
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        if let Some(value) = variable(name) {
+            seen.insert(name.to_owned(), value);
+        }
+    }
+    seen
+}

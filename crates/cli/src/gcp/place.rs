@@ -1,0 +1,228 @@
+//! Where Google, the cluster and the controller are, and who asks: the flags that all three commands share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+use gcp::principal::{KubernetesAccount, ProjectId};
+use gcp::{Apis, Clock, Endpoints, Identities, Observer, Settings};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use url::Url;
+
+use super::credentials;
+
+/// Where things are, and who asks.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Where things are, and who asks")]
+pub(super) struct Place {
+    /// Google Cloud project of the controller [default: what the metadata server says]
+    #[arg(long, env = "GOOGLE_CLOUD_PROJECT", value_name = "ID")]
+    gcp_project: Option<ProjectId>,
+    /// The controller's cluster [default: what the metadata server says, or the only one of the project]
+    #[arg(long, value_name = "LOCATION/NAME", value_parser = ClusterAddress::parse)]
+    cluster: Option<ClusterAddress>,
+    /// Kubernetes account that the controller runs as
+    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", default_value = "argosy/controller", value_parser = KubernetesAccount::parse)]
+    controller: KubernetesAccount,
+    /// Kubernetes API that knows the Projects and their Warehouses [default: a pod's own cluster, elsewhere none]
+    #[arg(long, env = "ARGOSY_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Asks with the access token in a file: gcloud auth print-access-token > FILE [default: the credentials that
+    /// Google's own tools find, see docs/book/gcp.md]
+    #[arg(long, env = "ARGOSY_ACCESS_TOKEN_FILE", value_name = "FILE")]
+    access_token_file: Option<PathBuf>,
+    /// Asks a service of Google elsewhere, such as iam=http://127.0.0.1:8080; "all" is each but metadata; repeatable
+    #[arg(
+        long = "gcp-endpoint",
+        env = "ARGOSY_GCP_ENDPOINT",
+        value_name = "SERVICE=URL",
+        value_delimiter = ','
+    )]
+    endpoints: Vec<String>,
+    /// Connects elsewhere for a registry, such as europe-docker.pkg.dev=http://127.0.0.1:5000; repeatable
+    #[arg(
+        long = "registry-endpoint",
+        env = "ARGOSY_REGISTRY_ENDPOINT",
+        value_name = "HOST=URL",
+        value_delimiter = ','
+    )]
+    registries: Vec<String>,
+    /// The metadata server; also says that the pod's view is wanted where this is no pod
+    #[arg(long, env = "GCE_METADATA_HOST", value_name = "HOST[:PORT]")]
+    metadata_host: Option<String>,
+}
+
+/// A cluster by its location and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ClusterAddress {
+    pub(super) location: String,
+    pub(super) name: String,
+}
+
+/// Everyone who can be asked from here.
+pub(super) struct Access {
+    pub(super) gcp_project: Option<ProjectId>,
+    pub(super) cluster: Option<ClusterAddress>,
+    pub(super) controller: KubernetesAccount,
+    pub(super) endpoints: Endpoints,
+    registries: BTreeMap<String, Url>,
+    /// Whether the metadata server can be asked, as the controller's Pod does.
+    pub(super) vantage: PodVantage,
+    /// The APIs as whoever runs the command.
+    pub(super) operator: Option<Apis>,
+    pub(super) kubernetes: Option<Client>,
+    pub(super) clock: Clock,
+}
+
+/// Whether things are seen as the controller's Pod sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PodVantage {
+    /// In a Pod.
+    Inside,
+    /// By a metadata server that was named, from elsewhere.
+    Named,
+    No,
+}
+
+impl ClusterAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((location, name)) if !location.is_empty() && !name.is_empty() => Ok(Self {
+                location: location.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err("write it as LOCATION/NAME, for example europe-west1/main".to_owned()),
+        }
+    }
+}
+
+impl Place {
+    /// Finds out who can be asked.
+    pub(super) async fn access(&self) -> Result<Access> {
+        let vantage = match (is_in_pod(), &self.metadata_host) {
+            (true, _) => PodVantage::Inside,
+            (false, Some(_)) => PodVantage::Named,
+            (false, None) => PodVantage::No,
+        };
+        let clock: Clock = Arc::new(jiff::Timestamp::now);
+        let endpoints = self.endpoints()?;
+        let token_file = self.access_token_file.as_deref();
+        Ok(Access {
+            gcp_project: self.gcp_project.clone(),
+            cluster: self.cluster.clone(),
+            controller: self.controller.clone(),
+            registries: self.registries()?,
+            operator: credentials::find(token_file, &endpoints, &clock).await?,
+            kubernetes: self.kubernetes(vantage).await?,
+            endpoints,
+            vantage,
+            clock,
+        })
+    }
+
+    fn endpoints(&self) -> Result<Endpoints> {
+        let mut endpoints = Endpoints::default();
+        for text in &self.endpoints {
+            let (service, url) = pair(text, "--gcp-endpoint", "SERVICE=URL")?;
+            endpoints
+                .set(service, url)
+                .map_err(|error| anyhow!("{error}; {}", error.hint()))?;
+        }
+        match &self.metadata_host {
+            None => Ok(endpoints),
+            Some(host) => endpoints
+                .with_metadata_host(host)
+                .map_err(|error| anyhow!("{error}; {}", error.hint())),
+        }
+    }
+
+    fn registries(&self) -> Result<BTreeMap<String, Url>> {
+        let pairs = self.registries.iter().map(|text| {
+            let (host, url) = pair(text, "--registry-endpoint", "HOST=URL")?;
+            let url = Url::parse(url).with_context(|| format!("{url:?} is not an address"))?;
+            Ok((host.to_owned(), url))
+        });
+        pairs.collect()
+    }
+
+    async fn kubernetes(&self, vantage: PodVantage) -> Result<Option<Client>> {
+        let config = match (&self.kubeconfig, vantage) {
+            (None, PodVantage::Inside) => Config::incluster()
+                .context("failed to find the pod's own cluster; name one with --kubeconfig FILE")?,
+            (None, PodVantage::Named | PodVantage::No) => return Ok(None),
+            (Some(path), _) => {
+                let read = Kubeconfig::read_from(path)
+                    .with_context(|| format!("failed to read {}", path.display()))?;
+                Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+                    .await
+                    .with_context(|| format!("failed to use {}", path.display()))?
+            }
+        };
+        let client =
+            Client::try_from(config).context("failed to make a client of the kubeconfig")?;
+        Ok(Some(client))
+    }
+}
+
+impl Access {
+    /// Makes a source of tokens that remembers nothing: each look asks anew.
+    pub(super) fn identities(&self) -> Identities {
+        let mut settings = Settings::new(self.endpoints.clone());
+        settings.project.clone_from(&self.gcp_project);
+        settings.account = Some(self.controller.clone());
+        let nobody: Observer = Arc::new(|_| {});
+        Identities::new(settings, &self.clock, &nobody)
+    }
+
+    /// Says where connections for a registry go.
+    pub(super) fn registry(&self, host: &str) -> Result<Url> {
+        match self.registries.get(host) {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(&format!("https://{host}"))
+                .with_context(|| format!("{host:?} is not a host")),
+        }
+    }
+
+    /// Gives who reads policies, or says how to become somebody who does.
+    pub(super) fn operator(&self) -> Result<&Apis> {
+        self.operator.as_ref().context(
+            "nobody is there to ask Google as: run gcloud auth application-default login, \
+             or gcloud auth print-access-token > FILE and name it with --access-token-file FILE",
+        )
+    }
+}
+
+fn pair<'a>(text: &'a str, flag: &str, form: &str) -> Result<(&'a str, &'a str)> {
+    text.split_once('=')
+        .with_context(|| format!("{flag} {text:?} is not {form}"))
+}
+
+/// Reads a variable of the environment that is text.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
+/// Kubernetes sets this in every container.
+fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_a_location_and_a_name() {
+        let cluster = ClusterAddress::parse("europe-west1/main").expect("a cluster");
+        assert_eq!(
+            (&*cluster.location, &*cluster.name),
+            ("europe-west1", "main")
+        );
+        for text in ["main", "/main", "europe-west1/"] {
+            assert!(ClusterAddress::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Reports for people: one line for each result, what to do about it below. Colours on a terminal only.
+
+use std::io::{self, Write};
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use clap::builder::styling::{AnsiColor, Style};
+use gcp::audit::{AuditReport, Finding, Severity};
+use gcp::doctor::{CheckResult, DoctorReport, Status};
+use gcp::facts::Source;
+use gcp::setup::Fix;
+use serde::Serialize;
+
+const DIM: Style = Style::new().dimmed();
+
+/// In which form a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people
+    Table,
+    /// For programs; ids and words do not change
+    Json,
+}
+
+/// Prints JSON to standard output.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    let mut output = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut output, value).context("failed to write the report")?;
+    writeln!(output).context("failed to write to standard output")
+}
+
+/// Prints to standard output what `write` writes, with colours if it is a terminal.
+pub(super) fn table(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let mut output = anstream::stdout().lock();
+    write(&mut output).context("failed to write to standard output")
+}
+
+/// Writes what doctor found, in the order of the chain.
+pub(super) fn doctor(report: &DoctorReport, output: &mut dyn Write) -> io::Result<()> {
+    let widths = Widths {
+        id: width(report.results.iter().map(|it| it.id.len())),
+        subject: width(report.results.iter().map(|it| it.subject.to_string().len())).min(48),
+    };
+    for result in &report.results {
+        check(result, widths, output)?;
+    }
+    let all = [
+        Status::Pass,
+        Status::Warn,
+        Status::Fail,
+        Status::Unknown,
+        Status::Skip,
+    ];
+    let counts = all.map(|it| format!("{} {it}", report.count(it)));
+    writeln!(output, "\n{}", counts.join(", "))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    id: usize,
+    subject: usize,
+}
+
+fn check(result: &CheckResult, widths: Widths, output: &mut dyn Write) -> io::Result<()> {
+    let style = match result.status {
+        Status::Pass => AnsiColor::Green.on_default(),
+        Status::Warn => AnsiColor::Yellow.on_default(),
+        Status::Fail => AnsiColor::Red.on_default().bold(),
+        Status::Unknown => AnsiColor::Magenta.on_default(),
+        Status::Skip => DIM,
+    };
+    let mut says = result.says.lines();
+    let first = says.next().unwrap_or_default();
+    let (id, subject) = (widths.id, widths.subject);
+    writeln!(
+        output,
+        "{style}{:<8}{style:#} {:<id$}  {:<subject$}  {first}",
+        result.status, result.id, result.subject
+    )?;
+    for line in says {
+        writeln!(output, "         {line}")?;
+    }
+    if matches!(result.status, Status::Pass | Status::Skip) {
+        return Ok(());
+    }
+    evidence(&result.evidence, output)?;
+    if let Some(it) = &result.fix {
+        fix(it, output)?;
+    }
+    let page = &result.documentation;
+    writeln!(output, "         {DIM}more: docs/book/{page}{DIM:#}")
+}
+
+/// Writes what the audit found, the worst first.
+pub(super) fn audit(report: &AuditReport, output: &mut dyn Write) -> io::Result<()> {
+    for it in &report.findings {
+        finding(it, output)?;
+    }
+    if !report.unread.is_empty() {
+        writeln!(output, "What could not be looked at:")?;
+    }
+    for it in &report.unread {
+        let status = it.evidence.status.map(|it| format!(" ({it})"));
+        writeln!(
+            output,
+            "{DIM}unread{DIM:#}   {}  {}: {}{}",
+            it.rule,
+            it.resource,
+            it.why,
+            status.unwrap_or_default()
+        )?;
+    }
+    let (found, unread) = (report.findings.len(), report.unread.len());
+    writeln!(output, "\n{found} found, {unread} unread")
+}
+
+fn finding(finding: &Finding, output: &mut dyn Write) -> io::Result<()> {
+    let style = match finding.severity {
+        Severity::Critical | Severity::High => AnsiColor::Red.on_default().bold(),
+        Severity::Medium => AnsiColor::Yellow.on_default(),
+        Severity::Low | Severity::Info => AnsiColor::Cyan.on_default(),
+    };
+    writeln!(
+        output,
+        "{style}{:<8}{style:#} {}  {}",
+        finding.severity, finding.rule, finding.resource
+    )?;
+    for line in finding.says.lines() {
+        writeln!(output, "         {line}")?;
+    }
+    evidence(&finding.evidence, output)?;
+    match &finding.fix {
+        Some(it) => fix(it, output),
+        None => Ok(()),
+    }
+}
+
+fn evidence(sources: &[Source], output: &mut dyn Write) -> io::Result<()> {
+    for Source { request, status } in sources.iter().filter(|it| !it.request.is_empty()) {
+        let status = status.map(|it| format!(" ({it})")).unwrap_or_default();
+        writeln!(output, "         {DIM}seen: {request}{status}{DIM:#}")?;
+    }
+    Ok(())
+}
+
+/// Writes commands as they can be copied, and what no command can say.
+fn fix(fix: &Fix, output: &mut dyn Write) -> io::Result<()> {
+    if !fix.advice.is_empty() {
+        writeln!(output, "         fix: {}", fix.advice)?;
+    }
+    for line in fix.commands.lines() {
+        writeln!(output, "             {line}")?;
+    }
+    Ok(())
+}
+
+fn width(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.max().unwrap_or(0)
+}

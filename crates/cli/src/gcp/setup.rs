@@ -1,0 +1,192 @@
+//! `argosy gcp setup`: writes what is missing for a Project to read its repositories as itself, or does it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use gcp::facts::{Facts, Fallback, Intent};
+use gcp::setup::{Minter, Options, Plan, config_connector, gcloud, plan, terraform};
+
+use super::place::{Access, Place, PodVantage};
+use super::{apply, gather};
+
+/// Writes exactly what is missing for a Project to read its repositories as an account of its own.
+///
+/// Looks first and plans only what is not there: APIs, the account kargo-project-NAME, the controller's role on it,
+/// the account's role on each repository. Without rights to look, everything is planned; each step may be done
+/// twice. With --apply the steps are done as you, and tried afterwards.
+///
+/// Examples:
+///   argosy gcp setup --gcp-project acme-gke --project web --repo europe-west1-docker.pkg.dev/acme/apps/web | sh
+///   argosy gcp setup --gcp-project acme-gke --project web --repo ... --format terraform > web.tf
+///   argosy gcp setup --gcp-project acme-gke --project web --repo ... --apply
+#[derive(Debug, Clone, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Setup {
+    /// The Project
+    #[arg(long, value_name = "NAME")]
+    project: String,
+    /// Address of an image or chart that the Project subscribes to; repeatable [default: what its Warehouses say]
+    #[arg(long = "repo", value_name = "URL")]
+    repositories: Vec<String>,
+    /// Form in which the missing parts are written
+    #[arg(long, value_enum, default_value_t = Format::Gcloud, conflicts_with = "apply")]
+    format: Format,
+    /// Plans Workload Identity Federation for a cluster without it; nodes are made anew, so --apply leaves it to you
+    #[arg(long)]
+    enable_wif: bool,
+    /// Plans the organisation policies that keep it as narrow as it was set up
+    #[arg(long)]
+    org_policies: bool,
+    /// Role by which the controller acts as the account
+    #[arg(long, value_enum, default_value_t = MinterRole::WorkloadIdentityUser)]
+    minter: MinterRole,
+    /// Does it, after showing it and asking
+    #[arg(long)]
+    apply: bool,
+    /// Does not ask
+    #[arg(long, requires = "apply")]
+    yes: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// In which form a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A shell script
+    Gcloud,
+    Terraform,
+    /// Manifests for Config Connector
+    ConfigConnector,
+}
+
+/// The role by which the controller acts as a Project's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MinterRole {
+    /// Acts, and nothing else
+    WorkloadIdentityUser,
+    /// What Kargo documents; also lets the controller sign as the account
+    TokenCreator,
+}
+
+pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
+    let access = arguments.place.access().await?;
+    let intent = intent(arguments, &access).await?;
+    let facts = gather::facts(&access, intent.clone()).await;
+    let plan = made(&facts, arguments)?;
+    notes(&plan)?;
+    if !arguments.apply {
+        write(&plan, arguments.format)?;
+        return Ok(ending(&plan));
+    }
+    let apis = access.operator()?;
+    if !plan.actions.is_empty() {
+        agree(&plan, arguments.yes)?;
+        apply::run(apis, &plan).await?;
+    }
+    check(&access, intent, &plan).await
+}
+
+fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
+    let options = Options {
+        minter: match arguments.minter {
+            MinterRole::WorkloadIdentityUser => Minter::WorkloadIdentityUser,
+            MinterRole::TokenCreator => Minter::TokenCreator,
+        },
+        enable_workload_identity: arguments.enable_wif,
+        organisation_policies: arguments.org_policies,
+    };
+    plan(facts, options).map_err(|gap| {
+        anyhow::anyhow!(
+            "nothing can be planned without the controller's project: {}",
+            gap.why
+        )
+    })
+}
+
+async fn intent(arguments: &Setup, access: &Access) -> Result<Intent> {
+    let given = &arguments.repositories;
+    let addresses = match &access.kubernetes {
+        Some(client) if given.is_empty() => {
+            gather::subscriptions(client, &arguments.project).await?
+        }
+        _ => given.clone(),
+    };
+    let project = (arguments.project.clone(), addresses);
+    Ok(gather::intent(access, Fallback::default(), [project]))
+}
+
+/// Says on standard error what is not in the plan itself.
+fn notes(plan: &Plan) -> Result<()> {
+    let mut stderr = anstream::stderr().lock();
+    for note in plan.assumed.iter().chain(&plan.impossible) {
+        writeln!(stderr, "note: {note}").context("failed to write to standard error")?;
+    }
+    if plan.actions.is_empty() {
+        writeln!(stderr, "nothing is missing that can be added")
+            .context("failed to write to standard error")?;
+    }
+    Ok(())
+}
+
+fn write(plan: &Plan, format: Format) -> Result<()> {
+    let text = match format {
+        Format::Gcloud => gcloud::script(plan),
+        Format::Terraform => terraform::write(plan),
+        Format::ConfigConnector => config_connector::write(plan),
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .context("failed to write to standard output")
+}
+
+/// Shows the plan and asks, unless that was answered beforehand.
+fn agree(plan: &Plan, yes: bool) -> Result<()> {
+    let mut stderr = anstream::stderr().lock();
+    write!(stderr, "{}", gcloud::commands(plan)).context("failed to show the plan")?;
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody is there to agree to this plan: add --yes");
+    }
+    write!(stderr, "\nDo this, through the API? [y/N] ").context("failed to ask")?;
+    stderr.flush().context("failed to ask")?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .context("failed to read the answer")?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => bail!("nothing was changed"),
+    }
+}
+
+/// Tries what was set up where that can be tried, and else says where it can.
+async fn check(access: &Access, intent: Intent, plan: &Plan) -> Result<ExitCode> {
+    if access.vantage == PodVantage::No {
+        let mut stderr = anstream::stderr().lock();
+        writeln!(
+            stderr,
+            "done; it takes some minutes to count. Try it from the Pod: \
+             kubectl exec -n {} deploy/{} -- argosy gcp doctor",
+            access.controller.namespace, access.controller.name
+        )
+        .context("failed to write to standard error")?;
+        return Ok(ending(plan));
+    }
+    apply::wait_until_it_counts(access, intent).await?;
+    Ok(ending(plan))
+}
+
+/// What cannot be brought about is no success.
+fn ending(plan: &Plan) -> ExitCode {
+    if plan.impossible.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
