@@ -14,7 +14,7 @@ mod token;
 
 use std::sync::Arc;
 
-use gcp::repository::{AddressError, ImageAddress};
+use gcp::repository::ImageAddress;
 use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
@@ -64,13 +64,15 @@ impl Google {
     }
 
     /// Says whether a repository is on one of Google's hosts, and of a kind they serve.
+    ///
+    /// The name has to be whole, and without a scheme once it is normalised: a host alone names an image on Docker Hub.
     pub(crate) fn serves(request: &Request<'_>) -> bool {
         match request.kind {
             Kind::Git => false,
-            Kind::Image | Kind::Helm => !matches!(
-                ImageAddress::parse(request.repo_url),
-                Err(AddressError::OtherHost { .. })
-            ),
+            Kind::Image | Kind::Helm => {
+                let has_scheme = request.repo_url.contains("://");
+                !has_scheme && ImageAddress::parse(request.repo_url).is_ok()
+            }
         }
     }
 

@@ -8,7 +8,13 @@ fn secret(rows: &[(&str, &str)]) -> BTreeMap<String, Secret<String>> {
         .collect()
 }
 
-fn check(kind: Kind, repo_url: &str, rows: &[(&str, &str)], expected: &str) {
+/// A client of an API that is not there.
+fn nowhere() -> kube::Client {
+    let config = kube::Config::new("http://127.0.0.1:1".parse().expect("a URL"));
+    kube::Client::try_from(config).expect("a client")
+}
+
+async fn check(kind: Kind, repo_url: &str, rows: &[(&str, &str)], expected: &str) {
     let secret = secret(rows);
     let repo_url = kind.normalize(repo_url);
     let request = Request {
@@ -17,46 +23,54 @@ fn check(kind: Kind, repo_url: &str, rows: &[(&str, &str)], expected: &str) {
         repo_url: &repo_url,
         secret: &secret,
     };
+    let credentials = Credentials::new(nowhere(), Vec::new());
     let provider = PROVIDERS
         .iter()
-        .find(|provider| (provider.answers)(&request));
-    let login = provider.and_then(|provider| (provider.login)(&request));
-    let found = match &login {
+        .find(|provider| (provider.answers)(&credentials, &request));
+    let login = match provider {
+        Some(provider) => (provider.access)(&credentials, &request).await,
+        None => Ok(Access::default()),
+    };
+    let found = match &login.expect("nothing outside is asked").login {
         None => "anonymous".to_owned(),
         Some(Login::Basic { username, password }) => format!("{username}:{}", password.expose()),
         Some(Login::SshKey(key)) => format!("key {}", key.expose()),
+        Some(Login::AccessToken(token)) => token.identity(),
     };
     assert_eq!(found, expected, "{kind} {repo_url} {rows:?}");
 }
 
-#[test]
-fn the_first_provider_that_answers_decides() {
+#[tokio::test]
+async fn the_first_provider_that_answers_decides() {
     let basic = [("username", "u"), ("password", "p")];
-    check(Kind::Image, "ghcr.io/acme/app", &basic, "u:p");
-    check(Kind::Helm, "oci://ghcr.io/acme/chart", &basic, "u:p");
-    check(Kind::Git, "https://github.com/acme/app", &basic, "u:p");
+    check(Kind::Image, "ghcr.io/acme/app", &basic, "u:p").await;
+    check(Kind::Helm, "oci://ghcr.io/acme/chart", &basic, "u:p").await;
+    check(Kind::Git, "https://github.com/acme/app", &basic, "u:p").await;
     check(
         Kind::Git,
         "git@github.com:acme/app",
         &[("sshPrivateKey", "k")],
         "key k",
-    );
+    )
+    .await;
     check(
         Kind::Image,
         "ghcr.io/acme/app",
         &[("sshPrivateKey", "k")],
         "anonymous",
-    );
+    )
+    .await;
     check(
         Kind::Image,
         "ghcr.io/acme/app",
         &[("username", "u"), ("password", "")],
         "anonymous",
-    );
-    check(Kind::Image, "ghcr.io/acme/app", &[], "anonymous");
+    )
+    .await;
+    check(Kind::Image, "ghcr.io/acme/app", &[], "anonymous").await;
     let both = [("username", "u"), ("password", "p"), ("sshPrivateKey", "k")];
-    check(Kind::Git, "https://github.com/acme/app", &both, "u:p");
-    check(Kind::Git, "git@github.com:acme/app", &both, "key k");
+    check(Kind::Git, "https://github.com/acme/app", &both, "u:p").await;
+    check(Kind::Git, "git@github.com:acme/app", &both, "key k").await;
 }
 
 #[test]

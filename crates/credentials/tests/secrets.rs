@@ -162,14 +162,15 @@ async fn a_login_is_found_in_the_project_then_among_the_shared() {
         ("acme", Kind::Helm, "oci://ghcr.io/acme/app", "anonymous"),
         ("acme", Kind::Git, "http://localhost:3000/app", "anonymous"),
     ] {
-        let login = credentials
+        let access = credentials
             .find(project, kind, repo_url)
             .await
             .expect(repo_url);
-        let found = match &login {
+        let found = match &access.login {
             None => "anonymous",
             Some(Login::Basic { username, .. }) => username,
             Some(Login::SshKey(_)) => "a key",
+            Some(Login::AccessToken(_)) => "a token",
         };
         assert_eq!(found, expected, "{project} {kind} {repo_url}");
     }
@@ -178,5 +179,5 @@ async fn a_login_is_found_in_the_project_then_among_the_shared() {
         .find("acme", Kind::Git, "http://localhost:3000/app")
         .await
         .expect("an answer");
-    assert!(matches!(local, Some(Login::Basic { username, .. }) if username == "local"));
+    assert!(matches!(local.login, Some(Login::Basic { username, .. }) if username == "local"));
 }

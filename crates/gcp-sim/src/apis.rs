@@ -83,6 +83,7 @@ impl Apis {
             principal: principal.as_deref(),
             path: &call.path,
         };
+        self.google.note(&occasion);
         let response = wire::answer(&self.google, &occasion, self.dispatch(call)).await;
         tracing::debug!(
             service = occasion.service,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::evaluate::{self, Propagation};
 use crate::faults::{Effect, Fault, Faults, Occasion};
@@ -37,6 +38,7 @@ struct Inner {
     faults: Mutex<Faults>,
     propagation: Mutex<Propagation>,
     keys: Keys,
+    audit: Audit,
     clock: Clock,
 }
 
@@ -49,6 +51,7 @@ impl Google {
             faults: Mutex::new(Faults::with_seed(seed)),
             propagation: Mutex::default(),
             keys: Keys::default(),
+            audit: Audit::default(),
             clock,
         };
         Self {
@@ -72,6 +75,10 @@ impl Google {
     /// Changes the world. Do not call back into `Google` from within.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.inner.world.write())
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.inner.audit
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -12,6 +12,7 @@
 
 mod admin;
 mod apis;
+mod audit;
 mod call;
 mod clock;
 mod condition;
@@ -43,6 +44,7 @@ mod wire;
 mod workload;
 mod world;
 
+pub use audit::Asked;
 pub use clock::Clock;
 pub use condition::{Condition, UnknownExpression, Written};
 pub use faults::{Effect, Fault, NotReady, Occasion, Scope};

@@ -1,9 +1,12 @@
-//! A world for tests: an API server, a Git host and a registry.
+//! A world for tests: an API server, a Git host, a registry, and Google.
 
+pub mod google;
+mod published_keys;
 mod world;
 
 pub use embedded_apiserver::{AdmissionHook, Options, UserInfo};
 pub use loopback_servers::{Kubectl, tools};
+pub use published_keys::PublishedKeys;
 pub use world::World;
 
 /// Real servers on loopback.

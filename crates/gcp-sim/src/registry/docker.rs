@@ -60,6 +60,7 @@ impl Registry {
         };
         let principal = visit.principal();
         let occasion = visit.occasion(principal.as_deref());
+        self.google.note(&occasion);
         let answer = async {
             visit
                 .answer(body)

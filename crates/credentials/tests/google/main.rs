@@ -1,0 +1,7 @@
+//! Who acts at Google's registries, over a real API and a Google on loopback.
+
+mod installation;
+
+mod hosts;
+mod keys;
+mod namespaces;
