@@ -2,6 +2,7 @@
 
 mod controller;
 mod crash;
+mod gcp;
 mod quickstart;
 mod up;
 
