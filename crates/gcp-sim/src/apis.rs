@@ -14,7 +14,8 @@ use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::service::Service;
 use crate::{
-    container, iam, iam_credentials, oauth, org_policy, resource_manager, service_usage, sts, wire,
+    container, iam, iam_credentials, oauth, org_policy, policy_analyzer, pubsub, resource_manager,
+    service_usage, sts, wire,
 };
 
 /// What an API answers: JSON, or a refusal.
@@ -105,6 +106,8 @@ impl Apis {
             Service::Iam => iam::answer(google, call),
             Service::IamCredentials => iam_credentials::answer(google, call),
             Service::OrgPolicy => org_policy::answer(google, call),
+            Service::PolicyAnalyzer => policy_analyzer::answer(google, call),
+            Service::PubSub => pubsub::answer(google, call),
             Service::ResourceManager => resource_manager::answer(google, call),
             Service::Usage => service_usage::answer(google, call),
         };

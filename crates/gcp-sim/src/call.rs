@@ -46,6 +46,7 @@ const VERBS: &[&str] = &[
     "getEffectiveOrgPolicy",
     "getEffectivePolicy",
     "getIamPolicy",
+    "query",
     "setIamPolicy",
     "signBlob",
     "signJwt",

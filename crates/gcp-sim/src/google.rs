@@ -108,6 +108,11 @@ impl Google {
         self.inner.tokens.lock().find(token).cloned()
     }
 
+    /// Finds when the last token was given out for a principal.
+    pub(crate) fn last_used(&self, principal: &Principal) -> Option<Timestamp> {
+        self.inner.tokens.lock().last_of(principal)
+    }
+
     /// Says whether the caller has a permission on a resource, by what the policies say now.
     pub fn allows(&self, caller: &Caller, permission: &str, resource: &ResourceName) -> bool {
         self.has_permission(caller.principal(), permission, resource)

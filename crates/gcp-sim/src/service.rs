@@ -9,19 +9,23 @@ pub(crate) enum Service {
     IamCredentials,
     OAuth,
     OrgPolicy,
+    PolicyAnalyzer,
+    PubSub,
     ResourceManager,
     Usage,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::ArtifactRegistry,
         Self::Container,
         Self::Iam,
         Self::IamCredentials,
         Self::OAuth,
         Self::OrgPolicy,
+        Self::PolicyAnalyzer,
+        Self::PubSub,
         Self::ResourceManager,
         Self::Usage,
         Self::Sts,
@@ -35,6 +39,8 @@ impl Service {
             Self::IamCredentials => "iamcredentials.googleapis.com",
             Self::OAuth => "oauth2.googleapis.com",
             Self::OrgPolicy => "orgpolicy.googleapis.com",
+            Self::PolicyAnalyzer => "policyanalyzer.googleapis.com",
+            Self::PubSub => "pubsub.googleapis.com",
             Self::ResourceManager => "cloudresourcemanager.googleapis.com",
             Self::Usage => "serviceusage.googleapis.com",
             Self::Sts => "sts.googleapis.com",
@@ -57,6 +63,8 @@ impl Service {
             "iam.googleapis.com" => "Identity and Access Management (IAM) API",
             "iamcredentials.googleapis.com" => "IAM Service Account Credentials API",
             "orgpolicy.googleapis.com" => "Organization Policy API",
+            "policyanalyzer.googleapis.com" => "Policy Analyzer API",
+            "pubsub.googleapis.com" => "Cloud Pub/Sub API",
             "cloudresourcemanager.googleapis.com" => "Cloud Resource Manager API",
             "serviceusage.googleapis.com" => "Service Usage API",
             "sts.googleapis.com" => "Security Token Service API",
@@ -124,6 +132,10 @@ impl Service {
                 "clusters" | "operations",
                 ..,
             ] => Some(Self::Container),
+            ["v1", "projects", _, "topics", ..] => Some(Self::PubSub),
+            ["v1", "projects", _, "locations", _, "activityTypes", ..] => {
+                Some(Self::PolicyAnalyzer)
+            }
             ["v1", "projects", _, "locations", ..] | ["v1", "projects", _, "projectSettings"] => {
                 Some(Self::ArtifactRegistry)
             }

@@ -51,6 +51,15 @@ impl Tokens {
     pub(crate) fn find(&self, token: &str) -> Option<&Issued> {
         self.by_hash.get(&hash(token))
     }
+
+    /// Finds when the last token was given out for a principal.
+    pub(crate) fn last_of(&self, principal: &Principal) -> Option<Timestamp> {
+        let own = self
+            .by_hash
+            .values()
+            .filter(|it| it.principal == *principal);
+        own.map(|it| it.issued_at).max()
+    }
 }
 
 fn hash(token: &str) -> [u8; 32] {

@@ -13,6 +13,9 @@ use crate::process::Process;
 /// How long the simulator may take to listen.
 const READY: Duration = Duration::from_secs(20);
 
+/// Who owns the projects of the worlds here.
+const OPERATOR: &str = "user:ops@acme.example";
+
 /// The services that an `argosy` asks for tokens, as `--gcp-endpoint` names them.
 const SERVICES: [&str; 9] = [
     "sts",
@@ -33,6 +36,7 @@ pub struct Google {
     apis: SocketAddr,
     registry: SocketAddr,
     metadata: SocketAddr,
+    token: PathBuf,
 }
 
 impl Google {
@@ -45,6 +49,8 @@ impl Google {
         fs::write(&file, world)?;
         let mut command = Command::new(binary);
         command.args(["gcp", "sim", "--world"]).arg(&file);
+        let token = folder.join("operator-token");
+        command.arg(format!("--token={OPERATOR}={}", token.display()));
         let mut process = Process::start(&mut command, &log)?;
         process
             .wait_until(READY, || find(&log, "GCE_METADATA_HOST").is_ok())
@@ -54,7 +60,13 @@ impl Google {
             apis: find(&log, "SIMULATOR_APIS")?,
             registry: find(&log, "SIMULATOR_REGISTRY")?,
             metadata: find(&log, "GCE_METADATA_HOST")?,
+            token,
         })
+    }
+
+    /// The access token of [`OPERATOR`], for `--access-token-file`.
+    pub fn operator_token(&self) -> &Path {
+        &self.token
     }
 
     /// What sends an `argosy` here rather than to Google, as its pod.

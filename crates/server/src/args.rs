@@ -102,6 +102,7 @@ pub struct Controller {
 ///
 /// Example:
 ///   argosy gcp sim --world examples/gcp/world.yaml
+///   argosy gcp sim --world examples/gcp/world.yaml --token user:ops@acme.example=token.txt
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct GcpSim {
@@ -132,11 +133,30 @@ pub struct GcpSim {
         default_value_t = 0
     )]
     pub admin_port: u16,
+    /// Writes an access token of somebody, good for an hour, to a file for --access-token-file; repeatable
+    #[arg(
+        long = "token",
+        env = "ARGOSY_TOKEN_OF",
+        value_name = "MEMBER=FILE",
+        value_delimiter = ',',
+        value_parser = member_and_file
+    )]
+    pub tokens: Vec<(String, PathBuf)>,
     /// Decides which requests random faults hit
     #[arg(long, env = "ARGOSY_SEED", value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
     #[command(flatten)]
     pub logging: Logging,
+}
+
+/// Reads `user:ann@acme.example=FILE`.
+fn member_and_file(text: &str) -> Result<(String, PathBuf), String> {
+    text.split_once('=')
+        .filter(|(member, file)| !member.is_empty() && !file.is_empty())
+        .map(|(member, file)| (member.to_owned(), PathBuf::from(file)))
+        .ok_or_else(|| {
+            format!("{text:?} is not MEMBER=FILE, such as user:ann@acme.example=token.txt")
+        })
 }
 
 /// Fences itself in, then becomes a program. For argosy itself.

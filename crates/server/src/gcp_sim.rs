@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
+use embedded_apiserver::write_private;
 use gcp_sim::{Clock, Options, Simulator, World};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,17 @@ async fn run(arguments: GcpSim, stop: CancellationToken) -> Result<()> {
         let hint = error.hint();
         anyhow::Error::new(error).context(format!("the simulator cannot start; {hint}"))
     })?;
+    for (member, file) in &arguments.tokens {
+        let token = simulator.token_of(member).with_context(|| {
+            format!("{member:?} is nobody who has tokens; write user:NAME@DOMAIN or serviceAccount:EMAIL")
+        })?;
+        write_private(file, token.as_bytes()).with_context(|| {
+            format!(
+                "failed to write {}; name another: --token {member}=FILE",
+                file.display()
+            )
+        })?;
+    }
     print(&simulator).context("failed to write to standard output")?;
     stop.cancelled().await;
     simulator.stop();

@@ -76,7 +76,9 @@ fn account() -> Option<KubernetesAccount> {
         .decode(token.expose().split('.').nth(1)?)
         .ok()?;
     let Claims { sub } = serde_json::from_slice(&claims).ok()?;
-    let (namespace, name) = sub.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    let (namespace, name) = sub
+        .strip_prefix("system:serviceaccount:")?
+        .split_once(':')?;
     Some(KubernetesAccount::new(namespace, name))
 }
 

@@ -85,12 +85,8 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         Place::Cluster => PlainHttp::Never,
     };
     let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
-    let (google, workload_identity) = google::google(
-        &work.google,
-        place,
-        identities.controller.clone(),
-        &clock,
-    )?;
+    let (google, workload_identity) =
+        google::google(&work.google, place, identities.controller.clone(), &clock)?;
     let credentials = Credentials::new(
         identities.controller.clone(),
         work.shared_namespaces.clone(),

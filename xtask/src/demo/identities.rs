@@ -80,6 +80,8 @@ fn set_up(binary: &Path, google: &Google) -> Result<()> {
     let arguments = [
         "gcp",
         "setup",
+        "--gcp-project=acme-prod",
+        "--cluster=europe-west1/main",
         "--project=payments",
         "--repo",
         PAYMENTS,
@@ -91,6 +93,8 @@ fn set_up(binary: &Path, google: &Google) -> Result<()> {
         .args(arguments)
         .args(google.endpoints())
         .arg(google.registry_endpoint(HOST))
+        .arg("--access-token-file")
+        .arg(google.operator_token())
         .output()
         .context("failed to start argosy")?;
     print!("{}", indented(&String::from_utf8_lossy(&output.stdout)));

@@ -3,6 +3,7 @@
 
 mod controller;
 mod crash;
+mod gcp;
 mod pipeline;
 mod quickstart;
 #[cfg(feature = "slow")]

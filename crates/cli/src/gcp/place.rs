@@ -25,7 +25,7 @@ pub(super) struct Place {
     #[arg(long, value_name = "LOCATION/NAME", value_parser = ClusterAddress::parse)]
     cluster: Option<ClusterAddress>,
     /// Kubernetes account that the controller runs as
-    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", default_value = "argosy/controller", value_parser = KubernetesAccount::parse)]
+    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", default_value = "argosy/kargo-controller", value_parser = KubernetesAccount::parse)]
     controller: KubernetesAccount,
     /// Kubernetes API that knows the Projects and their Warehouses [default: a pod's own cluster, elsewhere none]
     #[arg(long, env = "ARGOSY_KUBECONFIG", value_name = "FILE")]

@@ -1,0 +1,181 @@
+//! `argosy gcp doctor`, `audit` and `setup` as a program, against Google on loopback.
+
+mod audit;
+mod doctor;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use anyhow::{Context as _, Result};
+use gcp_sim::{Clock, Google, Options, ResourceName, Simulator, World as GoogleWorld};
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::World;
+use tokio::process::Command;
+
+use crate::binary;
+
+const OPERATOR: &str = "user:ops@acme.example";
+const ACCOUNT: &str = "kargo-project-web@acme-prod.iam.gserviceaccount.com";
+const REPOSITORY: &str = "europe-west1-docker.pkg.dev/acme-prod/apps/web";
+const CONTROLLER: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
+
+/// A project in which nothing is set up for any Project: the images are there, and a cluster.
+const EMPTY: &str = r#"
+projects:
+- id: acme-prod
+  number: 123456789012
+  services: [cloudresourcemanager.googleapis.com, container.googleapis.com, orgpolicy.googleapis.com,
+    policyanalyzer.googleapis.com, pubsub.googleapis.com, serviceusage.googleapis.com, iam.googleapis.com]
+  bindings:
+  - {role: roles/owner, members: ["user:ops@acme.example"]}
+  - {role: roles/orgpolicy.policyAdmin, members: ["user:ops@acme.example"]}
+  clusters: [{name: main, location: europe-west1}]
+  repositories:
+  - name: apps
+    location: europe-west1
+    images: [{name: web, tags: ["1.0.0"], platforms: [linux/amd64]}]
+  - {name: others, location: europe-west1}
+pods:
+- {name: controller, cluster: acme-prod/europe-west1/main, namespace: argosy, serviceAccount: controller}
+"#;
+
+/// Google, a cluster with one Project, and the token of somebody who may do everything.
+struct Place {
+    simulator: Simulator,
+    /// Listens while it lives.
+    _cluster: World,
+    folder: TempDir,
+}
+
+impl Place {
+    async fn empty() -> Result<Self> {
+        let world = GoogleWorld::from_yaml("world.yaml", EMPTY)?;
+        let options = Options {
+            clock: Clock::of_the_machine(),
+            ..Options::default()
+        };
+        let simulator = Simulator::start(world, options).await?;
+        let folder = tempfile::tempdir()?;
+        let token = simulator.token_of(OPERATOR).context("no such person")?;
+        std::fs::write(folder.path().join("token"), token)?;
+        let cluster = World::new().await?;
+        cluster.listen(&folder.path().join("kubeconfig")).await?;
+        cluster.apply(PROJECT).await?;
+        Ok(Self {
+            simulator,
+            _cluster: cluster,
+            folder,
+        })
+    }
+
+    /// The same with all that the Project needs.
+    async fn whole() -> Result<Self> {
+        let place = Self::empty().await?;
+        let google = place.google();
+        for service in [
+            "artifactregistry.googleapis.com",
+            "iamcredentials.googleapis.com",
+            "sts.googleapis.com",
+        ] {
+            google.enable_api("acme-prod", service)?;
+        }
+        google.create_account("acme-prod", "kargo-project-web")?;
+        let account = ResourceName::service_account("acme-prod", ACCOUNT);
+        google.grant("roles/iam.workloadIdentityUser", CONTROLLER, &account)?;
+        let member = format!("serviceAccount:{ACCOUNT}");
+        google.grant("roles/artifactregistry.reader", &member, &apps())?;
+        Ok(place)
+    }
+
+    fn google(&self) -> &Google {
+        self.simulator.google()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `argosy gcp …` with Google on loopback, as the operator and with the Pod's view.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let file = |name: &str| self.file(name).display().to_string();
+        let mut command = self.bare(arguments);
+        command
+            .arg("--gcp-project=acme-prod")
+            .arg(format!("--kubeconfig={}", file("kubeconfig")))
+            .arg(format!("--access-token-file={}", file("token")));
+        command
+    }
+
+    /// The same with nothing but the Pod's view.
+    fn bare(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        let metadata = self.simulator.metadata["controller"].to_string();
+        let host = "europe-west1-docker.pkg.dev";
+        command
+            .arg("gcp")
+            .args(arguments)
+            .arg(format!("--gcp-endpoint=all=http://{}", self.simulator.apis))
+            .arg(format!(
+                "--registry-endpoint={host}=http://{}",
+                self.simulator.registry
+            ))
+            .env("GCE_METADATA_HOST", metadata)
+            .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
+            .env_remove("HTTP_PROXY")
+            .env_remove("http_proxy");
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let output = self.command(arguments).output().await?;
+        Ok(output)
+    }
+
+    /// Runs a command that prints JSON; gives its exit code too.
+    async fn json(&self, arguments: &[&str]) -> Result<(i32, Value)> {
+        let output = self.run(arguments).await?;
+        let value = serde_json::from_slice(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        Ok((output.status.code().context("it was killed")?, value))
+    }
+}
+
+/// The Project of the cluster, what it subscribes to, and the account of the controller.
+const PROJECT: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: argosy}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: controller, namespace: argosy}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: web}
+---
+apiVersion: kargo.akuity.io/v1alpha1
+kind: Project
+metadata: {name: web}
+---
+apiVersion: kargo.akuity.io/v1alpha1
+kind: Warehouse
+metadata: {name: web, namespace: web}
+spec:
+  subscriptions:
+    - image: {repoURL: europe-west1-docker.pkg.dev/acme-prod/apps/web}
+";
+
+fn apps() -> ResourceName {
+    ResourceName::Repository {
+        project: "acme-prod".to_owned(),
+        location: "europe-west1".to_owned(),
+        repository: "apps".to_owned(),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,200 @@
+//! A whole chain passes; a broken link is named, and what rests on it is not guessed at.
+
+use anyhow::{Context as _, Result};
+use gcp_sim::{Google, ResourceName};
+use serde_json::Value;
+
+use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, apps, text};
+
+fn account() -> ResourceName {
+    ResourceName::service_account("acme-prod", ACCOUNT)
+}
+
+/// Finds the status of a check, the worst where it is about several things.
+fn status<'a>(report: &'a Value, id: &str) -> Result<&'a str> {
+    let results = report["results"].as_array().context("no results")?;
+    let mut statuses: Vec<_> = results
+        .iter()
+        .filter(|it| it["id"] == id)
+        .filter_map(|it| it["status"].as_str())
+        .collect();
+    statuses.sort_by_key(|it| {
+        ["fail", "unknown", "warn", "pass", "skip"]
+            .iter()
+            .position(|known| known == it)
+    });
+    statuses
+        .first()
+        .copied()
+        .with_context(|| format!("no {id}"))
+}
+
+#[tokio::test]
+async fn a_whole_chain_passes_from_the_pod_to_the_tags() -> Result<()> {
+    let place = Place::whole().await?;
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    let bad: Vec<_> = report["results"]
+        .as_array()
+        .context("no results")?
+        .iter()
+        .filter(|it| it["status"] == "fail" || it["status"] == "unknown")
+        .collect();
+    assert_eq!(code, 0, "{bad:#?}");
+    for id in [
+        "MDS-EMAIL",
+        "API-PROBE",
+        "GSA-BINDING",
+        "GSA-MINT",
+        "AR-READER",
+        "AR-PULL",
+        "AR-REST",
+        "CLUSTER-WIF",
+    ] {
+        assert_eq!(status(&report, id)?, "pass", "{id}");
+    }
+    let mint = report["results"]
+        .as_array()
+        .and_then(|it| it.iter().find(|it| it["id"] == "GSA-MINT"));
+    let mint = mint.context("no GSA-MINT")?;
+    assert_eq!(mint["subject"], "web");
+    assert_eq!(mint["vantage"], "pod");
+    assert_eq!(mint["documentation"], "gcp-checks.md#gsa-mint");
+    assert!(
+        mint["evidence"][0]["request"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("POST https://iamcredentials."))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_link_that_is_broken_fails_and_what_rests_on_it_is_skipped() -> Result<()> {
+    type Break = fn(&Google) -> Result<()>;
+    let cases: [(&str, &[&str], Break); 6] = [
+        (
+            "GSA-EXISTS",
+            &["GSA-BINDING", "GSA-MINT", "AR-PULL"],
+            |google| Ok(google.delete_account(ACCOUNT)?),
+        ),
+        ("GSA-ENABLED", &["GSA-MINT", "AR-PULL"], |google| {
+            Ok(google.disable_account(ACCOUNT)?)
+        }),
+        ("GSA-BINDING", &["GSA-MINT", "AR-PULL"], |google| {
+            Ok(google.revoke("roles/iam.workloadIdentityUser", CONTROLLER, &account())?)
+        }),
+        ("AR-READER", &["AR-PULL"], |google| {
+            Ok(google.revoke(
+                "roles/artifactregistry.reader",
+                &format!("serviceAccount:{ACCOUNT}"),
+                &apps(),
+            )?)
+        }),
+        (
+            "API-IAMCREDENTIALS",
+            &["API-PROBE", "GSA-MINT", "AR-PULL"],
+            |google| Ok(google.disable_api("acme-prod", "iamcredentials.googleapis.com")?),
+        ),
+        ("AR-REPO", &["AR-READER", "AR-PULL"], |google| {
+            google.change(|world| {
+                world.projects[0]
+                    .repositories
+                    .retain(|it| it.name != "apps")
+            });
+            Ok(())
+        }),
+    ];
+    for (broken, skipped, break_it) in cases {
+        let place = Place::whole().await?;
+        break_it(place.google())?;
+        let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+        assert_eq!(
+            (code, status(&report, broken)?),
+            (1, "fail"),
+            "{broken}: {report:#}"
+        );
+        for id in skipped {
+            assert_eq!(status(&report, id)?, "skip", "{broken} -> {id}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_reads_what_is_wrong_and_a_command_that_mends_it() -> Result<()> {
+    let place = Place::whole().await?;
+    place
+        .google()
+        .revoke("roles/iam.workloadIdentityUser", CONTROLLER, &account())?;
+    let output = place.run(&["doctor"]).await?;
+    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{table}");
+    assert!(table.contains("fail     GSA-BINDING"), "{table}");
+    assert!(
+        table.contains("gcloud iam service-accounts add-iam-policy-binding"),
+        "{table}"
+    );
+    assert!(table.contains("depends on GSA-BINDING"), "{table}");
+    assert!(
+        !table.contains('\u{1b}'),
+        "no colours outside of a terminal"
+    );
+    let token = std::fs::read_to_string(place.file("token"))?;
+    assert!(!table.contains(&token) && !text(&output.stderr).contains(&token));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_may_read_nothing_gets_unknowns_and_the_exit_code_two() -> Result<()> {
+    let place = Place::whole().await?;
+    let stranger = place
+        .simulator
+        .token_of("user:eve@acme.example")
+        .context("a token")?;
+    std::fs::write(place.file("token"), stranger)?;
+    let (code, report) = place
+        .json(&[
+            "doctor",
+            "-o",
+            "json",
+            "--project=web",
+            "--repo=europe-west1-docker.pkg.dev/acme-prod/apps/web",
+        ])
+        .await?;
+    assert_eq!(
+        (code, status(&report, "AR-REPO")?),
+        (2, "unknown"),
+        "{report:#}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_pod_alone_sees_what_the_controller_sees_and_skips_the_rest() -> Result<()> {
+    let place = Place::whole().await?;
+    let output = place
+        .bare(&["doctor", "-o", "json", "--project=web"])
+        .arg(format!("--repo={REPOSITORY}"))
+        .env("HOME", place.folder.path())
+        .output()
+        .await?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(status(&report, "AR-PULL")?, "pass");
+    assert_eq!(status(&report, "GSA-BINDING")?, "skip");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_to_ask_is_an_error_that_says_how_to_become_somebody() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let output = tokio::process::Command::new(crate::binary())
+        .args(["gcp", "doctor", "--project=web"])
+        .env_clear()
+        .env("HOME", folder.path())
+        .output()
+        .await?;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("gcloud auth print-access-token"), "{said}");
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! The loop: what setup adds is what doctor asks for and what audit finds enough.
+
+use anyhow::Result;
+use gcp_sim::{Effect, Fault, Scope};
+
+use super::{ACCOUNT, Place, REPOSITORY, text};
+
+const PROJECT: &str = "--project=web";
+
+#[tokio::test]
+async fn an_empty_project_is_set_up_then_doctor_passes_and_audit_is_clean() -> Result<()> {
+    let place = Place::empty().await?;
+    let (code, _) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(code, 1, "nothing is set up yet");
+
+    let applied = place
+        .run(&["setup", PROJECT, "--org-policies", "--apply", "--yes"])
+        .await?;
+    let said = text(&applied.stderr);
+    assert!(applied.status.success(), "{said}");
+    assert!(said.contains("it works"), "{said}");
+
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(code, 0, "{report:#}");
+    let (code, report) = place.json(&["audit", "-o", "json"]).await?;
+    assert_eq!(code, 0, "{report:#}");
+    let left: Vec<_> = report["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    // Audit logs are the project's own matter, and no link of the chain.
+    assert!(left.iter().all(|it| it["rule"] == "A23"), "{left:#?}");
+
+    let again = place.run(&["setup", PROJECT, "--org-policies"]).await?;
+    assert_eq!(text(&again.stdout), "", "nothing is left to do");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_form_names_the_missing_parts_and_only_those() -> Result<()> {
+    let place = Place::empty().await?;
+    for (format, parts) in [
+        (
+            "gcloud",
+            [
+                "gcloud services enable",
+                "kargo-project-web",
+                "roles/iam.workloadIdentityUser",
+            ],
+        ),
+        (
+            "terraform",
+            [
+                "google_project_service",
+                "google_service_account_iam_member",
+                "subject/ns/argosy/sa/controller",
+            ],
+        ),
+        (
+            "config-connector",
+            ["IAMServiceAccount", "IAMPolicyMember", "kargo-project-web"],
+        ),
+    ] {
+        let format = format!("--format={format}");
+        let output = place
+            .run(&["setup", PROJECT, "--repo", REPOSITORY, &format])
+            .await?;
+        let written = text(&output.stdout);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        for part in parts {
+            assert!(
+                written.contains(part),
+                "{format} without {part}:\n{written}"
+            );
+        }
+        let is_on = "container.googleapis.com";
+        assert!(!written.contains(is_on), "what is on is not switched on");
+    }
+    assert!(
+        place
+            .google()
+            .read(|world| world.service_account(ACCOUNT).is_none()),
+        "nothing was changed"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_agreed_to_changes_nothing() -> Result<()> {
+    let place = Place::empty().await?;
+    let mut command = place.command(&["setup", PROJECT, "--apply"]);
+    let output = command.stdin(std::process::Stdio::null()).output().await?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("add --yes"));
+    assert!(
+        place
+            .google()
+            .read(|world| world.service_account(ACCOUNT).is_none())
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_else_changed_is_read_anew() -> Result<()> {
+    let place = Place::empty().await?;
+    place.google().inject(fault(Effect::EtagConflict, Some(2)));
+    let output = place.run(&["setup", PROJECT, "--apply", "--yes"]).await?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(code, 0, "{report:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_organisation_that_lets_in_chosen_members_only_is_told_whom_to_add() -> Result<()> {
+    let place = Place::empty().await?;
+    place.google().inject(fault(Effect::DrsReject, None));
+    let output = place.run(&["setup", PROJECT, "--apply", "--yes"]).await?;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("iam.managed.allowedPolicyMembers"), "{said}");
+    assert!(
+        said.contains("workloadIdentityPools/acme-prod.svc.id.goog"),
+        "{said}"
+    );
+    Ok(())
+}
+
+fn fault(effect: Effect, times: Option<u32>) -> Fault {
+    Fault {
+        effect,
+        scope: Scope::default(),
+        times,
+        probability: None,
+        until: None,
+    }
+}
