@@ -247,6 +247,9 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
             };
         }
     };
+    if is_asked(&warehouse) {
+        world.cx.credentials.forget_refusals(warehouse.namespace());
+    }
     let (mut answers, mut identities) = (Vec::new(), Vec::new());
     for subscription in &warehouse.spec.subscriptions {
         let asking = discovery::ask(&world.cx, &warehouse, subscription);
@@ -267,4 +270,14 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
         answers,
         identities,
     }
+}
+
+/// Says whether somebody asks for this discovery, rather than its interval.
+fn is_asked(warehouse: &Warehouse) -> bool {
+    let handled = warehouse
+        .status
+        .as_ref()
+        .map(|it| it.last_handled_refresh.as_str());
+    let asked = warehouse.annotation(annotation::REFRESH);
+    asked.is_some() && asked != handled
 }

@@ -76,6 +76,10 @@ impl Google {
         }
     }
 
+    pub(crate) fn forget_refusals(&self, project: &str) {
+        self.identities.forget_refusals(project);
+    }
+
     /// Lets the Project act as whoever may act for it.
     pub(crate) async fn access(&self, request: &Request<'_>) -> Result<Access, Error> {
         let standing = project::stand(&self.client, request.project).await?;

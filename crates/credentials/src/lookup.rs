@@ -74,6 +74,13 @@ impl Credentials {
         }
     }
 
+    /// Asks anew who may act for a project: what was refused is remembered for minutes, and somebody asks not to wait.
+    pub fn forget_refusals(&self, project: &str) {
+        if let Some(google) = &self.google {
+            google.forget_refusals(project);
+        }
+    }
+
     pub(crate) fn google(&self) -> Option<&Google> {
         self.google.as_ref()
     }

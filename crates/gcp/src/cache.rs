@@ -80,6 +80,13 @@ impl TokenCache {
             .any(|entry| entry.state.lock().slot.forget(token))
     }
 
+    /// Lets the next caller of keys that `concerns` names ask anew, where the answer was a refusal.
+    pub(crate) fn forget_refusals(&self, concerns: impl Fn(&str) -> bool) {
+        for (_, entry) in self.entries.read().iter().filter(|(key, _)| concerns(key)) {
+            entry.state.lock().slot.forget_refusal();
+        }
+    }
+
     fn entry(&self, key: &str) -> Arc<Entry> {
         if let Some(entry) = self.entries.read().get(key) {
             return Arc::clone(entry);

@@ -74,6 +74,12 @@ impl ByScope {
     fn invalidate(&self, token: &Token) -> bool {
         self.read_only.invalidate(token) || self.cloud_platform.invalidate(token)
     }
+
+    fn forget_refusals(&self, concerns: impl Fn(&str) -> bool) {
+        for cache in [&self.read_only, &self.cloud_platform] {
+            cache.forget_refusals(&concerns);
+        }
+    }
 }
 
 impl Identities {
@@ -219,6 +225,16 @@ impl Identities {
         } = &self.inner.tokens;
         let mut caches = [own, kubernetes, keys, base].into_iter();
         caches.any(|cache| cache.invalidate(token))
+    }
+
+    /// Lets the accounts of a Project be asked for anew, since somebody says that what was refused has been mended.
+    pub fn forget_refusals(&self, kargo_project: &str) {
+        let tokens = &self.inner.tokens;
+        tokens.own.forget_refusals(|key| key == kargo_project);
+        tokens.kubernetes.forget_refusals(|key| {
+            let namespace = key.split_once('/').map(|(namespace, _)| namespace);
+            namespace == Some(kargo_project)
+        });
     }
 
     async fn fetch_key(&self, key: &ServiceAccountKey, scope: Scope) -> Result<Token, TokenError> {

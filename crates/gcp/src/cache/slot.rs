@@ -103,6 +103,11 @@ impl Slot {
         is_held
     }
 
+    /// Forgets what was refused; a token, or a first strike against it, stays.
+    pub(super) fn forget_refusal(&mut self) {
+        self.refusal = None;
+    }
+
     /// Says whether forgetting all this would cost anything.
     pub(super) fn is_useful(&self, now: Timestamp) -> bool {
         self.valid(now).is_some()

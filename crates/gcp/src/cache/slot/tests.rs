@@ -316,3 +316,19 @@ fn a_token_that_was_turned_down_is_forgotten_once_and_strikes_still_count() {
     check(&slot, &[(1, "fetch")]);
     assert_eq!(settle(&mut slot, Err(absent()), 2), "refuse unconfirmed");
 }
+
+#[test]
+fn a_refusal_that_was_mended_is_not_waited_out_and_a_strike_is() {
+    let mut slot = Slot::default();
+    assert!(slot.settle(Err(absent()), at(0), 1.0).is_err());
+    assert!(matches!(slot.look(at(1)), Look::Refuse(_)));
+    slot.forget_refusal();
+    assert!(matches!(slot.look(at(1)), Look::Fetch));
+    assert!(slot.settle(Ok(token("t", 20)), at(1), 1.0).is_ok());
+    assert!(slot.settle(Err(forbidden()), at(15), 1.0).is_err());
+    slot.forget_refusal();
+    let Look::Refuse(error) = slot.look(at(16)) else {
+        panic!("it was said once only");
+    };
+    assert!(!error.is_definite(), "{error}");
+}
