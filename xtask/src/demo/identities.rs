@@ -97,11 +97,13 @@ fn set_up(binary: &Path, google: &Google) -> Result<()> {
         .arg(google.operator_token())
         .output()
         .context("failed to start argosy")?;
-    print!("{}", indented(&String::from_utf8_lossy(&output.stdout)));
+    for printed in [&output.stdout, &output.stderr] {
+        print!("{}", indented(&String::from_utf8_lossy(printed)));
+    }
     ensure!(
         output.status.success(),
-        "argosy gcp setup: {}",
-        String::from_utf8_lossy(&output.stderr)
+        "argosy gcp setup ended with {}",
+        output.status
     );
     Ok(())
 }
