@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use artifacts::registry::Registries;
@@ -13,7 +14,10 @@ use testkit::google::{Google as Simulated, HOST};
 
 use crate::Clock;
 
-/// Gives credentials with identities under a policy, as `--gcp-identity=on` does.
+/// How long a token lives unless the operator says otherwise.
+pub const LIFETIME: Duration = Duration::from_hours(1);
+
+/// Gives credentials with identities under a policy and tokens that live so long, as `--gcp-identity=on` does.
 ///
 /// # Errors
 /// When Google does not listen.
@@ -22,6 +26,7 @@ pub fn credentials(
     clock: &Clock,
     client: Client,
     fallback: Fallback,
+    lifetime: Duration,
 ) -> Result<Credentials> {
     let endpoints = Endpoints {
         sts: google.apis()?,
@@ -29,7 +34,10 @@ pub fn credentials(
         oauth: google.apis()?,
         ..Endpoints::default()
     };
-    let settings = Settings::new(endpoints.with_metadata_host(&google.metadata_host()?)?);
+    let settings = Settings {
+        lifetime,
+        ..Settings::new(endpoints.with_metadata_host(&google.metadata_host()?)?)
+    };
     let time = clock.clone();
     let now: gcp::Clock = Arc::new(move || time.now());
     let observer: gcp::Observer = Arc::new(

@@ -147,8 +147,9 @@ impl Harbour {
         let mut registries = Registries::new(Arc::clone(&policy), limits.clone());
         if let Some(simulated) = &self.surroundings.google {
             let fallback = self.surroundings.fallback;
+            let (clock, lifetime) = (&self.clock, google::LIFETIME);
             engine.credentials =
-                google::credentials(simulated, &self.clock, controller.clone(), fallback)?;
+                google::credentials(simulated, clock, controller.clone(), fallback, lifetime)?;
             registries = google::reached(simulated, registries)?;
         }
         Ok(Context {

@@ -101,7 +101,13 @@ async fn told(port: &Port) -> Result<()> {
 /// Looks at what a programmer prints, of a client that has logged in.
 async fn debugged(port: &Port) -> Result<()> {
     let (clock, client) = (&port.harbour.clock, port.harbour.client());
-    let credentials = google::credentials(&port.google, clock, client, Fallback::Allow)?;
+    let credentials = google::credentials(
+        &port.google,
+        clock,
+        client,
+        Fallback::Allow,
+        google::LIFETIME,
+    )?;
     let image = image_of(PROJECT);
     let access = credentials.find(PROJECT, Kind::Image, &image).await?;
     let login = access.login.as_ref().context("a login")?;

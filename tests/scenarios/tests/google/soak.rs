@@ -10,7 +10,7 @@ use day::Day;
 /// Every change is five minutes after the one before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_few_projects_go_through_hours_of_trouble() -> Result<()> {
-    Day::begin(8, 17).await?.go_on_for(36).await
+    Day::begin(12, 17).await?.go_on_for(60).await
 }
 
 /// A whole day of fifty Projects, for as many throws of the dice as there are seeds.

@@ -30,6 +30,8 @@ use super::tenant::{Account, Tenant};
 
 /// Between two looks, in seconds; the first of them passes before the look.
 const STEP: i64 = 300;
+/// Of tokens: the shortest that Google gives, so that many are asked for.
+const LIFETIME: Duration = Duration::from_mins(15);
 /// Looks after which every token and every refusal of before is forgotten.
 const CALM: u32 = 15;
 /// Every so many steps there is an hour's worth of calm, and whoever can act does at once.
@@ -83,7 +85,13 @@ impl Day {
             ..Limits::default()
         };
         Ok(Self {
-            credentials: google::credentials(&google, &clock, world.client(), Fallback::Allow)?,
+            credentials: google::credentials(
+                &google,
+                &clock,
+                world.client(),
+                Fallback::Allow,
+                LIFETIME,
+            )?,
             registries: google::reached(&google, Registries::new(policy, limits))?,
             tenants: names.into_iter().map(Tenant::new).collect(),
             dice: StdRng::seed_from_u64(seed),
@@ -143,7 +151,7 @@ impl Day {
     /// Changes a few Projects, here and at Google.
     async fn change(&mut self) -> Result<()> {
         for at in 0..self.tenants.len() {
-            if !self.dice.random_bool(0.15) {
+            if !self.dice.random_bool(0.2) {
                 continue;
             }
             match self.dice.random_range(0..8) {
@@ -229,14 +237,15 @@ impl Day {
     /// Mends what was broken, and more often than not breaks something else.
     fn break_something(&mut self) {
         self.google.mend();
-        for _ in 0..self.dice.random_range(0..4) {
+        for _ in 0..self.dice.random_range(0..5) {
             let fault = self.fault();
             self.google.inject(fault);
         }
     }
 
     fn fault(&mut self) -> Fault {
-        let services = [IAM_CREDENTIALS, IAM_CREDENTIALS, STS, METADATA, REGISTRY];
+        let iam = IAM_CREDENTIALS;
+        let services = [iam, iam, iam, iam, STS, STS, METADATA, REGISTRY];
         let service = services[self.dice.random_range(0..services.len())];
         let effect = match self.dice.random_range(0..11) {
             0 => Effect::Unavailable,
@@ -256,7 +265,7 @@ impl Day {
             },
         };
         let mut fault = effect.on(service);
-        fault.probability = Some(self.dice.random_range(0.2..0.7));
+        fault.probability = Some(self.dice.random_range(0.4..0.9));
         fault
     }
 
