@@ -51,7 +51,16 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "--test=it",
                 "slow::",
             ])?;
-            workspace::run(soaks.env("ARGOSY_TOOLS", &bin))
+            workspace::run(soaks.env("ARGOSY_TOOLS", &bin))?;
+            let mut day = workspace::cargo(&[
+                "test",
+                "--package=scenarios",
+                "--locked",
+                "--features=slow",
+                "--test=google",
+                "slow::",
+            ])?;
+            workspace::run(&mut day)
         })?;
         step("benchmarks", || {
             // The promotion benchmark looks for the program beside it.

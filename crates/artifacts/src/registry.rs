@@ -32,7 +32,7 @@ use content::Memory;
 use realm::Shown;
 use token::Tokens;
 
-pub use error::{Error, Problem};
+pub use error::{Asker, Error, Problem};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
@@ -41,6 +41,8 @@ pub(crate) use token::basic;
 
 /// Most clients that are kept, each idle for no longer than half an hour.
 const CLIENTS_BOUND: u64 = 2_000;
+/// How often a request is sent at most: as the registry did not ask, as it asked, and with a new token of its own.
+const TIMES_BOUND: u32 = 3;
 const IDLE: std::time::Duration = std::time::Duration::from_mins(30);
 
 /// Makes the clients of all registries.
@@ -219,7 +221,9 @@ impl Client {
         let scope = format!("repository:{}:pull", repository.path);
         let mut tried = None;
         let mut remembered = self.tokens.challenge();
-        for _ in 0..3 {
+        let mut times = 0;
+        loop {
+            times += 1;
             let header = self.authorize(login, remembered.as_ref(), &scope).await;
             let header = header.map_err(|problem| Error::new(repository, &call, problem))?;
             call.headers.remove(http::header::AUTHORIZATION);
@@ -236,10 +240,11 @@ impl Client {
             let is_same = asked.is_none() || asked == remembered;
             // A token may have been revoked, a first request may have gone without one: both are worth another.
             let is_bearer = matches!(remembered, Some(Challenge::Bearer { .. }));
-            if is_same
-                && (!is_bearer
-                    || tried == header
-                    || !self.tokens.forget(&scope, header.as_ref()).await)
+            if times == TIMES_BOUND
+                || is_same
+                    && (!is_bearer
+                        || tried == header
+                        || !self.tokens.forget(&scope, header.as_ref()).await)
             {
                 return Ok(answer);
             }
@@ -249,7 +254,6 @@ impl Client {
                 remembered = Some(asked);
             }
         }
-        Err(Error::new(repository, &call, Problem::LoginRefused))
     }
 
     async fn authorize(
@@ -302,9 +306,16 @@ impl Client {
         login.clone()
     }
 
-    /// Says whether requests go with a login.
-    fn has_login(&self) -> bool {
-        self.login().is_some()
+    /// Says what an answer that is no success means for whoever asked.
+    fn refused(&self, repository: &Repository, answer: &Answer) -> Problem {
+        let asker = match self.login() {
+            None => Asker::Nobody,
+            Some(Login::Basic { .. } | Login::SshKey(_)) => Asker::Secret,
+            Some(Login::AccessToken(token)) => Asker::Identity {
+                grant: token.grant(&repository.to_string()),
+            },
+        };
+        error::refused(answer, asker)
     }
 
     fn log_in_with(&self, login: Login) {
@@ -329,7 +340,6 @@ fn is_turned_down(answer: &Result<Answer, Error>) -> bool {
     match answer {
         Ok(answer) => is_refusal(answer.status),
         Err(error) => match &*error.problem {
-            Problem::LoginRefused => true,
             Problem::Token { status, .. } => is_refusal(*status),
             _ => false,
         },

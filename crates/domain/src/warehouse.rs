@@ -148,16 +148,27 @@ fn until_due(seen: &Seen<'_>) -> Option<Duration> {
         .metadata
         .generation
         .is_some_and(|it| it > status.observed_generation);
-    let asked = seen
-        .warehouse
-        .annotation(annotation::REFRESH)
-        .is_some_and(|it| it != status.last_handled_refresh);
-    if changed || asked {
+    if changed || is_asked(seen, status) {
         return None;
     }
     let interval = interval(seen);
     let passed = Duration::try_from(seen.now.duration_since(discovered_at.0)).unwrap_or_default();
     interval.checked_sub(passed).filter(|it| !it.is_zero())
+}
+
+/// Says whether somebody asked for a discovery that the status does not know of.
+fn is_asked(seen: &Seen<'_>, status: &WarehouseStatus) -> bool {
+    let refresh = seen.warehouse.annotation(annotation::REFRESH);
+    refresh.is_some_and(|it| it != status.last_handled_refresh)
+}
+
+/// Says when the next discovery is due after one that succeeded: at once, where it was asked for while that one ran.
+fn next_discovery(seen: &Seen<'_>, status: &WarehouseStatus) -> Again {
+    if is_asked(seen, status) {
+        Again::Now
+    } else {
+        Again::After(interval(seen))
+    }
 }
 
 /// Gives the time between two discoveries: what the Warehouse says, but not less than the operator allows.

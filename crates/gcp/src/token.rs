@@ -24,7 +24,7 @@ pub struct Token {
 
 impl Token {
     /// Says whether the other is the same, whatever was noted beside it.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         self.access_token.expose() == other.access_token.expose()
     }
 }

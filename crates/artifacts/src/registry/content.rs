@@ -4,7 +4,6 @@ use http::header::ACCEPT;
 use http::{HeaderValue, Method, StatusCode};
 use moka::future::Cache;
 
-use super::error::refused;
 use super::manifest::{Config, Manifest, check_digest, parse, verify};
 use super::{Client, Error, Problem, Repository};
 use crate::sender::{Answer, Call};
@@ -98,7 +97,7 @@ impl Client {
             return Err(Error::new(
                 repository,
                 &call,
-                refused(&answer, self.has_login()),
+                self.refused(repository, &answer),
             ));
         }
         Ok(answer
@@ -163,7 +162,7 @@ impl Client {
         }
         let answer = self.send(repository, call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.has_login())));
+            return Err(fail(self.refused(repository, &answer)));
         }
         let expected = if is_digest {
             Some(reference)
@@ -190,7 +189,7 @@ impl Client {
         }
         let answer = self.send(repository, call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(refused(&answer, self.has_login())));
+            return Err(fail(self.refused(repository, &answer)));
         }
         verify(&answer.body, Some(digest)).map_err(|error| fail(error.into()))?;
         let config: Config = serde_json::from_slice(&answer.body).map_err(|source| {

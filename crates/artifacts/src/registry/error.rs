@@ -25,13 +25,11 @@ pub struct Error {
 pub enum Problem {
     #[error(transparent)]
     Http(#[from] Fault),
-    #[error("the registry refuses the login")]
-    LoginRefused,
     #[error("the registry answered {status}{}", said(.message))]
     Denied {
         status: StatusCode,
         message: String,
-        with_login: bool,
+        asker: Asker,
     },
     #[error("the registry has no such repository, tag or manifest{}", said(.message))]
     NotFound { message: String },
@@ -68,6 +66,18 @@ pub enum Problem {
     Slow(Duration),
 }
 
+/// Whose request it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    Nobody,
+    /// Whoever's login a Secret holds.
+    Secret,
+    /// An identity, which is let in by this command.
+    Identity {
+        grant: String,
+    },
+}
+
 fn said(message: &str) -> String {
     if message.is_empty() {
         String::new()
@@ -97,7 +107,6 @@ impl Error {
             | Problem::Digest(DigestError::Malformed { .. })
             | Problem::Http(Fault::TooLarge { .. }) => true,
             Problem::Http(_)
-            | Problem::LoginRefused
             | Problem::Denied { .. }
             | Problem::Status { .. }
             | Problem::Realm { .. }
@@ -116,11 +125,20 @@ impl Error {
         match &*self.problem {
             Problem::Http(fault) | Problem::TokenRequest { source: fault, .. } => fault.hint(),
             Problem::Denied {
-                with_login: false, ..
+                asker: Asker::Identity { grant },
+                ..
+            } => grant.clone(),
+            Problem::Denied {
+                asker: Asker::Nobody,
+                ..
             } => format!(
                 "create a Secret with label kargo.akuity.io/cred-type=image and repoURL {repository} in the project's namespace"
             ),
-            Problem::LoginRefused | Problem::Denied { .. } | Problem::Token { .. } => {
+            Problem::Denied {
+                asker: Asker::Secret,
+                ..
+            }
+            | Problem::Token { .. } => {
                 format!(
                     "see whether the Secret for {repository} is current and may pull: skopeo list-tags docker://{repository}"
                 )
@@ -150,13 +168,13 @@ impl Error {
 }
 
 /// Turns an answer that is no success into a problem.
-pub(crate) fn refused(answer: &Answer, with_login: bool) -> Problem {
+pub(super) fn refused(answer: &Answer, asker: Asker) -> Problem {
     let message = message(&answer.body);
     match answer.status {
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Problem::Denied {
             status,
             message,
-            with_login,
+            asker,
         },
         StatusCode::NOT_FOUND => Problem::NotFound { message },
         status => Problem::Status { status, message },

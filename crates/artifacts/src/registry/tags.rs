@@ -8,7 +8,6 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::error::refused;
 use super::{Client, Error, Problem, Repository};
 use crate::sender::{Answer, Call};
 
@@ -42,7 +41,7 @@ impl Client {
             }
             let answer = self.send(repository, call.clone()).await?;
             if !answer.status.is_success() {
-                return Err(fail(refused(&answer, self.has_login())));
+                return Err(fail(self.refused(repository, &answer)));
             }
             let page = read(&answer).map_err(fail)?;
             let (count, last, before) = (page.len(), page.last().cloned(), tags.len());

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gcp::principal::KubernetesAccount;
-use gcp::{Identities, Scope, ServiceAccountKey, Token, TokenError};
+use gcp::repository::{ImageAddress, RepositoryName};
+use gcp::{Identities, Identity, Scope, ServiceAccountKey, Token, TokenError};
 use kube::Client;
 use secret::Secret;
 
@@ -81,6 +82,25 @@ impl AccessToken {
         self.token.identity.to_string()
     }
 
+    /// Names the command that lets the identity read a repository.
+    pub fn grant(&self, repo_url: &str) -> String {
+        let identity = &self.token.identity;
+        match (ImageAddress::parse(repo_url), identity) {
+            (_, Identity::Pool(_)) | (Err(_), _) => "argosy gcp doctor".to_owned(),
+            (Ok(address), identity) => {
+                let RepositoryName {
+                    project,
+                    location,
+                    repository,
+                } = address.repository;
+                format!(
+                    "gcloud artifacts repositories add-iam-policy-binding {repository} --project={project} \
+                     --location={location} --role=roles/artifactregistry.reader --member='{identity}'"
+                )
+            }
+        }
+    }
+
     /// Forgets the token, which a registry turned down, and gives another of the same identity.
     ///
     /// None where there is no other, or its owner may no longer be acted as: the next look at who may act finds out.
@@ -91,11 +111,10 @@ impl AccessToken {
             scope,
             fallback: _,
         } = &self.google;
-        if !identities.invalidate(&self.token) {
-            return None;
-        }
+        // Where it was forgotten before, somebody else was turned down too, and the new one is there or on its way.
+        identities.invalidate(&self.token);
         let token = self.actor.token(identities, client, *scope).await.ok()?;
-        let is_new = token.identity == self.token.identity && !Arc::ptr_eq(&token, &self.token);
+        let is_new = token.identity == self.token.identity && !token.is(&self.token);
         is_new.then(|| Self {
             token,
             ..self.clone()

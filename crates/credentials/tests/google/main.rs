@@ -5,3 +5,4 @@ mod installation;
 mod hosts;
 mod keys;
 mod namespaces;
+mod renewal;

@@ -9,7 +9,8 @@ use resources::{
 };
 
 use super::{
-    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, identity, interval, merged,
+    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, identity, merged,
+    next_discovery,
 };
 use crate::{
     Again, criteria,
@@ -58,9 +59,9 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
         status.last_handled_refresh.clone_from(refresh);
     }
     let plan = |status, act| Plan {
+        again: next_discovery(seen, &status),
         status,
         act,
-        again: Again::After(interval(seen)),
     };
 
     let freight = match freight::build(seen.warehouse, &found) {
@@ -185,7 +186,7 @@ pub fn created(
     mut status: WarehouseStatus,
     creation: &Creation,
 ) -> (WarehouseStatus, Again) {
-    let interval = Again::After(interval(seen));
+    let again = next_discovery(seen, &status);
     match creation {
         Creation::Created { name } => {
             status.last_freight_id.clone_from(name);
@@ -197,7 +198,7 @@ pub fn created(
                 &format!("made Freight {name:?}"),
             );
             conditions.succeed(DISCOVERED);
-            (status, interval)
+            (status, again)
         }
         Creation::AlreadyExists { name } => {
             status.last_freight_id.clone_from(name);
@@ -209,7 +210,7 @@ pub fn created(
                 &format!("Freight {name:?} holds just this"),
             );
             conditions.succeed(DISCOVERED);
-            (status, interval)
+            (status, again)
         }
         Creation::Failed { message } => {
             // Discovery is repeated with the attempt, since nothing else would be.

@@ -203,6 +203,30 @@ fn one_failure_keeps_freight_from_being_made_but_not_the_rest_from_being_seen() 
 }
 
 #[test]
+fn a_wish_that_came_while_discovery_ran_is_not_forgotten() {
+    let mut warehouse = discovered(300);
+    let asked = [(annotation::REFRESH.to_owned(), "2".to_owned())];
+    warehouse.metadata.annotations = Some(asked.into());
+    for (handled, again) in [
+        ("1", Again::Now),
+        ("2", Again::After(Duration::from_mins(5))),
+    ] {
+        let discovery = Discovery {
+            generation: 1,
+            refresh: Some(handled.to_owned()),
+            answers: vec![Ok(Found::Images(image("a", "2")))],
+            identities: Vec::new(),
+        };
+        let plan = decide(&seen(&warehouse, Work::Ended(discovery)));
+        assert_eq!(plan.again, again, "{handled}");
+        let name = "f1".to_owned();
+        let creation = Creation::AlreadyExists { name };
+        let (_, found) = created(&seen(&warehouse, Work::None), plan.status, &creation);
+        assert_eq!(found, again, "{handled}");
+    }
+}
+
+#[test]
 fn nothing_found_is_not_an_error_but_not_healthy_either() {
     let empty = DiscoveredImage {
         references: Vec::new(),

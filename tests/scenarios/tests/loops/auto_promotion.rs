@@ -4,7 +4,7 @@ use anyhow::Result;
 use resources::PromotionPhase;
 use resources::names::annotation;
 
-use crate::harness::{Harbour, direct, failing, harmless, upstream};
+use scenarios::{Harbour, direct, failing, harmless, upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freight_goes_from_stage_to_stage_by_itself() -> Result<()> {

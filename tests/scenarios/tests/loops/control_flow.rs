@@ -5,7 +5,7 @@ use resources::Stage;
 use resources::names::annotation;
 use serde_json::json;
 
-use crate::harness::{Harbour, direct, harmless, upstream};
+use scenarios::{Harbour, direct, harmless, upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freight_goes_through_a_stage_without_steps() -> Result<()> {

@@ -8,7 +8,7 @@ use resources::names::annotation;
 use resources::{Project, Stage};
 use serde_json::json;
 
-use crate::harness::{Harbour, PROJECT, direct, harmless};
+use scenarios::{Harbour, PROJECT, direct, harmless};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freight_forgets_a_stage_that_goes() -> Result<()> {

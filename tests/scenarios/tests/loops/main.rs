@@ -1,7 +1,5 @@
 //! The loops over an embedded API: Freight in, Promotions through, history out.
 
-mod harness;
-
 mod auto_promotion;
 mod control_flow;
 mod going;

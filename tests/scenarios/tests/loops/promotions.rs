@@ -10,7 +10,7 @@ use resources::names::annotation;
 use resources::{Promotion, PromotionPhase, StepStatus};
 use serde_json::{Value, json};
 
-use crate::harness::{Harbour, PROJECT, direct, failing, harmless, upstream};
+use scenarios::{Harbour, PROJECT, direct, failing, harmless, upstream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_brings_freight_into_the_stage() -> Result<()> {

@@ -5,7 +5,7 @@ use resources::Stage;
 use resources::names::annotation;
 use serde_json::json;
 
-use crate::harness::{Harbour, direct, harmless};
+use scenarios::{Harbour, direct, harmless};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freight_soaks_before_it_goes_on() -> Result<()> {

@@ -8,7 +8,7 @@ use resources::{Freight, Warehouse, condition};
 use serde_json::{Value, json};
 use testkit::servers::{Access, GitServer, Image, Registry};
 
-use crate::harness::{Harbour, harmless_with};
+use scenarios::{Harbour, harmless_with};
 
 async fn create(harbour: &Harbour, name: &str, spec: Value) -> Result<()> {
     let warehouse: Warehouse =

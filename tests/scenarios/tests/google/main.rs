@@ -1,0 +1,16 @@
+//! Warehouses at Google's registries: who acts for a Project, and what is said of it.
+
+mod port;
+
+mod annotation;
+mod fallback;
+mod kubernetes_account;
+mod leaks;
+mod own_account;
+mod revoked;
+mod soak;
+mod told;
+mod trouble;
+
+#[cfg(feature = "slow")]
+mod slow;

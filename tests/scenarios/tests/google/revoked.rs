@@ -1,0 +1,110 @@
+//! Grants that are taken back, and tokens that a registry turns down.
+
+use anyhow::Result;
+use credentials::google::Fallback;
+use scenarios::PROJECT;
+use testkit::google::{Effect, IAM_CREDENTIALS, REGISTRY, account_of};
+
+use crate::port::Port;
+
+/// After so long a token of an hour is being renewed, in seconds.
+const RENEWED: i64 = 52 * 60;
+/// Two refusals so far apart are believed, in seconds.
+const APART: i64 = 31;
+
+/// Opens with an account that acts.
+async fn acting(fallback: Fallback) -> Result<Port> {
+    let port = Port::open(fallback).await?;
+    port.google.give_account(PROJECT)?;
+    port.subscribe_to(PROJECT).await?;
+    port.identity("True", "OwnServiceAccount").await?;
+    port.has_freight().await?;
+    Ok(port)
+}
+
+/// Takes the grant back, and asks until it is believed: the token that is still good serves meanwhile.
+async fn taken_back(fallback: Fallback, status: &str, reason: &str) -> Result<Port> {
+    let port = acting(fallback).await?;
+    let own = format!("serviceAccount:{}", account_of(PROJECT));
+    port.google.forbid_controller_to_act_as(PROJECT)?;
+    port.refreshed().await?;
+    port.harbour.clock.advance(RENEWED);
+    port.refreshed().await?;
+    port.harbour
+        .until("Google has refused once", async || {
+            Ok(minted(&port).then_some(()))
+        })
+        .await?;
+    port.identity("True", "OwnServiceAccount").await?;
+    port.refreshed().await?;
+    assert_eq!(port.who_asked(), [own], "one refusal is none");
+    port.harbour.clock.advance(APART);
+    port.harbour
+        .until("the refusal is believed", async || {
+            port.refresh().await?;
+            tokio::task::yield_now().await;
+            let warehouse = port.warehouse().await?;
+            let conditions = warehouse.status.map(|it| it.conditions).unwrap_or_default();
+            let found = resources::condition::find(&conditions, "RegistryIdentity");
+            Ok(found.filter(|it| it.reason == reason).map(drop))
+        })
+        .await?;
+    port.identity(status, reason).await?;
+    Ok(port)
+}
+
+/// Says whether a token of an account was asked for, of all that was asked until now.
+fn minted(port: &Port) -> bool {
+    !port.google.take_asked(IAM_CREDENTIALS).is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_taken_back_lets_the_controller_act_where_policy_says_so() -> Result<()> {
+    taken_back(Fallback::Allow, "True", "ControllerIdentity").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_taken_back_never_widens_access_under_if_absent() -> Result<()> {
+    let port = taken_back(Fallback::IfAbsent, "False", "IdentityRefused").await?;
+    let controller = testkit::google::controller();
+    assert!(!port.who_asked().contains(&controller));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_registry_turns_down_is_dropped_and_asked_for_once_more() -> Result<()> {
+    let port = acting(Fallback::Deny).await?;
+    port.google.take_asked(IAM_CREDENTIALS);
+    // As often as a registry token is tried, and not once more.
+    port.google
+        .inject(Effect::RegistryNoChallenge.on(REGISTRY).times(3));
+    port.refreshed().await?;
+    let mints = port.google.take_asked(IAM_CREDENTIALS);
+    assert_eq!(mints.len(), 1, "{mints:?}");
+    assert!(
+        port.google.google().faults().is_empty(),
+        "it was turned down three times"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_goes_on_refusing_is_not_asked_for_ever() -> Result<()> {
+    let port = acting(Fallback::Allow).await?;
+    let own = format!("serviceAccount:{}", account_of(PROJECT));
+    port.google.forbid_to_read(&own, PROJECT)?;
+    port.google.take_asked(IAM_CREDENTIALS);
+    port.refresh().await?;
+    let message = port.says("Healthy", "False", "DiscoveryFailed").await?;
+    assert!(message.contains("403"), "{message}");
+    port.identity("True", "OwnServiceAccount").await?;
+    assert_eq!(
+        port.who_asked(),
+        [own.clone()],
+        "the controller is not asked instead"
+    );
+    port.google.let_read(&own, PROJECT)?;
+    port.refreshed().await?;
+    Ok(())
+}
