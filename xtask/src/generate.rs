@@ -156,6 +156,9 @@ fn command_line_page(argosy: &Path) -> Result<String> {
         &["up"],
         &["controller"],
         &["crds"],
+        &["gcp", "doctor"],
+        &["gcp", "audit"],
+        &["gcp", "setup"],
         &["gcp", "sim"],
     ] {
         let name = ["argosy"]

@@ -11,13 +11,14 @@ use super::gather;
 use super::place::{Access, Place};
 use super::print;
 
-/// Says who has more on Google Cloud than Projects need: wide roles, other impersonators, keys, public repositories.
+/// Says who may do more on Google Cloud than Projects need: wide roles, keys, public repositories.
 ///
-/// Looks at the accounts and repositories of all Projects, at the controller's Google Cloud project and at what
-/// stands above it, as you. What could not be read is listed and never counts as good. It changes nothing.
+/// Looks at the accounts and repositories of all Projects, at the controller's Google Cloud project
+/// and at what stands above it, as you. What could not be read is listed and never counts as good.
+/// It changes nothing.
 ///
-/// Ends with 1 if something was found that is as bad as --fail-on, else with 2 if something could not be read,
-/// else with 0.
+/// Ends with 1 if something was found that is as bad as --fail-on, else with 2 if something could
+/// not be read, else with 0.
 ///
 /// Examples:
 ///   argosy gcp audit --kubeconfig ~/.kube/config --gcp-project acme-gke

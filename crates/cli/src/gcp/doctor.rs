@@ -11,17 +11,17 @@ use super::gather;
 use super::place::{Access, Place, PodVantage};
 use super::print::{self, Form};
 
-/// Says which link between the controller's Pod and a repository of Artifact Registry is broken, and how to mend it.
+/// Says which link between the controller's Pod and Artifact Registry is broken, and how to mend it.
 ///
-/// In the controller's Pod it sees what the controller sees: the metadata server, tokens, a pull. At a desk it
-/// sees what you may read: the cluster, policies, accounts. What cannot be seen from here is skipped, and what
-/// could not be read is unknown, never good. It changes nothing.
+/// In the controller's Pod it sees what the controller sees: the metadata server, tokens, a pull.
+/// At a desk it sees what you may read: the cluster, policies, accounts. What cannot be seen from
+/// here is skipped, and what could not be read is unknown, never good. It changes nothing.
 ///
-/// Ends with 0 if all passes or warns, with 1 if something fails, with 2 if some could not be looked at.
+/// Ends with 0 if all passes or warns, with 1 if something fails, with 2 if some was not to be read.
 ///
 /// Examples:
 ///   kubectl exec -n argosy deploy/controller -- argosy gcp doctor
-///   argosy gcp doctor --gcp-project acme-gke --project web --repo europe-west1-docker.pkg.dev/acme/apps/web
+///   argosy gcp doctor --gcp-project acme-gke --project web --repo HOST/acme/apps/web
 ///   argosy gcp doctor --kubeconfig ~/.kube/config --gcp-project acme-gke -o json
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]

@@ -9,8 +9,8 @@ mod repositories;
 mod uses;
 
 use gcp::Service;
-use gcp::facts::{Facts, Fallback, Home, Intent, Reading, Seen};
-use gcp::principal::{ProjectId, ProjectNumber};
+use gcp::facts::{Facts, Fallback, Home, Intent, Reading};
+use gcp::principal::{NameError, ProjectId, ProjectNumber};
 use serde::Deserialize;
 
 use super::place::{Access, PodVantage};
@@ -76,8 +76,12 @@ struct Project {
     name: String,
 }
 
-/// Asks for the controller's project: the metadata server, unless another was named, else Resource Manager.
+/// Asks for the controller's project: whoever named it with its number, else Resource Manager, else the metadata server.
 async fn home(access: &Access) -> Reading<Home> {
+    if let (Some(project), Some(number)) = (&access.gcp_project, access.gcp_project_number) {
+        let project = project.clone();
+        return Reading::known_from("--gcp-project", Home { project, number });
+    }
     match (&access.gcp_project, &access.operator, access.vantage) {
         (Some(project), Some(apis), _) => {
             let path = format!("/v3/projects/{project}");
@@ -85,7 +89,11 @@ async fn home(access: &Access) -> Reading<Home> {
             numbered(project, found)
         }
         (_, _, PodVantage::Inside | PodVantage::Named) => home_of_pod(access).await,
-        (_, _, PodVantage::No) => Reading::unreachable(
+        (Some(_), None, PodVantage::No) => Reading::unreachable(
+            "--gcp-project",
+            "nobody is there to ask for its number: add --gcp-project-number NUMBER",
+        ),
+        (None, _, PodVantage::No) => Reading::unreachable(
             "--gcp-project",
             "no project is named and there is no metadata server: add --gcp-project ID",
         ),
@@ -109,23 +117,13 @@ async fn home_of_pod(access: &Access) -> Reading<Home> {
 }
 
 fn numbered(project: &ProjectId, found: Reading<Project>) -> Reading<Home> {
-    let Reading { source, seen } = found;
-    let seen = match seen {
-        Seen::Known(it) => match ProjectNumber::parse(it.name.trim_start_matches("projects/")) {
-            Ok(number) => Seen::Known(Home {
-                project: project.clone(),
-                number,
-            }),
-            Err(refused) => Seen::Unreachable {
-                why: refused.to_string(),
-            },
-        },
-        Seen::Denied(denial) => Seen::Denied(denial),
-        Seen::Absent => Seen::Absent,
-        Seen::Unreachable { why } => Seen::Unreachable { why },
-        Seen::Skipped => Seen::Skipped,
-    };
-    Reading { source, seen }
+    found.try_map(|it| {
+        let number = ProjectNumber::parse(it.name.trim_start_matches("projects/"))?;
+        Ok::<_, NameError>(Home {
+            project: project.clone(),
+            number,
+        })
+    })
 }
 
 /// Finds out which cluster is the controller's, if anybody says so.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use gcp::principal::{KubernetesAccount, ProjectId};
+use gcp::principal::{KubernetesAccount, ProjectId, ProjectNumber};
 use gcp::{Apis, Clock, Endpoints, Identities, Observer, Settings};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -21,6 +21,9 @@ pub(super) struct Place {
     /// Google Cloud project of the controller [default: what the metadata server says]
     #[arg(long, env = "GOOGLE_CLOUD_PROJECT", value_name = "ID")]
     gcp_project: Option<ProjectId>,
+    /// Its number, where nobody is to be asked for it
+    #[arg(long, value_name = "NUMBER", requires = "gcp_project", value_parser = ProjectNumber::parse)]
+    gcp_project_number: Option<ProjectNumber>,
     /// The controller's cluster [default: what the metadata server says, or the only one of the project]
     #[arg(long, value_name = "LOCATION/NAME", value_parser = ClusterAddress::parse)]
     cluster: Option<ClusterAddress>,
@@ -65,6 +68,7 @@ pub(super) struct ClusterAddress {
 /// Everyone who can be asked from here.
 pub(super) struct Access {
     pub(super) gcp_project: Option<ProjectId>,
+    pub(super) gcp_project_number: Option<ProjectNumber>,
     pub(super) cluster: Option<ClusterAddress>,
     pub(super) controller: KubernetesAccount,
     pub(super) endpoints: Endpoints,
@@ -112,6 +116,7 @@ impl Place {
         let token_file = self.access_token_file.as_deref();
         Ok(Access {
             gcp_project: self.gcp_project.clone(),
+            gcp_project_number: self.gcp_project_number,
             cluster: self.cluster.clone(),
             controller: self.controller.clone(),
             registries: self.registries()?,

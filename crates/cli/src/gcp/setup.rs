@@ -13,12 +13,13 @@ use super::{apply, gather};
 
 /// Writes exactly what is missing for a Project to read its repositories as an account of its own.
 ///
-/// Looks first and plans only what is not there: APIs, the account kargo-project-NAME, the controller's role on it,
-/// the account's role on each repository. Without rights to look, everything is planned; each step may be done
-/// twice. With --apply the steps are done as you, and tried afterwards.
+/// Looks first and plans only what is not there: APIs, the account kargo-project-NAME, the
+/// controller's role on it, the account's role on each repository. Without rights to look,
+/// everything is planned; each step may be done twice. With --apply the steps are done as you, and
+/// tried afterwards.
 ///
 /// Examples:
-///   argosy gcp setup --gcp-project acme-gke --project web --repo europe-west1-docker.pkg.dev/acme/apps/web | sh
+///   argosy gcp setup --gcp-project acme-gke --project web --repo HOST/acme/apps/web | sh
 ///   argosy gcp setup --gcp-project acme-gke --project web --repo ... --format terraform > web.tf
 ///   argosy gcp setup --gcp-project acme-gke --project web --repo ... --apply
 #[derive(Debug, Clone, Args)]

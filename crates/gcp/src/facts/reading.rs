@@ -1,5 +1,7 @@
 //! One thing that was looked at: what was seen, or why nothing was.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::denial::Denial;
@@ -44,9 +46,9 @@ pub struct Gap {
 
 impl<T> Seen<T> {
     /// Carries over why there is no value, to a reading of something else.
-    fn map<U>(self, map: impl FnOnce(T) -> U) -> Seen<U> {
+    fn and_then<U>(self, then: impl FnOnce(T) -> Seen<U>) -> Seen<U> {
         match self {
-            Self::Known(value) => Seen::Known(map(value)),
+            Self::Known(value) => then(value),
             Self::Denied(denial) => Seen::Denied(denial),
             Self::Absent => Seen::Absent,
             Self::Unreachable { why } => Seen::Unreachable { why },
@@ -126,7 +128,21 @@ impl<T> Reading<T> {
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Reading<U> {
         Reading {
             source: self.source,
-            seen: self.seen.map(map),
+            seen: self.seen.and_then(|value| Seen::Known(map(value))),
+        }
+    }
+
+    /// Makes something else of what was seen, unless that cannot be used.
+    pub fn try_map<U, E: fmt::Display>(self, map: impl FnOnce(T) -> Result<U, E>) -> Reading<U> {
+        let seen = self.seen.and_then(|value| match map(value) {
+            Ok(value) => Seen::Known(value),
+            Err(error) => Seen::Unreachable {
+                why: error.to_string(),
+            },
+        });
+        Reading {
+            source: self.source,
+            seen,
         }
     }
 

@@ -98,7 +98,7 @@ async fn the_link_that_is_broken_fails_and_what_rests_on_it_is_skipped() -> Resu
             google.change(|world| {
                 world.projects[0]
                     .repositories
-                    .retain(|it| it.name != "apps")
+                    .retain(|it| it.name != "apps");
             });
             Ok(())
         }),

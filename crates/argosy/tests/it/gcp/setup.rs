@@ -3,7 +3,7 @@
 use anyhow::Result;
 use gcp_sim::{Effect, Fault, Scope};
 
-use super::{ACCOUNT, Place, REPOSITORY, text};
+use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, text};
 
 const PROJECT: &str = "--project=web";
 
@@ -83,6 +83,30 @@ async fn each_form_names_the_missing_parts_and_only_those() -> Result<()> {
             .read(|world| world.service_account(ACCOUNT).is_none()),
         "nothing was changed"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_anybody_to_ask_everything_is_planned() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = tokio::process::Command::new(crate::binary());
+    command.env_clear().env("HOME", folder.path());
+    command.args(["gcp", "setup", PROJECT, "--repo", REPOSITORY]);
+    command.args([
+        "--gcp-project=acme-prod",
+        "--gcp-project-number=123456789012",
+    ]);
+    let output = command.output().await?;
+    let script = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in [
+        "container.googleapis.com",
+        CONTROLLER,
+        "roles/artifactregistry.reader",
+    ] {
+        assert!(script.contains(part), "{script}");
+    }
+    assert!(text(&output.stderr).contains("taken for missing"));
     Ok(())
 }
 

@@ -18,6 +18,12 @@ use crate::gcp::place::ClusterAddress;
 /// Source: <https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchGet>
 const MOST_SERVICES: usize = 30;
 
+/// What is asked for of each cluster: all of it is long.
+///
+/// Source: <https://cloud.google.com/apis/docs/system-parameters>
+const CLUSTER_FIELDS: &str = "clusters(name,location,status,currentMasterVersion,autopilot,\
+    workloadIdentityConfig,networkConfig,fleet,nodePools(name,status,config(serviceAccount,workloadMetadataConfig)))";
+
 pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mut Facts) {
     let Ok(home) = facts.home.known().cloned() else {
         return;
@@ -52,7 +58,7 @@ struct Clusters {
 }
 
 async fn clusters(apis: &Apis, project: &ProjectId) -> Reading<Vec<Cluster>> {
-    let path = format!("/v1/projects/{project}/locations/-/clusters");
+    let path = format!("/v1/projects/{project}/locations/-/clusters?fields={CLUSTER_FIELDS}");
     let found: Reading<Clusters> = apis.get(Service::Container, &path).await;
     found.map(|it| it.clusters)
 }
