@@ -35,8 +35,8 @@ pub(crate) fn google(
     client: Client,
     clock: &gcp::Clock,
 ) -> Result<(credentials::Google, bool)> {
-    let metadata_host = std::env::var(METADATA_HOST)
-        .ok()
+    let metadata_host = std::env::var_os(METADATA_HOST)
+        .and_then(|it| it.into_string().ok())
         .filter(|it| !it.is_empty());
     let is_wanted = match arguments.gcp_identity {
         Mode::On => true,
