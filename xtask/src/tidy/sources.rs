@@ -18,6 +18,7 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/artifacts/src/child.rs",
     "crates/artifacts/src/child/git.rs",
     "crates/artifacts/src/registry/token.rs",
+    "crates/credentials/src/google/key.rs",
     "crates/credentials/src/lib.rs",
     "crates/credentials/src/lookup.rs",
     "crates/credentials/src/tests.rs",
