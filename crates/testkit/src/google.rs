@@ -145,7 +145,7 @@ impl Google {
         });
     }
 
-    /// Lets something go wrong for as long as the answer is kept from [`mend`](Self::mend).
+    /// Lets something go wrong, until it has struck as often as it does or is mended.
     pub fn inject(&self, fault: Fault) -> u64 {
         self.google().inject(fault)
     }
@@ -157,7 +157,7 @@ impl Google {
         }
     }
 
-    /// Gives the requests to registries since it was last asked for any requests, oldest first.
+    /// Gives the requests to a service since any were last taken, oldest first; those to others are forgotten.
     pub fn take_asked(&self, service: &str) -> Vec<Asked> {
         let mut asked = self.google().take_asked();
         asked.retain(|it| it.service == service);

