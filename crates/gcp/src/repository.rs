@@ -101,6 +101,16 @@ impl ImageAddress {
         })
     }
 
+    /// Spells what stands between the host and the tag; the former hosts leave the repository out.
+    pub fn path(&self) -> String {
+        let project = self.repository.project.registry_path();
+        if self.is_former() {
+            format!("{project}/{}", self.image)
+        } else {
+            format!("{project}/{}/{}", self.repository.repository, self.image)
+        }
+    }
+
     /// Says whether the address is one of the former Container Registry's.
     pub fn is_former(&self) -> bool {
         matches!(HostKind::of(&self.host), Some(HostKind::Former { .. }))

@@ -35,14 +35,13 @@ pub(super) fn table(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     write(&mut output).context("failed to write to standard output")
 }
 
-/// Writes what doctor found, in the order of the chain.
+/// Writes what doctor found, in the order of the chain; what was not looked at from here is counted only.
 pub(super) fn doctor(report: &DoctorReport, output: &mut dyn Write) -> io::Result<()> {
-    let widths = Widths {
-        id: width(report.results.iter().map(|it| it.id.len())),
-        subject: width(report.results.iter().map(|it| it.subject.to_string().len())).min(48),
-    };
-    for result in &report.results {
-        check(result, widths, output)?;
+    let is_shown = |it: &&CheckResult| it.status != Status::Skip || it.depends_on.is_some();
+    let shown = report.results.iter().filter(is_shown);
+    let width = shown.clone().map(|it| it.id.len()).max().unwrap_or(0);
+    for result in shown {
+        check(result, width, output)?;
     }
     let all = [
         Status::Pass,
@@ -52,16 +51,10 @@ pub(super) fn doctor(report: &DoctorReport, output: &mut dyn Write) -> io::Resul
         Status::Skip,
     ];
     let counts = all.map(|it| format!("{} {it}", report.count(it)));
-    writeln!(output, "\n{}", counts.join(", "))
+    writeln!(output, "\n{} (-o json lists all)", counts.join(", "))
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Widths {
-    id: usize,
-    subject: usize,
-}
-
-fn check(result: &CheckResult, widths: Widths, output: &mut dyn Write) -> io::Result<()> {
+fn check(result: &CheckResult, width: usize, output: &mut dyn Write) -> io::Result<()> {
     let style = match result.status {
         Status::Pass => AnsiColor::Green.on_default(),
         Status::Warn => AnsiColor::Yellow.on_default(),
@@ -71,12 +64,15 @@ fn check(result: &CheckResult, widths: Widths, output: &mut dyn Write) -> io::Re
     };
     let mut says = result.says.lines();
     let first = says.next().unwrap_or_default();
-    let (id, subject) = (widths.id, widths.subject);
-    writeln!(
+    write!(
         output,
-        "{style}{:<8}{style:#} {:<id$}  {:<subject$}  {first}",
-        result.status, result.id, result.subject
+        "{style}{:<8}{style:#} {:<width$}  ",
+        result.status, result.id
     )?;
+    match result.subject.to_string() {
+        subject if subject.is_empty() => writeln!(output, "{first}")?,
+        subject => writeln!(output, "{subject}: {first}")?,
+    }
     for line in says {
         writeln!(output, "         {line}")?;
     }
@@ -145,15 +141,13 @@ fn evidence(sources: &[Source], output: &mut dyn Write) -> io::Result<()> {
 
 /// Writes commands as they can be copied, and what no command can say.
 fn fix(fix: &Fix, output: &mut dyn Write) -> io::Result<()> {
-    if !fix.advice.is_empty() {
-        writeln!(output, "         fix: {}", fix.advice)?;
-    }
+    let advice = fix.advice.trim_end();
+    writeln!(output, "{}", format!("         fix: {advice}").trim_end())?;
     for line in fix.commands.lines() {
         writeln!(output, "             {line}")?;
     }
     Ok(())
 }
 
-fn width(lengths: impl Iterator<Item = usize>) -> usize {
-    lengths.max().unwrap_or(0)
-}
+#[cfg(test)]
+mod tests;

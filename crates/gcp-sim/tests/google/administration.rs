@@ -257,3 +257,52 @@ async fn projects_clusters_and_services_are_shown() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn an_account_is_used_when_a_token_of_it_is_given_out() -> Result<()> {
+    let talk = Talk::start().await?;
+    let ops = talk.operator()?;
+    let name = format!("//iam.googleapis.com/projects/acme-prod/serviceAccounts/{WEB}");
+    let filter: String = url::form_urlencoded::byte_serialize(
+        format!("activities.fullResourceName=\"{name}\"").as_bytes(),
+    )
+    .collect();
+    let path = format!(
+        "v1/projects/acme-prod/locations/global/activityTypes/serviceAccountLastAuthentication/activities:query?filter={filter}"
+    );
+    let off = talk.get(&ops, &path).await?;
+    assert_eq!(
+        (off.status.as_u16(), off.reason()),
+        (403, "SERVICE_DISABLED".to_owned())
+    );
+    talk.google()
+        .enable_api("acme-prod", "policyanalyzer.googleapis.com")?;
+    let before = talk.get(&ops, &path).await?.json()?;
+    let activity = &before["activities"][0]["activity"];
+    assert_eq!(activity["serviceAccount"]["fullResourceName"], name);
+    assert!(activity["lastAuthenticatedTime"].is_null(), "{before}");
+    let member = format!("serviceAccount:{WEB}");
+    talk.simulator.token_of(&member).context("an account")?;
+    let after = talk.get(&ops, &path).await?.json()?;
+    assert!(
+        after["activities"][0]["activity"]["lastAuthenticatedTime"].is_string(),
+        "{after}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_topic_exists_for_who_may_know() -> Result<()> {
+    let talk = Talk::start().await?;
+    let ops = talk.operator()?;
+    talk.google()
+        .enable_api("acme-prod", "pubsub.googleapis.com")?;
+    let topic = "v1/projects/acme-prod/topics/gcr";
+    assert_eq!(talk.get(&ops, topic).await?.status, 404);
+    let stranger = talk
+        .simulator
+        .token_of("user:eve@acme.example")
+        .context("a token")?;
+    assert_eq!(talk.get(&stranger, topic).await?.status, 403);
+    Ok(())
+}

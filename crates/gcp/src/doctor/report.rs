@@ -126,7 +126,7 @@ impl Subject {
         Self {
             project: Some(used.project.clone()),
             repository: Some(used.address.repository.clone()),
-            address: Some(format!("{}/{}", used.address.host, used.address.image)),
+            address: Some(format!("{}/{}", used.address.host, used.address.path())),
             other: None,
         }
     }

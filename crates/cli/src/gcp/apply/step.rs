@@ -242,3 +242,47 @@ fn let_in(grant: &RoleGrant) -> String {
          iam.managed.allowedPolicyMembers, which takes the place of iam.allowedPolicyMemberDomains:\n    {set}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &str = "POST https://iam.googleapis.com/v1/x:setIamPolicy";
+
+    fn refused(status: u16, message: &str) -> StepError {
+        let body = json!({"error": {"code": status, "message": message}}).to_string();
+        let reading: Reading<Value> = Reading::of_refusal(REQUEST, status, &body);
+        answered(reading).expect_err("it was refused")
+    }
+
+    #[test]
+    fn a_race_and_what_is_too_new_pass_and_a_refusal_stays() {
+        for (status, message, passes) in [
+            (409, "There were concurrent policy changes", true),
+            (404, "Unknown service account", true),
+            (400, "Service account web does not exist.", true),
+            (
+                403,
+                "IAM API has not been used in project 4711 before or it is disabled",
+                true,
+            ),
+            (
+                403,
+                "Permission 'iam.x' denied on resource '//iam/x'",
+                false,
+            ),
+            (
+                400,
+                "One or more users named in the policy do not belong to a permitted customer",
+                false,
+            ),
+            (500, "internal", false),
+        ] {
+            assert_eq!(
+                refused(status, message).passes(),
+                passes,
+                "{status} {message}"
+            );
+        }
+    }
+}

@@ -101,7 +101,7 @@ async fn try_use(access: &Access, apis: &Apis, address: &ImageAddress) -> UseFac
 ///
 /// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication#token>
 async fn pull(access: &Access, apis: &Apis, address: &ImageAddress) -> Reading<()> {
-    let path = format!("/v2/{}/tags/list", path_of(address));
+    let path = format!("/v2/{}/tags/list", address.path());
     let said = format!("GET https://{}{path}", address.host);
     let Ok(mut url) = access.registry(&address.host) else {
         return Reading::unreachable(&said, "its host is no host");
@@ -110,21 +110,6 @@ async fn pull(access: &Access, apis: &Apis, address: &ImageAddress) -> Reading<(
     url.set_query(Some("n=1"));
     let tags: Reading<Value> = apis.get_at(&url, &said).await;
     tags.map(|_| ())
-}
-
-/// Spells what stands between the host and the tag; the former hosts leave the repository out.
-fn path_of(address: &ImageAddress) -> String {
-    let RepositoryName {
-        project,
-        repository,
-        ..
-    } = &address.repository;
-    let project = project.registry_path();
-    if address.is_former() {
-        format!("{project}/{}", address.image)
-    } else {
-        format!("{project}/{repository}/{}", address.image)
-    }
 }
 
 /// Finds which repositories the account reads that its Project does not use.
