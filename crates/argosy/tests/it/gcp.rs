@@ -19,7 +19,7 @@ use crate::binary;
 const OPERATOR: &str = "user:ops@acme.example";
 const ACCOUNT: &str = "kargo-project-web@acme-prod.iam.gserviceaccount.com";
 const REPOSITORY: &str = "europe-west1-docker.pkg.dev/acme-prod/apps/web";
-const CONTROLLER: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
+const CONTROLLER: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/acme-prod.svc.id.goog/subject/ns/argosy/sa/kargo-controller";
 
 /// A project in which nothing is set up for any Project: the images are there, and a cluster.
 const EMPTY: &str = r#"
@@ -38,7 +38,7 @@ projects:
     images: [{name: web, tags: ["1.0.0"], platforms: [linux/amd64]}]
   - {name: others, location: europe-west1}
 pods:
-- {name: controller, cluster: acme-prod/europe-west1/main, namespace: argosy, serviceAccount: controller}
+- {name: controller, cluster: acme-prod/europe-west1/main, namespace: argosy, serviceAccount: kargo-controller}
 "#;
 
 /// Google, a cluster with one Project, and the token of somebody who may do everything.
@@ -150,7 +150,7 @@ metadata: {name: argosy}
 ---
 apiVersion: v1
 kind: ServiceAccount
-metadata: {name: controller, namespace: argosy}
+metadata: {name: kargo-controller, namespace: argosy}
 ---
 apiVersion: v1
 kind: Namespace

@@ -54,7 +54,7 @@ async fn each_form_names_the_missing_parts_and_only_those() -> Result<()> {
             [
                 "google_project_service",
                 "google_service_account_iam_member",
-                "subject/ns/argosy/sa/controller",
+                "subject/ns/argosy/sa/kargo-controller",
             ],
         ),
         (
