@@ -70,7 +70,7 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "--package=argosy",
                 "--locked",
             ])?)?;
-            let mut benches = workspace::cargo(&["bench", "--workspace", "--locked"])?;
+            let mut benches = workspace::cargo(&["bench", "--package=benches", "--locked"])?;
             workspace::run(benches.env("ARGOSY_TOOLS", &bin))
         })?;
     }

@@ -107,6 +107,8 @@ impl Registries {
         insecure: bool,
     ) -> Arc<Client> {
         let host = repository.endpoint().to_owned();
+        // An access token opens more than this repository: whoever wrote the subscription cannot show it to just anybody.
+        let insecure = insecure && !matches!(login, Some(Login::AccessToken(_)));
         let scope = Scope {
             project: project.to_owned(),
             host,

@@ -30,6 +30,9 @@ use crate::{Access, Error, Kind, Login, Outcome, RegistryIdentity, Request};
 /// The Kubernetes account of a Project that may act for it at Google.
 pub const ACCOUNT: &str = "argosy-gcp";
 
+/// Why nobody acts while Google has not said who may.
+const UNKNOWN: &str = "whether the Project's own identity may be had is not known";
+
 /// Annotation of a Project that tightens the installation's [`Fallback`].
 pub const FALLBACK_ANNOTATION: &str = "argosy.dev/gcp-identity-fallback";
 
@@ -94,7 +97,7 @@ impl Google {
                 return Ok(self.act(own, token, "it is the Project's own", None));
             }
             AfterOwn::AskKubernetes(lack) => lack,
-            AfterOwn::Unavailable(error) => return Err(unavailable(error)),
+            AfterOwn::Unavailable(error) => return Err(unavailable(UNKNOWN, error)),
         };
         let answer = self.ask_kubernetes(request.project).await?;
         match decision::after_kubernetes(&lack, answer, fallback) {
@@ -108,7 +111,7 @@ impl Google {
                 let why = format!("{lack}, and the policy {fallback} lets nobody else act{note}");
                 Err(refused(why, lack.hint()))
             }
-            AfterKubernetes::Unavailable(error) => Err(unavailable(error)),
+            AfterKubernetes::Unavailable(error) => Err(unavailable(UNKNOWN, error)),
         }
     }
 
@@ -127,7 +130,10 @@ impl Google {
     }
 
     async fn fall_back(&self, lack: &Lack, fallback: Fallback) -> Result<Access, Error> {
-        let token = self.token(&Actor::Controller).await.map_err(unavailable)?;
+        let token = self.token(&Actor::Controller).await.map_err(|error| {
+            let why = format!("{lack}, and the controller's own token cannot be had");
+            unavailable(&why, error)
+        })?;
         let why = format!("{lack}, and the policy {fallback} lets the controller act");
         Ok(self.act(Actor::Controller, token, &why, Some(lack.hint())))
     }
@@ -169,12 +175,12 @@ fn refused(why: String, next: String) -> Error {
     }
 }
 
-fn unavailable(error: TokenError) -> Error {
+fn unavailable(why: &str, error: TokenError) -> Error {
     Error::Identity {
         identity: RegistryIdentity {
             outcome: Outcome::Unavailable,
             identity: None,
-            why: "whether the Project's own identity may be had is not known".to_owned(),
+            why: why.to_owned(),
             next: Some(error.hint()),
         },
         source: Some(Box::new(error)),

@@ -228,7 +228,10 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "google-workload-identity",
         answers: |credentials, request| {
-            credentials.has_workload_identity() && Google::serves(request)
+            // A Secret that speaks for the repository and holds nothing of use is not passed over.
+            credentials.has_workload_identity()
+                && request.secret.is_empty()
+                && Google::serves(request)
         },
         access: |credentials, request| match credentials.google() {
             Some(google) => google.access(request).boxed(),

@@ -103,6 +103,10 @@ impl Credentials {
             return Ok(Access::default());
         }
         let normalized = kind.normalize(repo_url);
+        if reads_as_another_host(kind, repo_url, &normalized) {
+            debug!(project, %kind, "no credential is looked up for a repository whose path begins like a host");
+            return Ok(Access::default());
+        }
         let found = self
             .find_secret(project, kind, &normalized)
             .await?
@@ -166,6 +170,23 @@ impl Credentials {
         found.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(found)
     }
+}
+
+/// Says whether what is left of a URL begins with a host that the URL itself did not begin with.
+///
+/// Docker Hub's own host is left out of a normal form: `docker.io/ghcr.io/acme/web` is a repository at Docker Hub, and
+/// reads as one at `ghcr.io` then.
+fn reads_as_another_host(kind: Kind, repo_url: &str, normalized: &str) -> bool {
+    if kind == Kind::Git || normalized.contains("://") {
+        return false;
+    }
+    let Some((host, _)) = normalized.split_once('/') else {
+        return false;
+    };
+    let written = repo_url.trim().to_ascii_lowercase();
+    let written = written.strip_prefix("oci://").unwrap_or(&written);
+    let written_host = written.split_once('/').map(|(host, _)| host);
+    (host == "localhost" || host.contains(['.', ':'])) && written_host != Some(host)
 }
 
 /// Holds a Secret that claims a repository or many.

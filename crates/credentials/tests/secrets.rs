@@ -159,6 +159,19 @@ async fn a_login_is_found_in_the_project_then_among_the_shared() {
             "evil.test/ghcr.io/acme/app",
             "anonymous",
         ),
+        // At Docker Hub, whose own host a normal form leaves out.
+        (
+            "acme",
+            Kind::Image,
+            "docker.io/ghcr.io/acme/app",
+            "anonymous",
+        ),
+        (
+            "acme",
+            Kind::Image,
+            "index.docker.io/ghcr.io/acme/app",
+            "anonymous",
+        ),
         ("acme", Kind::Helm, "oci://ghcr.io/acme/app", "anonymous"),
         ("acme", Kind::Git, "http://localhost:3000/app", "anonymous"),
     ] {

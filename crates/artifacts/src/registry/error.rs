@@ -149,7 +149,7 @@ impl Error {
             Problem::Realm {
                 source: RealmError::Foreign,
                 ..
-            } => "ask the operator to trust the token service, if it belongs to the registry"
+            } => "see whether the repository's host is right: its token service is on a domain of somebody else"
                 .to_owned(),
             Problem::MediaType { .. } | Problem::EmptyIndex | Problem::LargeIndex { .. } => {
                 "leave the tag out with ignoreTagsRegexes".to_owned()

@@ -42,7 +42,10 @@ impl Google {
             source,
         })?;
         let actor = Actor::Key(key);
-        let token = self.token(&actor).await.map_err(unavailable)?;
+        let token = self
+            .token(&actor)
+            .await
+            .map_err(|error| unavailable("the key in the Secret gives no token", error))?;
         let why = "a Secret holds its key; a key can be copied, an identity cannot";
         Ok(self.act(actor, token, why, None))
     }

@@ -87,6 +87,10 @@ impl AccessToken {
         let identity = &self.token.identity;
         match (ImageAddress::parse(repo_url), identity) {
             (_, Identity::Pool(_)) | (Err(_), _) => "argosy gcp doctor".to_owned(),
+            // Everybody in a pool is not who is meant.
+            (Ok(_), Identity::Federated(set)) if set.starts_with("principalSet://") => {
+                "argosy gcp doctor".to_owned()
+            }
             (Ok(address), identity) => {
                 let RepositoryName {
                     project,

@@ -43,6 +43,10 @@ const OTHERS: &[(Kind, &str)] = &[
         Kind::Image,
         "evil.example-docker.pkg.dev/acme-prod/acme/web",
     ),
+    (
+        Kind::Image,
+        "docker.io/europe-docker.pkg.dev/acme-prod/acme/web",
+    ),
     (Kind::Image, "europe-docker.pkg.dev:443/acme-prod/acme/web"),
     (Kind::Image, "europe-docker.pkg.dev:8080/acme-prod/acme/web"),
     (

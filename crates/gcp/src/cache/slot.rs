@@ -103,9 +103,10 @@ impl Slot {
         is_held
     }
 
-    /// Forgets what was refused; a token, or a first strike against it, stays.
+    /// Forgets that the account was definitely refused, which somebody may have mended; a token, a first strike against
+    /// it and a limit of Google's stay.
     pub(super) fn forget_refusal(&mut self) {
-        self.refusal = None;
+        self.refusal.take_if(|it| it.error.is_definite());
     }
 
     /// Says whether forgetting all this would cost anything.

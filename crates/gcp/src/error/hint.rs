@@ -7,6 +7,12 @@ impl TokenError {
     pub fn hint(&self) -> String {
         match self {
             Self::Absent { account, why } => absent(account, *why),
+            // A pool alone is no member, and all of a pool is not who is meant.
+            Self::Forbidden { caller, .. }
+                if !caller.starts_with("principal://") && !caller.starts_with("serviceAccount:") =>
+            {
+                "argosy gcp doctor".to_owned()
+            }
             Self::Forbidden {
                 account, caller, ..
             } => format!(
@@ -19,6 +25,12 @@ impl TokenError {
             }
             Self::RateLimited { host, .. } => {
                 format!("it is asked again by itself; see the quotas of {host} in the Google Cloud console")
+            }
+            Self::Unreachable { host, .. } | Self::Silent { host }
+                if host.starts_with("metadata.google.internal") =>
+            {
+                "argosy gcp doctor; on a cluster outside Google: --gcp-credentials FILE, or --gcp-identity=off"
+                    .to_owned()
             }
             Self::Unreachable { host, .. } | Self::Silent { host } => format!(
                 "see whether network policies, DNS and firewalls let this Pod reach {host}: argosy gcp doctor"
@@ -57,10 +69,13 @@ impl TokenError {
                 "take the annotation away: kubectl annotate serviceaccount NAME iam.gke.io/gcp-service-account-"
                     .to_owned()
             }
-            Self::KubernetesToken { account, .. } => format!(
-                "let the controller create serviceaccounts/token of {account}: kubectl auth can-i create \
-                 serviceaccounts/token"
-            ),
+            Self::KubernetesToken { account, .. } => {
+                let (namespace, _) = account.split_once('/').unwrap_or((account, ""));
+                format!(
+                    "let the controller create tokens of {account}: kubectl auth can-i create serviceaccounts \
+                     --subresource=token --namespace {namespace} --as system:serviceaccount:NAMESPACE:CONTROLLER"
+                )
+            }
             Self::File(error) => error.hint().to_owned(),
             Self::Key(error) => error.hint().to_owned(),
             Self::Roots(_) => {

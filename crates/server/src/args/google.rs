@@ -90,14 +90,30 @@ fn named_url(text: &str) -> Result<(String, Url), String> {
     let parsed = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
     let is_origin = parsed.path() == "/"
         && parsed.query().is_none()
+        && parsed.fragment().is_none()
         && parsed.username().is_empty()
-        && matches!(parsed.scheme(), "https" | "http");
-    if !is_origin {
+        && parsed.password().is_none();
+    // Tokens go there; the metadata server alone speaks plain http by nature.
+    let is_guarded = match parsed.scheme() {
+        "https" => true,
+        "http" => name == "metadata" || is_here(&parsed),
+        _ => false,
+    };
+    if !is_origin || !is_guarded {
         return Err(format!(
-            "{url:?} is not an address such as https://HOST:PORT, without a path"
+            "{url:?} is not an address such as https://HOST:PORT, without a path; http:// is for this machine only"
         ));
     }
-    Ok((name.to_owned(), parsed))
+    Ok((name.to_ascii_lowercase(), parsed))
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +122,8 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_a_name_and_an_origin() {
+        let metadata = "metadata=http://169.254.169.254";
+        assert!(named_url(metadata).is_ok(), "{metadata}");
         let (name, url) = named_url("europe-docker.pkg.dev=http://127.0.0.1:5000").unwrap();
         assert_eq!(
             (name.as_str(), url.as_str()),
@@ -118,6 +136,8 @@ mod tests {
             "sts=https://x.test/path",
             "sts=https://me@x.test",
             "sts=file:///etc",
+            "sts=http://sts.example.com",
+            "europe-docker.pkg.dev=http://10.0.0.1",
         ] {
             assert!(named_url(text).is_err(), "{text}");
         }
