@@ -8,6 +8,7 @@ use anyhow::Result;
 use artifacts::registry::Registries;
 use credentials::google::Fallback;
 use credentials::{Credentials, Google};
+use gcp::principal::KubernetesAccount;
 use gcp::{Endpoints, Identities, Scope, Settings};
 use kube::Client;
 use testkit::google::{Google as Simulated, HOST};
@@ -36,6 +37,7 @@ pub fn credentials(
     };
     let settings = Settings {
         lifetime,
+        account: Some(KubernetesAccount::new("argosy", "controller")),
         ..Settings::new(endpoints.with_metadata_host(&google.metadata_host()?)?)
     };
     let time = clock.clone();
