@@ -2,7 +2,7 @@
 //!
 //! In this order: the Project's service account, the Kubernetes account [`ACCOUNT`] in its namespace, the controller.
 //! [`decision`] says when the next one may be asked; nothing but a definite answer leads on, and the controller acts only
-//! where the policy lets it. Whatever else happens is [`Outcome::Unavailable`](crate::Outcome::Unavailable): people see
+//! where the policy lets it. Whatever else happens is [`Outcome::Unavailable`]: people see
 //! it, it is tried again, and nobody weaker acts meanwhile.
 
 mod account;

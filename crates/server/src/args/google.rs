@@ -1,4 +1,8 @@
 //! Settings of the identities at Google, and of where Google is.
+#![allow(
+    rustdoc::bare_urls,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
