@@ -10,6 +10,7 @@ use resources::{
 };
 
 use super::Draft;
+use crate::message::with_next;
 
 impl Draft<'_> {
     pub(super) fn assess_health(&mut self) {
@@ -70,9 +71,13 @@ impl Draft<'_> {
             .into_iter()
             .flat_map(|it| &it.health_checks)
             .map(|check| {
-                format!(
+                let message = format!(
                     "no health check of kind {:?} is available in this controller",
                     check.uses
+                );
+                with_next(
+                    message,
+                    "take the step that leaves it out of the Stage's promotionTemplate: kubectl edit stage",
                 )
             })
             .collect();
