@@ -9,9 +9,12 @@
 //!                                                                      → Selected { taken, ruled_out }
 //! ```
 //!
-//! For the commits of a branch, [`CommitRules`] says which count.
+//! For the commits of a branch, [`CommitRules`] says which count; for the tags of a Git repository, [`GitTagSelection::next`]
+//! is asked as for images.
 
 mod commits;
+mod filter;
+mod git_tags;
 mod paths;
 mod platform;
 mod tags;
@@ -26,6 +29,9 @@ use resources::subscription::{ImageSelectionStrategy, MAX_DISCOVERY_LIMIT};
 use crate::version::{Constraint, ConstraintError, Version};
 
 pub use commits::{Commit, CommitRules};
+pub use git_tags::{
+    GitTagRules, GitTagSelection, NextTags, SeenTags, SelectedTags, TagLook, TaggedCommit,
+};
 pub use paths::PathRules;
 pub use platform::{Platform, PlatformError};
 pub use tags::TagRules;
@@ -165,6 +171,12 @@ pub enum Rule {
     Constraint,
     #[error("it has no image for the platform")]
     Platform,
+    #[error("it is older than since")]
+    Since,
+    #[error("expressionFilter is not true for it")]
+    Expression,
+    #[error("it changes no file that includePaths and excludePaths ask for")]
+    Paths,
     #[error("it has gone since it was listed")]
     Gone,
     #[error("{0}")]
@@ -174,18 +186,7 @@ pub enum Rule {
 impl ImageRules {
     /// Reads the rules of a subscription.
     pub fn parse(subscription: &ImageSubscription) -> Result<Self, RulesError> {
-        if !subscription.allow_tags.is_empty() {
-            return Err(RulesError::Removed {
-                field: "allowTags",
-                instead: "allowTagsRegexes",
-            });
-        }
-        if !subscription.ignore_tags.is_empty() {
-            return Err(RulesError::Removed {
-                field: "ignoreTags",
-                instead: "ignoreTagsRegexes",
-            });
-        }
+        refuse_removed(&subscription.allow_tags, &subscription.ignore_tags)?;
         let tags = || {
             TagRules::parse(
                 &subscription.allow_tags_regexes,
@@ -268,6 +269,23 @@ impl ImageRules {
             ruled_out,
         }
     }
+}
+
+/// Refuses the fields that later ones replaced: to pass them by would let tags through that nobody wants.
+fn refuse_removed(allow_tags: &str, ignore_tags: &[String]) -> Result<(), RulesError> {
+    if !allow_tags.is_empty() {
+        return Err(RulesError::Removed {
+            field: "allowTags",
+            instead: "allowTagsRegexes",
+        });
+    }
+    if !ignore_tags.is_empty() {
+        return Err(RulesError::Removed {
+            field: "ignoreTags",
+            instead: "ignoreTagsRegexes",
+        });
+    }
+    Ok(())
 }
 
 fn limit(discovery_limit: i64) -> usize {
