@@ -195,6 +195,11 @@ impl ImageRules {
         self.platform.is_some()
     }
 
+    /// Says whether the tags of the repository have to be listed. One strategy looks at a single tag.
+    pub fn needs_tags(&self) -> bool {
+        !matches!(self.strategy, Strategy::Digest { .. })
+    }
+
     /// Says whether a list with the newest first can be left before its end.
     pub fn takes_newest(&self) -> bool {
         matches!(self.strategy, Strategy::NewestBuild { .. })
