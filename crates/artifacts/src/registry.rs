@@ -51,8 +51,6 @@ const CLIENTS_BOUND: u64 = 2_000;
 /// How often a request is sent at most: as the registry did not ask, as it asked, and with a new token of its own.
 const TIMES_BOUND: u32 = 3;
 const IDLE: std::time::Duration = std::time::Duration::from_mins(30);
-/// Where Artifact Registry's API is, unless the operator says otherwise.
-const ARTIFACT_REGISTRY: &str = "https://artifactregistry.googleapis.com";
 
 /// Makes the clients of all registries.
 #[derive(Debug)]
@@ -89,7 +87,7 @@ impl Registries {
             limits,
             trusted_realms: Arc::new([]),
             endpoints: HashMap::new(),
-            artifact_registry: Url::parse(ARTIFACT_REGISTRY).expect("Google's address is a URL"),
+            artifact_registry: listing::artifact_registry(),
             notes: Arc::default(),
             clients,
         }
@@ -319,11 +317,7 @@ impl Client {
         cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
         match challenge {
-            // Google takes the token itself, which spares a request for another.
-            None => Ok(match login {
-                Some(Login::AccessToken(token)) => token::bearer(token),
-                Some(Login::Basic { .. } | Login::SshKey(_)) | None => None,
-            }),
+            None => Ok(login.and_then(token::unasked)),
             Some(Challenge::Basic) => Ok(login.and_then(token::basic)),
             Some(Challenge::Bearer { realm, service }) => {
                 let checked = self.check_realm(realm, login, cost).await;

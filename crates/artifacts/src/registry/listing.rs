@@ -26,6 +26,7 @@ use notes::{Note, Standing};
 use versions::{Newest, Refusal, Versions};
 
 pub(super) use notes::Notes;
+pub(super) use versions::artifact_registry;
 
 /// How long a large list counts as unchanged while its newest row does: deletions are seen by listing it anew.
 const LISTED_ANEW: SignedDuration = SignedDuration::from_hours(1);

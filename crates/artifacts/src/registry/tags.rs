@@ -70,15 +70,15 @@ impl Reader<'_> {
         let mut pages = Pages::start(self, Dialect::of(self.repository)).await;
         let (mut known, mut tags) = (HashSet::new(), Vec::new());
         loop {
-            let end = pages.next(&mut |row| match row {
+            let mut take = |row| match row {
                 Row::Tag(listed) => {
                     if known.insert(listed.tag.clone()) {
                         tags.push(listed.tag);
                     }
                 }
                 Row::Untagged { .. } => {}
-            });
-            if end.await? == End::Last {
+            };
+            if pages.next(&mut take).await? == End::Last {
                 return Ok(tags);
             }
         }
@@ -189,7 +189,7 @@ pub(super) struct Page<'o> {
 pub(super) struct TooMany;
 
 impl<'o> Page<'o> {
-    fn new(offer: &'o mut (dyn FnMut(Row) + Send), room: usize) -> Self {
+    pub(super) fn new(offer: &'o mut (dyn FnMut(Row) + Send), room: usize) -> Self {
         Self {
             offer,
             room,

@@ -31,6 +31,11 @@ const TAGS_BOUND: usize = 100;
 const PAGES_BOUND: usize = 2_000;
 const BYTES_BOUND: usize = 16 << 20;
 
+/// Where the API is, unless the operator says otherwise.
+pub(in crate::registry) fn artifact_registry() -> Url {
+    Url::parse("https://artifactregistry.googleapis.com").expect("Google's address is a URL")
+}
+
 /// Lists versions.
 #[derive(Debug)]
 pub(super) struct Versions<'a> {
