@@ -118,7 +118,8 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         engine,
         registries: Arc::new(
             Registries::new(Arc::clone(&policy), limits.clone())
-                .with_endpoints(google::registry_endpoints(&work.google)),
+                .with_endpoints(google::registry_endpoints(&work.google))
+                .with_artifact_registry(google::artifact_registry(&work.google)?),
         ),
         repositories: Arc::new(Repositories::new(
             launcher,
