@@ -9,8 +9,9 @@
 //!                                                                      → Selected { taken, ruled_out }
 //! ```
 //!
-//! For the commits of a branch, [`CommitRules`] says which count.
+//! For the commits of a branch, [`CommitRules`] says which count; for the versions of a chart, [`ChartRules`].
 
+mod charts;
 mod commits;
 mod paths;
 mod platform;
@@ -25,6 +26,7 @@ use resources::subscription::{ImageSelectionStrategy, MAX_DISCOVERY_LIMIT};
 
 use crate::version::{Constraint, ConstraintError, Version};
 
+pub use charts::{ChartRule, ChartRules, ChartSource, RuledOutVersion, SelectedVersions};
 pub use commits::{Commit, CommitRules};
 pub use paths::PathRules;
 pub use platform::{Platform, PlatformError};
@@ -53,6 +55,8 @@ pub enum RulesError {
     },
     #[error("failed to read platform")]
     Platform { source: PlatformError },
+    #[error("name {why}")]
+    Name { why: &'static str },
     #[error("constraint must name the tag to follow when imageSelectionStrategy is Digest")]
     NoTag,
     #[error("{field} is no longer supported: use {instead}")]
