@@ -24,7 +24,9 @@ use resources::subscription::CommitSelectionStrategy;
 use resources::{DiscoveredCommit, DiscoveredCommits, GitSubscription, ObservedRefs};
 use sha2::{Digest as _, Sha256};
 
+use crate::Caller;
 use crate::child::{self, Launcher};
+use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Limits, Sender, Tls};
 use location::Location;
@@ -61,6 +63,7 @@ struct Ask<'a> {
     login: Option<Login>,
     /// Tells apart whose asks share anything.
     scope: String,
+    cost: &'a Cost,
 }
 
 impl Repositories {
@@ -120,13 +123,12 @@ impl Repositories {
 /// [`Error::Unsupported`] for the strategies that select tags.
 pub async fn discover(
     repositories: &Repositories,
-    project: &str,
+    caller: Caller<'_>,
     subscription: &GitSubscription,
-    login: Option<&Login>,
     previous: Option<&DiscoveredCommits>,
     now: Timestamp,
 ) -> Result<DiscoveredCommits, Error> {
-    let ask = ask(project, subscription, login)?;
+    let ask = ask(caller, subscription)?;
     let rules = CommitRules::parse(subscription)
         .map_err(|source| ask.error(|repo_url| Error::Rules { repo_url, source }))?;
     ask.location
@@ -141,6 +143,7 @@ pub async fn discover(
             .as_ref()
             .is_some_and(|refs| refs.branch_head == found.head)
     }) {
+        caller.cost.remembered();
         return Ok(known.clone());
     }
     let lock = repositories.lock(&ask.scope);
@@ -169,11 +172,12 @@ pub async fn discover(
     })
 }
 
-fn ask<'a>(
-    project: &str,
-    subscription: &'a GitSubscription,
-    login: Option<&Login>,
-) -> Result<Ask<'a>, Error> {
+fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<'a>, Error> {
+    let Caller {
+        project,
+        login,
+        cost,
+    } = caller;
     let repo_url = &subscription.repo_url;
     let location = Location::parse(repo_url).map_err(|why| Error::Url {
         repo_url: child::shown(repo_url),
@@ -211,6 +215,7 @@ fn ask<'a>(
         location,
         login: login.cloned(),
         scope,
+        cost,
     })
 }
 

@@ -8,7 +8,6 @@
 
 mod built;
 
-use credentials::Login;
 use domain::selection::{
     Image, ImageRules, Look, Next, Platform, PlatformImage, Rule, RulesError, Seen, Selected,
 };
@@ -17,8 +16,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use resources::{DiscoveredImageReference, ImageSubscription};
 
+use crate::Caller;
 use crate::registry::{
-    self, Client, Descriptor, Index, Manifest, Problem, Registries, Repository, RepositoryError,
+    self, Descriptor, Index, Manifest, Problem, Reader, Registries, Repository, RepositoryError,
     Single,
 };
 
@@ -78,11 +78,10 @@ impl Error {
 /// seen before with the same credential costs one.
 pub async fn discover(
     registries: &Registries,
-    project: &str,
+    caller: Caller<'_>,
     subscription: &ImageSubscription,
-    login: Option<&Login>,
 ) -> Result<Vec<DiscoveredImageReference>, Error> {
-    let selected = select(registries, project, subscription, login).await?;
+    let selected = select(registries, caller, subscription).await?;
     let unusable = selected.ruled_out.iter().filter_map(|it| match &it.rule {
         Rule::Unusable(why) => Some((&it.tag, why)),
         _ => None,
@@ -113,9 +112,8 @@ pub async fn discover(
 /// Discovers as [`discover`] does, and also says which tags were left out by which rule.
 pub async fn select(
     registries: &Registries,
-    project: &str,
+    caller: Caller<'_>,
     subscription: &ImageSubscription,
-    login: Option<&Login>,
 ) -> Result<Selected, Error> {
     let repo_url = &subscription.repo_url;
     let rules = ImageRules::parse(subscription).map_err(|source| Error::Rules {
@@ -124,11 +122,9 @@ pub async fn select(
     })?;
     let repository = Repository::parse(repo_url)?;
     let insecure = subscription.insecure_skip_tls_verify;
-    let client = registries
-        .client(project, &repository, login, insecure)
-        .await;
+    let reader = registries.reader(caller, &repository, insecure).await;
     let tags = if rules.needs_tags() {
-        client.tags(&repository).await?
+        reader.tags().await?
     } else {
         Vec::new()
     };
@@ -153,7 +149,7 @@ pub async fn select(
             });
         }
         let looks = wanted.into_iter().map(|tag| async {
-            let look = look(&client, &repository, &tag, rules.needs_platform()).await?;
+            let look = look(&reader, &tag, rules.needs_platform()).await?;
             Ok::<_, registry::Error>((tag, look))
         });
         let looks: Vec<_> = stream::iter(looks)
@@ -166,12 +162,11 @@ pub async fn select(
 
 /// Looks at what a tag names.
 async fn look(
-    client: &Client,
-    repository: &Repository,
+    reader: &Reader<'_>,
     tag: &str,
     needs_platform: bool,
 ) -> Result<Look, registry::Error> {
-    let named = match client.manifest_of_tag(repository, tag).await {
+    let named = match reader.manifest_of_tag(tag).await {
         Err(error) if matches!(*error.problem, Problem::NotFound { .. }) => return Ok(Look::Gone),
         named => named,
     };
@@ -179,9 +174,9 @@ async fn look(
         let (digest, manifest) = named?;
         match manifest {
             Manifest::Single(single) => {
-                look_at_single(client, repository, digest, single, needs_platform).await
+                look_at_single(reader, digest, single, needs_platform).await
             }
-            Manifest::Index(index) => look_at_index(client, repository, digest, index).await,
+            Manifest::Index(index) => look_at_index(reader, digest, index).await,
         }
     };
     match found.await {
@@ -191,8 +186,7 @@ async fn look(
 }
 
 async fn look_at_single(
-    client: &Client,
-    repository: &Repository,
+    reader: &Reader<'_>,
     digest: String,
     manifest: Single,
     needs_platform: bool,
@@ -206,7 +200,7 @@ async fn look_at_single(
             platforms: Vec::new(),
         }));
     }
-    let config = client.config(repository, &manifest.config.digest).await?;
+    let config = reader.config(&manifest.config.digest).await?;
     let created_at = annotated.or_else(|| built::by_config(&config));
     let platform = PlatformImage {
         platform: platform(&config.platform),
@@ -221,8 +215,7 @@ async fn look_at_single(
 }
 
 async fn look_at_index(
-    client: &Client,
-    repository: &Repository,
+    reader: &Reader<'_>,
     digest: String,
     index: Index,
 ) -> Result<Look, registry::Error> {
@@ -253,7 +246,7 @@ async fn look_at_index(
         // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
         let builds: Vec<_> = children
             .iter()
-            .map(|(_, child)| built(client, repository, child))
+            .map(|(_, child)| built(reader, child))
             .collect();
         let builds = stream::iter(builds).buffer_unordered(CONCURRENCY);
         created_at = builds
@@ -277,19 +270,18 @@ async fn look_at_index(
 
 /// Says when the image of an index was built; nothing of an index within an index.
 async fn built(
-    client: &Client,
-    repository: &Repository,
+    reader: &Reader<'_>,
     child: &Descriptor,
 ) -> Result<Option<Timestamp>, registry::Error> {
     if let Some(created_at) = built::by_annotations(&child.annotations) {
         return Ok(Some(created_at));
     }
-    match client.manifest_of_digest(repository, &child.digest).await? {
+    match reader.manifest_of_digest(&child.digest).await? {
         Manifest::Index(_) => Ok(None),
         Manifest::Single(manifest) => match built::by_annotations(&manifest.annotations) {
             Some(created_at) => Ok(Some(created_at)),
             None => Ok(built::by_config(
-                &client.config(repository, &manifest.config.digest).await?,
+                &reader.config(&manifest.config.digest).await?,
             )),
         },
     }

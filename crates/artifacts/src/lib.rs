@@ -9,6 +9,7 @@
 //! run as [`child`]ren that see only what they need.
 
 pub mod child;
+mod cost;
 pub mod egress;
 pub mod git;
 pub mod image;
@@ -16,4 +17,16 @@ pub mod registry;
 mod sender;
 pub mod work_tree;
 
+use credentials::Login;
+
+pub use crate::cost::{Cost, Outcome, Spent};
 pub use crate::sender::{Fault, Limits};
+
+/// Says on whose behalf the outside is asked, and who pays.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Nothing that is remembered crosses projects.
+    pub project: &'a str,
+    pub login: Option<&'a Login>,
+    pub cost: &'a Cost,
+}

@@ -25,6 +25,8 @@ use moka::future::Cache;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use crate::Caller;
+use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
@@ -98,8 +100,27 @@ impl Registries {
         Self { endpoints, ..self }
     }
 
+    /// Gives what reads `repository` for `caller`; `insecure` accepts any certificate.
+    pub async fn reader<'a>(
+        &self,
+        caller: Caller<'a>,
+        repository: &'a Repository,
+        insecure: bool,
+    ) -> Reader<'a> {
+        let Caller {
+            project,
+            login,
+            cost,
+        } = caller;
+        Reader {
+            client: self.client(project, repository, login, insecure).await,
+            repository,
+            cost,
+        }
+    }
+
     /// Gives the client of `project` for the registry of `repository` under `login`.
-    pub async fn client(
+    async fn client(
         &self,
         project: &str,
         repository: &Repository,
@@ -147,9 +168,17 @@ impl Registries {
     }
 }
 
+/// Reads one repository for one discovery.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    client: Arc<Client>,
+    repository: &'a Repository,
+    cost: &'a Cost,
+}
+
 /// Speaks to one registry for one project with one credential, or with none.
 #[derive(Debug)]
-pub struct Client {
+struct Client {
     /// The registry's host.
     endpoint: String,
     /// Where connections go instead, if the operator says so.
@@ -166,7 +195,7 @@ pub struct Client {
 
 impl Client {
     /// Gives the registry's own address: https, or on this machine what the server there speaks.
-    async fn base(&self) -> Url {
+    async fn base(&self, cost: &Cost) -> Url {
         let url = |scheme: &str| {
             Url::parse(&format!("{scheme}://{}/", self.endpoint))
                 .expect("a repository's host makes a URL")
@@ -180,7 +209,7 @@ impl Client {
         let speaks_tls = async || {
             let mut probe = url("http");
             probe.set_path("/v2/");
-            let probe = Call::get(probe, content::ERROR_BOUND);
+            let probe = Call::get(probe, content::ERROR_BOUND, cost);
             match self.sender.send_paced(&probe).await {
                 // What a TLS server says to plain http, if it says anything.
                 Ok(answer) => Ok(answer.status == StatusCode::BAD_REQUEST),
@@ -226,7 +255,9 @@ impl Client {
         let mut times = 0;
         loop {
             times += 1;
-            let header = self.authorize(login, remembered.as_ref(), &scope).await;
+            let header = self
+                .authorize(login, remembered.as_ref(), &scope, &call.cost)
+                .await;
             let header = header.map_err(|problem| Error::new(repository, &call, problem))?;
             call.headers.remove(http::header::AUTHORIZATION);
             if let Some(header) = &header {
@@ -263,19 +294,20 @@ impl Client {
         login: Option<&Login>,
         challenge: Option<&Challenge>,
         scope: &str,
+        cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
         match challenge {
             None => Ok(None),
             Some(Challenge::Basic) => Ok(login.and_then(token::basic)),
             Some(Challenge::Bearer { realm, service }) => {
-                let checked = self.check_realm(realm, login).await;
+                let checked = self.check_realm(realm, login, cost).await;
                 let realm = checked.map_err(|source| Problem::Realm {
                     realm: token::shown(realm),
                     source,
                 })?;
                 let login = login.and_then(token::basic);
                 self.tokens
-                    .get(&self.sender, &realm, service.as_deref(), scope, login)
+                    .get(&self.sender, &realm, service.as_deref(), scope, login, cost)
                     .await
                     .map(Some)
             }
@@ -283,8 +315,13 @@ impl Client {
     }
 
     /// Says where the registry's tokens are asked for, if the login may be shown there.
-    async fn check_realm(&self, realm: &str, login: Option<&Login>) -> Result<Url, RealmError> {
-        let base = self.base().await;
+    async fn check_realm(
+        &self,
+        realm: &str,
+        login: Option<&Login>,
+        cost: &Cost,
+    ) -> Result<Url, RealmError> {
+        let base = self.base(cost).await;
         // The registry's own host is reached where its connections go.
         let realm = match (&self.connects_to, Url::parse(realm)) {
             (Some(endpoint), Ok(url)) if url.host_str() == Some(self.endpoint.as_str()) => {
@@ -323,13 +360,24 @@ impl Client {
     fn log_in_with(&self, login: Login) {
         *self.login.write().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
+}
 
-    /// Builds the URL of something in a repository: `tags/list`, `manifests/1.0`.
-    async fn url(&self, repository: &Repository, rest: &str) -> Url {
-        let mut url = self.base().await;
+impl Reader<'_> {
+    /// Builds the URL of something in the repository: `tags/list`, `manifests/1.0`.
+    async fn url(&self, rest: &str) -> Url {
+        let mut url = self.client.base(self.cost).await;
         // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
-        url.set_path(&format!("/v2/{}/{rest}", repository.path));
+        url.set_path(&format!("/v2/{}/{rest}", self.repository.path));
         url
+    }
+
+    async fn send(&self, call: Call) -> Result<Answer, Error> {
+        self.client.send(self.repository, call).await
+    }
+
+    /// Says what an answer that is no success means for whoever asked.
+    fn refused(&self, answer: &Answer) -> Problem {
+        self.client.refused(self.repository, answer)
     }
 }
 

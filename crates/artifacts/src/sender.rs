@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::cost::{Cost, Outcome};
 use crate::egress::{self, Policy, Resolver};
 pub use fault::Fault;
 pub(crate) use tls::Tls;
@@ -68,16 +69,19 @@ pub(crate) struct Call {
     pub(crate) body: Option<Bytes>,
     /// Most bytes of the answer's body.
     pub(crate) bound: usize,
+    /// Where the request is counted.
+    pub(crate) cost: Cost,
 }
 
 impl Call {
-    pub(crate) fn get(url: Url, bound: usize) -> Self {
+    pub(crate) fn get(url: Url, bound: usize, cost: &Cost) -> Self {
         Self {
             method: Method::GET,
             url,
             headers: HeaderMap::new(),
             body: None,
             bound,
+            cost: cost.clone(),
         }
     }
 
@@ -194,6 +198,7 @@ impl Sender {
 
     /// Sends a request once, at the pace of the client and within the time of one answer.
     pub(crate) async fn send_paced(&self, call: &Call) -> Result<Answer, Fault> {
+        let came = Instant::now();
         let _slot = self
             .slots
             .acquire()
@@ -202,6 +207,7 @@ impl Sender {
         self.pace
             .until_ready_with_jitter(Jitter::up_to(Duration::from_millis(5)))
             .await;
+        call.cost.waited(came.elapsed());
         let host = call.url.host_str().unwrap_or_default().to_owned();
         tokio::time::timeout(self.limits.timeout, self.send(call))
             .await
@@ -212,7 +218,9 @@ impl Sender {
     async fn send(&self, call: &Call) -> Result<Answer, Fault> {
         let mut call = call.clone();
         for _ in 0..=HOPS_BOUND {
+            let counting = Counting::start(&call);
             let answer = self.send_one(&call).await?;
+            counting.end(Outcome::of(answer.status));
             let follow = answer.status.is_redirection()
                 && (call.method == Method::GET || call.method == Method::HEAD);
             match answer.header(LOCATION).filter(|_| follow) {
@@ -295,6 +303,30 @@ impl Sender {
         }
         clients.insert(origin, client.clone());
         Ok(client)
+    }
+}
+
+/// Counts one request, also where nobody waits for its answer any more.
+struct Counting<'a> {
+    call: &'a Call,
+    outcome: Outcome,
+}
+
+impl<'a> Counting<'a> {
+    fn start(call: &'a Call) -> Self {
+        let outcome = Outcome::Failed;
+        Self { call, outcome }
+    }
+
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        let host = host_of(&self.call.url);
+        self.call.cost.request(&host, self.outcome);
     }
 }
 

@@ -1,6 +1,10 @@
 //! What the loops count.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::Mutex;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -49,6 +53,17 @@ pub(crate) struct Ending {
     pub(crate) ending: String,
 }
 
+/// Names a host that discovery asked, and how that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Request {
+    pub(crate) host: String,
+    pub(crate) outcome: &'static str,
+}
+
+/// Most hosts that are counted by name: tenants choose them.
+const HOSTS_BOUND: usize = 500;
+const OTHER_HOSTS: &str = "other";
+
 /// What the loops count.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -56,6 +71,11 @@ pub struct Metrics {
     pub(crate) look_seconds: Family<Kind, Histogram, fn() -> Histogram>,
     pub(crate) promotions: Family<Ending, Counter>,
     pub(crate) discoveries: Family<Ending, Counter>,
+    pub(crate) discovery_seconds: Histogram,
+    pub(crate) requests: Family<Request, Counter>,
+    hosts: Arc<Mutex<BTreeSet<String>>>,
+    pub(crate) remembered: Counter,
+    pub(crate) waited_seconds: Counter<f64, AtomicU64>,
     pub(crate) freight_created: Counter,
     pub(crate) registry_identities: Family<RegistryIdentity, Counter>,
     pub(crate) registry_identity_seconds: Family<Provider, Histogram, fn() -> Histogram>,
@@ -88,6 +108,26 @@ impl Metrics {
             it.discoveries.clone(),
         );
         registry.register(
+            "argosy_discovery_seconds",
+            "How long discoveries took, of all subscriptions of a Warehouse",
+            it.discovery_seconds.clone(),
+        );
+        registry.register(
+            "argosy_discovery_requests",
+            "Requests of discoveries, by host and how they ended; git stands for a child that asked a Git host",
+            it.requests.clone(),
+        );
+        registry.register(
+            "argosy_discovery_remembered",
+            "Answers that discoveries did not have to ask for, since they cannot have changed",
+            it.remembered.clone(),
+        );
+        registry.register(
+            "argosy_discovery_waited_seconds",
+            "Time that requests of discoveries waited for their turn at a host",
+            it.waited_seconds.clone(),
+        );
+        registry.register(
             "argosy_freight_created",
             "Freight made by Warehouses",
             it.freight_created.clone(),
@@ -115,6 +155,17 @@ impl Metrics {
         Arc::new(it)
     }
 
+    /// Counts requests to a host; beyond a bound of hosts those of all others together.
+    pub(crate) fn request(&self, host: &str, outcome: &'static str, count: u64) {
+        let mut hosts = self.hosts.lock();
+        let is_known =
+            hosts.contains(host) || hosts.len() < HOSTS_BOUND && hosts.insert(host.to_owned());
+        drop(hosts);
+        let host = if is_known { host } else { OTHER_HOSTS }.to_owned();
+        let labels = Request { host, outcome };
+        self.requests.get_or_create(&labels).inc_by(count);
+    }
+
     pub(crate) fn ended(family: &Family<Ending, Counter>, ending: &str) {
         family
             .get_or_create(&Ending {
@@ -133,6 +184,11 @@ impl Default for Metrics {
             }),
             promotions: Family::default(),
             discoveries: Family::default(),
+            discovery_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 9)),
+            requests: Family::default(),
+            hosts: Arc::default(),
+            remembered: Counter::default(),
+            waited_seconds: Counter::default(),
             freight_created: Counter::default(),
             registry_identities: Family::default(),
             registry_identity_seconds: Family::new_with_constructor(|| {

@@ -2,9 +2,12 @@
 
 mod discovery;
 mod identity;
+mod spending;
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use artifacts::Cost;
 use domain::event::Tone;
 use domain::message::with_next;
 use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
@@ -13,6 +16,7 @@ use resources::{Freight, Warehouse, names::annotation};
 use tokio_util::sync::CancellationToken;
 
 use self::discovery::Asked;
+use self::identity::Acting;
 use crate::{
     Metrics, World,
     error::{Error, said},
@@ -176,7 +180,9 @@ impl Loop {
                 generation,
                 refresh: None,
                 answers: vec![Err(failure)],
-                identities: Vec::new(),
+                identities: None,
+                remarks: Vec::new(),
+                cost: domain::warehouse::Cost::default(),
             }
         };
         self.tasks
@@ -243,22 +249,35 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
                 generation,
                 refresh: None,
                 answers: vec![Err(failure)],
-                identities: Vec::new(),
+                identities: None,
+                remarks: Vec::new(),
+                cost: domain::warehouse::Cost::default(),
             };
         }
     };
     if is_asked(&warehouse) {
         world.cx.credentials.forget_refusals(warehouse.namespace());
     }
-    let (mut answers, mut identities) = (Vec::new(), Vec::new());
+    let (started, cost) = (Instant::now(), Cost::default());
+    let (mut answers, mut remarks) = (Vec::new(), Vec::new());
+    let mut identities = Some(Vec::new());
     for subscription in &warehouse.spec.subscriptions {
-        let asking = discovery::ask(&world.cx, &warehouse, subscription);
-        let Asked { answer, identity } = tokio::select! {
+        let asking = discovery::ask(&world.cx, &warehouse, subscription, &cost);
+        let Asked {
+            answer,
+            acting,
+            remarks: found,
+        } = tokio::select! {
             asked = asking => asked,
             () = cancel.cancelled() => break,
         };
         answers.push(answer);
-        identities.extend(identity);
+        remarks.extend(found);
+        match (acting, &mut identities) {
+            (Acting::Nobody, _) | (Acting::Identity(_), None) => {}
+            (Acting::Identity(identity), Some(known)) => known.push(identity),
+            (Acting::Unknown, _) => identities = None,
+        }
     }
     Discovery {
         generation: if cancel.is_cancelled() {
@@ -269,6 +288,8 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
         refresh: warehouse.annotation(annotation::REFRESH).map(str::to_owned),
         answers,
         identities,
+        remarks,
+        cost: spending::told(&world.cx.metrics, &cost.spent(), started.elapsed()),
     }
 }
 

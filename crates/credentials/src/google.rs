@@ -7,7 +7,6 @@
 
 mod account;
 mod decision;
-mod fallback;
 mod key;
 mod project;
 mod token;
@@ -19,13 +18,13 @@ use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
 use self::decision::{AfterKubernetes, AfterOwn, Lack};
-pub use self::fallback::{Fallback, UnknownFallback};
 pub use self::key::KeyError;
 pub(crate) use self::key::VALUE as KEY_VALUE;
 use self::project::Standing;
 pub use self::token::AccessToken;
 use self::token::Actor;
 use crate::{Access, Error, Kind, Login, Outcome, RegistryIdentity, Request};
+pub use gcp::{Fallback, UnknownFallback};
 
 /// The Kubernetes account of a Project that may act for it at Google.
 pub const ACCOUNT: &str = "argosy-gcp";
@@ -107,7 +106,9 @@ impl Google {
             }
             AfterKubernetes::AskController => self.fall_back(&lack, fallback).await,
             AfterKubernetes::Refused => {
-                let note = note.map(|it| format!("; {it}")).unwrap_or_default();
+                let note = note
+                    .map(|it| format!("; annotation {FALLBACK_ANNOTATION}: {it}"))
+                    .unwrap_or_default();
                 let why = format!("{lack}, and the policy {fallback} lets nobody else act{note}");
                 Err(refused(why, lack.hint()))
             }

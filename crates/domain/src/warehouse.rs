@@ -3,9 +3,12 @@
 //! Discovery takes minutes and runs apart. Every subscription is tried, whatever became of the others; Freight is made
 //! only when all of them were answered (decision 0082).
 
+mod cost;
 mod identity;
 mod outcome;
+mod remarks;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,12 +23,16 @@ use resources::{
     names::annotation,
 };
 
+pub use self::cost::Cost;
 pub use self::identity::identity_changed;
 pub use self::outcome::{Creation, created};
+pub use self::remarks::Remark;
 use crate::Again;
 
 /// Reason of Healthy while a subscription cannot be answered.
 const DISCOVERY_FAILED: &str = "DiscoveryFailed";
+/// The most that an interval is lengthened by, to spread Warehouses.
+const LONGEST_JITTER: Duration = Duration::from_mins(5);
 
 /// What one subscription found.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +71,11 @@ pub struct Discovery {
     pub refresh: Option<String>,
     /// One answer per subscription, in their order.
     pub answers: Vec<Result<Found, Failure>>,
-    /// Those of the subscriptions that are read with an identity.
-    pub identities: Vec<Identity>,
+    /// Those of the subscriptions that are read with an identity; none where that could not be found out.
+    pub identities: Option<Vec<Identity>>,
+    /// What is worth knowing of the choices.
+    pub remarks: Vec<Remark>,
+    pub cost: Cost,
 }
 
 /// What is known of the task that discovers.
@@ -151,7 +161,7 @@ fn until_due(seen: &Seen<'_>) -> Option<Duration> {
     if changed || is_asked(seen, status) {
         return None;
     }
-    let interval = interval(seen);
+    let interval = interval(seen, discovered_at.0);
     let passed = Duration::try_from(seen.now.duration_since(discovered_at.0)).unwrap_or_default();
     interval.checked_sub(passed).filter(|it| !it.is_zero())
 }
@@ -167,17 +177,27 @@ fn next_discovery(seen: &Seen<'_>, status: &WarehouseStatus) -> Again {
     if is_asked(seen, status) {
         Again::Now
     } else {
-        Again::After(interval(seen))
+        Again::After(interval(seen, seen.now))
     }
 }
 
-/// Gives the time between two discoveries: what the Warehouse says, but not less than the operator allows.
-fn interval(seen: &Seen<'_>) -> Duration {
-    seen.warehouse
-        .spec
-        .interval
-        .to_std()
-        .max(seen.shortest_interval)
+/// Gives the time between the discovery at `last` and the next: what the Warehouse says, but not less than the operator
+/// allows, and up to a tenth more, lest all Warehouses that were made together ask together for ever.
+fn interval(seen: &Seen<'_>, last: Timestamp) -> Duration {
+    let wished = seen.warehouse.spec.interval.to_std();
+    let interval = wished.max(seen.shortest_interval);
+    let mut hasher = DefaultHasher::new();
+    let metadata = &seen.warehouse.metadata;
+    // A status keeps whole seconds.
+    (
+        &metadata.uid,
+        &metadata.namespace,
+        &metadata.name,
+        last.as_second(),
+    )
+        .hash(&mut hasher);
+    let part = u32::try_from(hasher.finish() % 1_000).expect("it is below a thousand");
+    interval + (interval / 10_000 * part).min(LONGEST_JITTER)
 }
 
 fn discover(seen: &Seen<'_>, mut status: WarehouseStatus) -> Plan {

@@ -156,6 +156,16 @@ impl Endpoints {
     }
 }
 
+/// Says whether requests to the address stay on this machine.
+pub fn is_on_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Appends `path`, which begins with a slash, to an endpoint.
 pub(crate) fn at(endpoint: &Url, path: &str) -> Url {
     let mut url = endpoint.clone();

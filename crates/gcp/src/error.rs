@@ -102,6 +102,8 @@ pub enum TokenError {
     Key(#[from] KeyError),
     #[error("failed to read the certificates this system trusts")]
     Roots(#[source] rustls::Error),
+    #[error("a token of the simulator was to be shown to {host}, which is not on this machine")]
+    Simulated { host: String },
     #[error("the project of the controller is not known")]
     NoProject,
     #[error("the request was given up before it ended")]
@@ -181,6 +183,7 @@ impl TokenError {
             | Self::File(_)
             | Self::Key(_)
             | Self::Roots(_)
+            | Self::Simulated { .. }
             | Self::NoProject => Retry::OnChange,
         }
     }
@@ -206,7 +209,11 @@ impl TokenError {
             Self::Rejected { .. } => "rejected",
             Self::Annotated { .. } => "annotated",
             Self::KubernetesToken { .. } => "kubernetes-token",
-            Self::File(_) | Self::Key(_) | Self::Roots(_) | Self::NoProject => "configuration",
+            Self::File(_)
+            | Self::Key(_)
+            | Self::Roots(_)
+            | Self::Simulated { .. }
+            | Self::NoProject => "configuration",
             Self::Abandoned => "abandoned",
         }
     }

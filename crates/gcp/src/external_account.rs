@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use crate::endpoints::is_on_this_machine;
 use crate::principal::ServiceAccountEmail;
 use crate::sts::{JWT, PoolProvider};
 
@@ -216,11 +217,7 @@ impl TokenFile {
 /// Reads an address that a token may be sent to: https, or this machine.
 fn address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_here = match url.host()? {
-        url::Host::Ipv4(address) => address.is_loopback(),
-        url::Host::Ipv6(address) => address.is_loopback(),
-        url::Host::Domain(name) => name == "localhost",
-    };
+    let is_here = is_on_this_machine(&url);
     (url.scheme() == "https" || url.scheme() == "http" && is_here).then_some(url)
 }
 

@@ -27,6 +27,7 @@ pub use pod::{Metadata, NetworkPolicies, Pod, PodFacts};
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
 
+use crate::Fallback;
 use crate::policy::{CustomRoles, Policy};
 use crate::principal::{
     KubernetesAccount, NameError, Principal, ProjectId, ProjectNumber, ServiceAccountEmail,
@@ -80,17 +81,6 @@ impl Default for Intent {
             projects: BTreeMap::new(),
         }
     }
-}
-
-/// Whether the controller's own identity may stand in for a Project's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Fallback {
-    /// Where the account is absent or refused.
-    #[default]
-    Allow,
-    /// Where the account is absent.
-    IfAbsent,
-    Deny,
 }
 
 /// The Google Cloud project of the controller.

@@ -8,11 +8,14 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use crate::TokenError;
-use crate::endpoints::host_of;
+use crate::endpoints::{host_of, is_on_this_machine};
+use crate::token::SIMULATED_TOKENS;
 
 pub(crate) use answer::Answer;
 
@@ -167,7 +170,13 @@ impl Http {
     ) -> Result<Answer, TokenError> {
         let host = host_of(url);
         let client = self.client(url)?;
-        let response = build(client).send().await;
+        let request = build(client).build();
+        let request = request.map_err(|error| connect::fault(&host, error))?;
+        let shown = request.headers().get(AUTHORIZATION);
+        if shown.is_some_and(is_simulated) && !is_on_this_machine(url) {
+            return Err(TokenError::Simulated { host });
+        }
+        let response = client.execute(request).await;
         let response = response.map_err(|error| connect::fault(&host, error))?;
         Answer::read(host, response).await
     }
@@ -185,6 +194,13 @@ impl Http {
             .map_err(|error| connect::fault(&host_of(url), error))?;
         Ok(kept.get_or_init(|| client))
     }
+}
+
+/// Says whether a header carries a token of the simulator, which is worth nothing and names what it was made for.
+fn is_simulated(header: &HeaderValue) -> bool {
+    let prefix = SIMULATED_TOKENS.as_bytes();
+    let token = header.as_bytes().strip_prefix(b"Bearer ");
+    token.is_some_and(|token| token.starts_with(prefix))
 }
 
 impl fmt::Debug for Http {
@@ -247,6 +263,24 @@ mod tests {
             drop(http.send("sts", &server.url, build, read).await);
         }
         assert_eq!(*told.lock(), [("sts", "ok"), ("sts", "malformed")]);
+    }
+
+    #[tokio::test]
+    async fn a_token_of_the_simulator_stays_on_this_machine() {
+        let server = Loopback::start().await;
+        server.answer("/", [Reply::new(200, "7"), Reply::new(200, "7")]);
+        let send = async |url: &Url, token: &str| {
+            let build = |client: &reqwest::Client| client.get(url.clone()).bearer_auth(token);
+            let read = |answer: &Answer| answer.json::<u8>();
+            quick(QUICK).send("iam", url, build, read).await
+        };
+        assert_eq!(send(&server.url, "ya29.sim-1").await.expect("here"), 7);
+        // Nothing listens there, and nothing is sent there.
+        let elsewhere: Url = "https://iam.googleapis.invalid/".parse().expect("a URL");
+        let error = send(&elsewhere, "ya29.sim-1").await.expect_err("refused");
+        assert!(matches!(error, TokenError::Simulated { .. }), "{error:?}");
+        let error = send(&elsewhere, "ya29.real").await.expect_err("nobody");
+        assert!(matches!(error, TokenError::Unreachable { .. }), "{error:?}");
     }
 
     #[tokio::test]

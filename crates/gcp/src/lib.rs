@@ -18,6 +18,7 @@ mod cache;
 mod endpoints;
 mod error;
 mod external_account;
+mod fallback;
 mod granted;
 mod http;
 mod iam_credentials;
@@ -37,15 +38,16 @@ use jiff::Timestamp;
 
 pub use apis::{Apis, Service, Touch, shown};
 pub use authorized_user::AuthorizedUser;
-pub use endpoints::{EndpointError, Endpoints, HostError};
+pub use endpoints::{EndpointError, Endpoints, HostError, is_on_this_machine};
 pub use error::{Absence, Problem, Retry, TokenError};
 pub use external_account::{ExternalAccount, FileError};
+pub use fallback::{Fallback, UnknownFallback};
 pub use http::{Call, Observer};
 pub use identities::{Base, Identities, Settings};
 pub use metadata::{Glance, Metadata};
 pub use service_account_key::{KeyError, ServiceAccountKey};
 pub use sts::{PoolProvider, Provider};
-pub use token::{Identity, Scope, Token};
+pub use token::{Identity, SIMULATED_TOKENS, Scope, Token};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -8,6 +8,9 @@ use secret::Secret;
 use crate::TokenError;
 use crate::principal::{Principal, ServiceAccountEmail, WorkloadPool};
 
+/// How every token of the simulator begins; Google's never do.
+pub const SIMULATED_TOKENS: &str = "ya29.sim-";
+
 /// An access token of Google's; prints without the token.
 #[derive(Debug, Clone)]
 pub struct Token {

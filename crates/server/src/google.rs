@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gcp::principal::KubernetesAccount;
@@ -110,23 +110,9 @@ fn endpoints(arguments: &args::Google, metadata_host: Option<&str>) -> Result<En
     }
     for (service, url) in &arguments.gcp_endpoints {
         tracing::info!(service, %url, "this service of Google's is asked elsewhere");
-        let place = match service.as_str() {
-            "metadata" => &mut endpoints.metadata,
-            "sts" => &mut endpoints.sts,
-            "iamcredentials" => &mut endpoints.iam_credentials,
-            "oauth2" => &mut endpoints.oauth,
-            "iam" => &mut endpoints.iam,
-            "artifactregistry" => &mut endpoints.artifact_registry,
-            "cloudresourcemanager" => &mut endpoints.resource_manager,
-            "container" => &mut endpoints.container,
-            "serviceusage" => &mut endpoints.service_usage,
-            "orgpolicy" => &mut endpoints.org_policy,
-            _ => bail!(
-                "--gcp-endpoint {service}={url}: there is no service {service:?}; there are metadata, sts, iamcredentials, \
-                 oauth2, iam, artifactregistry, cloudresourcemanager, container, serviceusage, orgpolicy"
-            ),
-        };
-        *place = url.clone();
+        endpoints.set(service, url.as_str()).map_err(|error| {
+            anyhow!("--gcp-endpoint {service}={url}: {error}; {}", error.hint())
+        })?;
     }
     Ok(endpoints)
 }

@@ -97,6 +97,14 @@ impl Location {
         }
     }
 
+    /// Gives the host, for counting.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Http(url) => url.host_str().unwrap_or_default(),
+            Self::Ssh { host, .. } => host,
+        }
+    }
+
     /// Decides whether the address may be connected to.
     ///
     /// Gives what holds git to what was seen, as `http.curloptResolve` takes it: `host:port:address,address`. There is

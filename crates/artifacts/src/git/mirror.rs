@@ -101,6 +101,7 @@ impl<'a> Mirror<'a> {
             insecure_skip_tls_verify: ask.subscription.insecure_skip_tls_verify,
         };
         let pinned = pin(repositories, ask, &found.location).await?;
+        ask.cost.git(found.location.host());
         let command = launcher
             .remote_git(work_dir, &access)
             .map_err(fail)?

@@ -14,6 +14,7 @@ use super::location::Location;
 use super::pkt::{self, Pkt};
 use super::{Ask, Error, Repositories};
 use crate::child::{self, GitAccess};
+use crate::cost::Cost;
 use crate::registry::basic;
 use crate::sender::{Answer, Call};
 
@@ -89,12 +90,12 @@ async fn ask_over_http(
             .map_err(|source| ask.error(|repo_url| Error::Http { repo_url, source }))
     };
     let login = ask.login.clone();
-    let direct = send(ls_refs(url, login.as_ref(), source)).await?;
+    let direct = send(ls_refs(url, login.as_ref(), source, ask.cost)).await?;
     if let Some(refs) = read_listing(&direct) {
         return Ok((refs, Location::Http(url.clone()), login));
     }
     refuse(ask, &direct, login.is_some())?;
-    let greeting = send(info_refs(url, login.as_ref())).await?;
+    let greeting = send(info_refs(url, login.as_ref(), ask.cost)).await?;
     refuse(ask, &greeting, login.is_some())?;
     let malformed = || {
         ask.error(|repo_url| Error::Malformed {
@@ -108,7 +109,7 @@ async fn ask_over_http(
     let refs = match read_greeting(&greeting.body).ok_or_else(malformed)? {
         Greeting::Refs(refs) => refs,
         Greeting::VersionTwo => {
-            let answer = send(ls_refs(&base, login.as_ref(), source)).await?;
+            let answer = send(ls_refs(&base, login.as_ref(), source, ask.cost)).await?;
             refuse(ask, &answer, login.is_some())?;
             read_listing(&answer).ok_or_else(malformed)?
         }
@@ -130,13 +131,13 @@ fn refuse(ask: &Ask<'_>, answer: &Answer, with_login: bool) -> Result<(), Error>
     }
 }
 
-fn ls_refs(base: &Url, login: Option<&Login>, source: &str) -> Call {
+fn ls_refs(base: &Url, login: Option<&Login>, source: &str, cost: &Cost) -> Call {
     let mut body = Vec::new();
     pkt::write_line("command=ls-refs", &mut body);
     body.extend_from_slice(pkt::DELIMITER);
     pkt::write_line(&format!("ref-prefix {source}"), &mut body);
     body.extend_from_slice(pkt::FLUSH);
-    let call = Call::get(below(base, "git-upload-pack"), LIST_BOUND);
+    let call = Call::get(below(base, "git-upload-pack"), LIST_BOUND, cost);
     let call = Call {
         method: Method::POST,
         body: Some(body.into()),
@@ -153,10 +154,10 @@ fn ls_refs(base: &Url, login: Option<&Login>, source: &str) -> Call {
     with_login(call, login)
 }
 
-fn info_refs(base: &Url, login: Option<&Login>) -> Call {
+fn info_refs(base: &Url, login: Option<&Login>, cost: &Cost) -> Call {
     let mut url = below(base, "info/refs");
     url.set_query(Some("service=git-upload-pack"));
-    with_login(Call::get(url, LIST_BOUND), login)
+    with_login(Call::get(url, LIST_BOUND, cost), login)
 }
 
 fn with_login(call: Call, login: Option<&Login>) -> Call {
@@ -253,6 +254,7 @@ async fn ask_by_child(
     let command = command
         .args(["ls-remote", "--", ask.location.url(), source])
         .time_out(repositories.limits.patience);
+    ask.cost.git(ask.location.host());
     let output = repositories
         .launcher
         .run(command)

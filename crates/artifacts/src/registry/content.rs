@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, StatusCode};
 use moka::future::Cache;
 
 use super::manifest::{Config, Manifest, check_digest, parse, verify};
-use super::{Client, Error, Problem, Repository};
+use super::{Error, Problem, Reader, Repository};
 use crate::sender::{Answer, Call};
 
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
@@ -76,29 +76,22 @@ impl Known {
     }
 }
 
-impl Client {
+impl Reader<'_> {
     /// Asks which digest a tag stands for, with one HEAD; none where the registry does not say or has no such tag.
-    pub async fn digest(
-        &self,
-        repository: &Repository,
-        tag: &str,
-    ) -> Result<Option<String>, Error> {
-        let url = self.url(repository, &format!("manifests/{tag}")).await;
+    pub async fn digest(&self, tag: &str) -> Result<Option<String>, Error> {
+        let url = self.url(&format!("manifests/{tag}")).await;
         let call = Call {
             method: Method::HEAD,
-            ..Call::get(url, ERROR_BOUND).header(ACCEPT, HeaderValue::from_static(ACCEPTED))
+            ..Call::get(url, ERROR_BOUND, self.cost)
+                .header(ACCEPT, HeaderValue::from_static(ACCEPTED))
         };
-        let answer = self.send(repository, call.clone()).await?;
+        let answer = self.send(call.clone()).await?;
         if answer.status == StatusCode::NOT_FOUND || answer.status == StatusCode::METHOD_NOT_ALLOWED
         {
             return Ok(None);
         }
         if !answer.status.is_success() {
-            return Err(Error::new(
-                repository,
-                &call,
-                self.refused(repository, &answer),
-            ));
+            return Err(Error::new(self.repository, &call, self.refused(&answer)));
         }
         Ok(answer
             .header(DIGEST)
@@ -107,62 +100,51 @@ impl Client {
     }
 
     /// Fetches the manifest of a tag, and its digest.
-    pub async fn manifest_of_tag(
-        &self,
-        repository: &Repository,
-        tag: &str,
-    ) -> Result<(String, Manifest), Error> {
+    pub async fn manifest_of_tag(&self, tag: &str) -> Result<(String, Manifest), Error> {
         // What was shown to this very credential may be remembered; the HEAD proves that it still may see the tag.
-        let key = (repository.clone(), tag.to_owned());
-        if self.memory.tags.contains_key(&key)
-            && let Some(digest) = self.digest(repository, tag).await?
-            && let Some(manifest) = self.known_manifest(repository, &digest).await
+        let key = (self.repository.clone(), tag.to_owned());
+        if self.client.memory.tags.contains_key(&key)
+            && let Some(digest) = self.digest(tag).await?
+            && let Some(manifest) = self.known_manifest(&digest).await
         {
             return Ok((digest, manifest));
         }
-        let (digest, manifest) = self.fetch_manifest(repository, tag).await?;
-        self.memory.tags.insert(key, digest.clone()).await;
+        let (digest, manifest) = self.fetch_manifest(tag).await?;
+        self.client.memory.tags.insert(key, digest.clone()).await;
         Ok((digest, manifest))
     }
 
     /// Fetches the manifest of a digest, or remembers it.
-    pub async fn manifest_of_digest(
-        &self,
-        repository: &Repository,
-        digest: &str,
-    ) -> Result<Manifest, Error> {
-        if let Some(manifest) = self.known_manifest(repository, digest).await {
+    pub async fn manifest_of_digest(&self, digest: &str) -> Result<Manifest, Error> {
+        if let Some(manifest) = self.known_manifest(digest).await {
             return Ok(manifest);
         }
-        Ok(self.fetch_manifest(repository, digest).await?.1)
+        Ok(self.fetch_manifest(digest).await?.1)
     }
 
-    async fn known_manifest(&self, repository: &Repository, digest: &str) -> Option<Manifest> {
-        let key = (repository.clone(), digest.to_owned());
-        match self.memory.known.get(&key).await? {
-            Known::Manifest(manifest) => Some(manifest),
+    async fn known_manifest(&self, digest: &str) -> Option<Manifest> {
+        let key = (self.repository.clone(), digest.to_owned());
+        match self.client.memory.known.get(&key).await? {
+            Known::Manifest(manifest) => {
+                self.cost.remembered();
+                Some(manifest)
+            }
             Known::Config(_) => None,
         }
     }
 
-    async fn fetch_manifest(
-        &self,
-        repository: &Repository,
-        reference: &str,
-    ) -> Result<(String, Manifest), Error> {
-        let url = self
-            .url(repository, &format!("manifests/{reference}"))
-            .await;
-        let call =
-            Call::get(url, MANIFEST_BOUND).header(ACCEPT, HeaderValue::from_static(ACCEPTED));
-        let fail = |problem| Error::new(repository, &call, problem);
+    async fn fetch_manifest(&self, reference: &str) -> Result<(String, Manifest), Error> {
+        let url = self.url(&format!("manifests/{reference}")).await;
+        let call = Call::get(url, MANIFEST_BOUND, self.cost)
+            .header(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        let fail = |problem| Error::new(self.repository, &call, problem);
         let is_digest = reference.contains(':');
         if is_digest {
             check_digest(reference).map_err(|error| fail(error.into()))?;
         }
-        let answer = self.send(repository, call.clone()).await?;
+        let answer = self.send(call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(self.refused(repository, &answer)));
+            return Err(fail(self.refused(&answer)));
         }
         let expected = if is_digest {
             Some(reference)
@@ -172,24 +154,25 @@ impl Client {
         let digest = verify(&answer.body, expected).map_err(|error| fail(error.into()))?;
         let manifest = parse(&answer.body, content_type(&answer)).map_err(fail)?;
         let known = Known::Manifest(manifest.clone());
-        let key = (repository.clone(), digest.clone());
-        self.memory.known.insert(key, known).await;
+        let key = (self.repository.clone(), digest.clone());
+        self.client.memory.known.insert(key, known).await;
         Ok((digest, manifest))
     }
 
     /// Fetches the config of an image, or remembers it.
-    pub async fn config(&self, repository: &Repository, digest: &str) -> Result<Config, Error> {
-        let url = self.url(repository, &format!("blobs/{digest}")).await;
-        let call = Call::get(url, CONFIG_BOUND);
-        let fail = |problem| Error::new(repository, &call, problem);
+    pub async fn config(&self, digest: &str) -> Result<Config, Error> {
+        let url = self.url(&format!("blobs/{digest}")).await;
+        let call = Call::get(url, CONFIG_BOUND, self.cost);
+        let fail = |problem| Error::new(self.repository, &call, problem);
         check_digest(digest).map_err(|error| fail(error.into()))?;
-        let key = (repository.clone(), digest.to_owned());
-        if let Some(Known::Config(config)) = self.memory.known.get(&key).await {
+        let key = (self.repository.clone(), digest.to_owned());
+        if let Some(Known::Config(config)) = self.client.memory.known.get(&key).await {
+            self.cost.remembered();
             return Ok(config);
         }
-        let answer = self.send(repository, call.clone()).await?;
+        let answer = self.send(call.clone()).await?;
         if !answer.status.is_success() {
-            return Err(fail(self.refused(repository, &answer)));
+            return Err(fail(self.refused(&answer)));
         }
         verify(&answer.body, Some(digest)).map_err(|error| fail(error.into()))?;
         let config: Config = serde_json::from_slice(&answer.body).map_err(|source| {
@@ -197,7 +180,7 @@ impl Client {
             fail(Problem::Malformed { what, source })
         })?;
         let known = Known::Config(config.clone());
-        self.memory.known.insert(key, known).await;
+        self.client.memory.known.insert(key, known).await;
         Ok(config)
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Client, Error, Problem, Repository};
+use super::{Error, Problem, Reader};
 use crate::sender::{Answer, Call};
 
 /// Tags that we ask for at a time; a registry may give fewer.
@@ -19,29 +19,29 @@ const TAGS_BOUND: usize = 2_000_000;
 const BYTES_BOUND: usize = 64 << 20;
 const TIME_BOUND: Duration = Duration::from_mins(10);
 
-impl Client {
+impl Reader<'_> {
     /// Lists the tags of a repository, each once, in the order the registry gives them.
     ///
     /// Costs one request per page. Pages are followed by `Link`, and by `last` where a full page comes without one.
     ///
     /// Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags>
-    pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, Error> {
-        let start = self.url(repository, "tags/list").await;
+    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+        let start = self.url("tags/list").await;
         let end = Instant::now() + TIME_BOUND;
         let mut query = format!("n={PAGE}");
         let (mut asked, mut known, mut tags) = (HashSet::new(), HashSet::new(), Vec::new());
         for _ in 0..PAGES_BOUND {
-            let call = Call::get(with_query(&start, &query), BYTES_BOUND);
-            let fail = |problem| Error::new(repository, &call, problem);
+            let call = Call::get(with_query(&start, &query), BYTES_BOUND, self.cost);
+            let fail = |problem| Error::new(self.repository, &call, problem);
             if !asked.insert(query.clone()) {
                 return Err(fail(Problem::Pages("go round in circles")));
             }
             if Instant::now() >= end {
                 return Err(fail(Problem::Slow(TIME_BOUND)));
             }
-            let answer = self.send(repository, call.clone()).await?;
+            let answer = self.send(call.clone()).await?;
             if !answer.status.is_success() {
-                return Err(fail(self.refused(repository, &answer)));
+                return Err(fail(self.refused(&answer)));
             }
             let page = read(&answer).map_err(fail)?;
             let (count, last, before) = (page.len(), page.last().cloned(), tags.len());
@@ -62,8 +62,12 @@ impl Client {
                 (None, _) => return Ok(tags),
             };
         }
-        let call = Call::get(start, BYTES_BOUND);
-        Err(Error::new(repository, &call, Problem::Pages("have no end")))
+        let call = Call::get(start, BYTES_BOUND, self.cost);
+        Err(Error::new(
+            self.repository,
+            &call,
+            Problem::Pages("have no end"),
+        ))
     }
 }
 

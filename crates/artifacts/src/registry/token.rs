@@ -17,6 +17,7 @@ use url::Url;
 use super::Problem;
 use super::challenge::Challenge;
 use super::error::message;
+use crate::cost::Cost;
 use crate::sender::{Call, Sender, host_of};
 
 /// Most bytes of a token service's answer.
@@ -63,6 +64,7 @@ impl Tokens {
         service: Option<&str>,
         scope: &str,
         login: Option<HeaderValue>,
+        cost: &Cost,
     ) -> Result<HeaderValue, Problem> {
         let slot = self.slot(scope);
         let mut held = slot.lock().await;
@@ -72,7 +74,7 @@ impl Tokens {
         {
             return Ok(token.header.clone());
         }
-        let token = fetch(sender, realm, service, scope, login).await?;
+        let token = fetch(sender, realm, service, scope, login, cost).await?;
         let header = token.header.clone();
         *held = Some(token);
         Ok(header)
@@ -115,6 +117,7 @@ async fn fetch(
     service: Option<&str>,
     scope: &str,
     login: Option<HeaderValue>,
+    cost: &Cost,
 ) -> Result<Token, Problem> {
     #[derive(Deserialize)]
     struct Granted {
@@ -129,7 +132,7 @@ async fn fetch(
     url.query_pairs_mut()
         .extend_pairs(service.map(|service| ("service", service)))
         .append_pair("scope", scope);
-    let mut call = Call::get(url, ANSWER_BOUND);
+    let mut call = Call::get(url, ANSWER_BOUND, cost);
     if let Some(login) = login {
         call = call.header(AUTHORIZATION, login);
     }

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use artifacts::Limits;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::git::{self, Error, Repositories};
+use artifacts::{Cost, Limits};
 use credentials::Login;
 use jiff::Timestamp;
 use resources::subscription::CommitSelectionStrategy;
@@ -17,7 +17,7 @@ use testkit::servers::{Access, GitServer, PASSWORD, SshServer, USER};
 use testkit::tools;
 
 use crate::scripted::{Server, answer, ok};
-use crate::told;
+use crate::{caller, told};
 
 /// Writes one field of a subscription.
 type Change = fn(&mut GitSubscription);
@@ -49,7 +49,9 @@ async fn discover(
     previous: Option<&DiscoveredCommits>,
 ) -> Result<DiscoveredCommits, Error> {
     let now: Timestamp = "2026-06-01T00:00:00Z".parse().expect("a time");
-    git::discover(repositories, "acme", subscription, login, previous, now).await
+    let cost = Cost::default();
+    let caller = caller("acme", login, &cost);
+    git::discover(repositories, caller, subscription, previous, now).await
 }
 
 fn subjects(found: &DiscoveredCommits) -> Vec<&str> {
@@ -278,9 +280,8 @@ async fn a_password_is_needed_and_never_told() {
     // Another project with no login is not served from the first one's mirror.
     let other = git::discover(
         &repositories,
-        "other",
+        caller("other", None, &Cost::default()),
         &subscription,
-        None,
         None,
         Timestamp::UNIX_EPOCH,
     )

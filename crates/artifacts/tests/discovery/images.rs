@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use artifacts::Limits;
 use artifacts::egress::Policy;
 use artifacts::image::{self, Error};
 use artifacts::registry::Registries;
+use artifacts::{Cost, Limits};
 use credentials::Login;
 use resources::subscription::ImageSelectionStrategy;
 use resources::{DiscoveredImageReference, ImageSubscription};
 use secret::Secret;
 use testkit::servers::{Access, Image, PASSWORD, Registry, USER};
 
-use crate::told;
+use crate::{caller, told};
 
 /// Writes one field of a subscription.
 type Change = fn(&mut ImageSubscription);
@@ -29,7 +29,8 @@ async fn discover(
     registries: &Registries,
     subscription: &ImageSubscription,
 ) -> Result<Vec<DiscoveredImageReference>, Error> {
-    image::discover(registries, "acme", subscription, None).await
+    let cost = Cost::default();
+    image::discover(registries, caller("acme", None, &cost), subscription).await
 }
 
 #[tokio::test]
@@ -135,12 +136,18 @@ async fn a_login_opens_a_private_registry_to_its_project_only() {
         username: USER.to_owned(),
         password: Secret::from(password),
     };
-    let found = image::discover(&registries, "acme", &subscription, Some(&login(PASSWORD)))
-        .await
-        .expect("images");
+    let (cost, right) = (Cost::default(), login(PASSWORD));
+    let found = image::discover(
+        &registries,
+        caller("acme", Some(&right), &cost),
+        &subscription,
+    )
+    .await
+    .expect("images");
     assert_eq!(tags(&found), ["1.0.0"]);
     for login in [None, Some(login("wrong-password"))] {
-        let error = image::discover(&registries, "acme", &subscription, login.as_ref())
+        let caller = caller("acme", login.as_ref(), &cost);
+        let error = image::discover(&registries, caller, &subscription)
             .await
             .expect_err("not let in");
         let told = format!("{} {}", told(&error), error.hint());
@@ -220,5 +227,10 @@ async fn a_subscription_that_cannot_be_followed_names_its_field() {
 fn discovery_can_run_in_a_task() {
     fn sends<T: Send>(_: &T) {}
     let (registries, subscription) = (registries(), ImageSubscription::default());
-    sends(&image::discover(&registries, "acme", &subscription, None));
+    let cost = Cost::default();
+    sends(&image::discover(
+        &registries,
+        caller("acme", None, &cost),
+        &subscription,
+    ));
 }

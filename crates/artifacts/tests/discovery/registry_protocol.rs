@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use artifacts::Limits;
 use artifacts::egress::Policy;
 use artifacts::image;
 use artifacts::registry::{Error, Registries, Repository};
+use artifacts::{Cost, Limits};
 use credentials::Login;
 use resources::ImageSubscription;
 use secret::Secret;
 
 use crate::scripted::{Server, answer, broken, digest, not_found, ok};
-use crate::told;
+use crate::{caller, told};
 
 const PASSWORD: &str = "hunter2-hunter2";
 const BASIC: &str = "Basic bWU6aHVudGVyMi1odW50ZXIy";
@@ -48,8 +48,11 @@ async fn tags_of(
     login: Option<&Login>,
 ) -> Result<Vec<String>, Error> {
     let repository = Repository::parse(&format!("{}/web", server.host)).expect("a repository");
-    let client = registries.client(project, &repository, login, false).await;
-    client.tags(&repository).await
+    let cost = Cost::default();
+    let reader = registries
+        .reader(caller(project, login, &cost), &repository, false)
+        .await;
+    reader.tags().await
 }
 
 async fn tags(server: &Server) -> Result<Vec<String>, Error> {
@@ -370,9 +373,9 @@ async fn a_server_that_is_not_there_is_named() {
     let registries = registries();
     let repository = Repository::parse("127.0.0.1:1/web").expect("a repository");
     let error = registries
-        .client("acme", &repository, None, false)
+        .reader(caller("acme", None, &Cost::default()), &repository, false)
         .await
-        .tags(&repository)
+        .tags()
         .await
         .expect_err("nobody there");
     assert!(
@@ -402,7 +405,8 @@ async fn discover(
         repo_url: format!("{}/web", server.host),
         ..ImageSubscription::default()
     };
-    image::discover(&registries(), "acme", &subscription, login).await
+    let cost = Cost::default();
+    image::discover(&registries(), caller("acme", login, &cost), &subscription).await
 }
 
 /// Serves one image as tag 1.0.0; `blob` answers for its config.
@@ -596,7 +600,8 @@ async fn an_index_is_read_down_to_its_images() {
         ("linux/arm64", None),
     ] {
         platform.clone_into(&mut subscription.platform);
-        let found = image::discover(&registries, "acme", &subscription, None)
+        let cost = Cost::default();
+        let found = image::discover(&registries, caller("acme", None, &cost), &subscription)
             .await
             .expect("an answer");
         assert_eq!(
@@ -640,14 +645,13 @@ async fn a_certificate_is_checked_unless_the_subscription_says_otherwise() {
     let server = Server::start_tls(|_, _| ok(page(&["a"]))).await;
     let registries = registries();
     let repository = Repository::parse(&format!("{}/web", server.host)).expect("a repository");
-    let insecure = registries.client("acme", &repository, None, true).await;
-    assert_eq!(insecure.tags(&repository).await.expect("the tags"), ["a"]);
+    let cost = Cost::default();
+    let caller = caller("acme", None, &cost);
+    let insecure = registries.reader(caller, &repository, true).await;
+    assert_eq!(insecure.tags().await.expect("the tags"), ["a"]);
     // The other client of the same project has learnt nothing from the first.
-    let careful = registries.client("acme", &repository, None, false).await;
-    let error = careful
-        .tags(&repository)
-        .await
-        .expect_err("an unknown certificate");
+    let careful = registries.reader(caller, &repository, false).await;
+    let error = careful.tags().await.expect_err("an unknown certificate");
     assert!(told(&error).contains("ertificate"), "{}", told(&error));
     assert!(error.hint().contains("SSL_CERT_FILE"), "{}", error.hint());
     assert_eq!(server.sent().len(), 1);
@@ -692,9 +696,11 @@ async fn silence_comes_to_an_end() {
     };
     let registries = Registries::new(Arc::new(Policy::new().with_loopback()), limits);
     let repository = Repository::parse(&format!("{host}/web")).expect("a repository");
-    let client = registries.client("acme", &repository, None, false).await;
+    let cost = Cost::default();
+    let caller = caller("acme", None, &cost);
+    let reader = registries.reader(caller, &repository, false).await;
     let start = Instant::now();
-    let error = client.tags(&repository).await.expect_err("nobody speaks");
+    let error = reader.tags().await.expect_err("nobody speaks");
     assert!(
         told(&error).contains("did not answer in time"),
         "{}",

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use gcp::Fallback;
 use gcp::audit::{Severity, audit, sarif};
-use gcp::facts::{Fallback, Reading};
+use gcp::facts::Reading;
 
 use super::gather;
 use super::place::{Access, Place};

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use gcp::Fallback;
 use gcp::doctor::diagnose;
-use gcp::facts::Fallback;
 
 use super::gather;
 use super::place::{Access, Place, PodVantage};
@@ -33,24 +33,19 @@ pub struct Doctor {
     #[arg(long = "repo", value_name = "URL", requires = "project")]
     repositories: Vec<String>,
     /// When the controller's own identity may stand in for a Project's
-    #[arg(long, env = "ARGOSY_GCP_IDENTITY_FALLBACK", value_enum, default_value_t = FallbackMode::Allow)]
-    fallback: FallbackMode,
+    #[arg(
+        long = "gcp-identity-fallback",
+        env = "ARGOSY_GCP_IDENTITY_FALLBACK",
+        value_name = "allow|if-absent|deny",
+        default_value_t,
+        alias = "fallback"
+    )]
+    fallback: Fallback,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
     #[command(flatten)]
     place: Place,
-}
-
-/// When the controller's own identity may stand in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FallbackMode {
-    /// Where the account is absent or refused
-    Allow,
-    /// Where the account is absent
-    IfAbsent,
-    /// Never
-    Deny,
 }
 
 pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
@@ -59,12 +54,7 @@ pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
         access.operator()?;
     }
     let projects = projects(arguments, &access).await?;
-    let fallback = match arguments.fallback {
-        FallbackMode::Allow => Fallback::Allow,
-        FallbackMode::IfAbsent => Fallback::IfAbsent,
-        FallbackMode::Deny => Fallback::Deny,
-    };
-    let intent = gather::intent(&access, fallback, projects);
+    let intent = gather::intent(&access, arguments.fallback, projects);
     let report = diagnose(&gather::facts(&access, intent).await);
     match arguments.output {
         Form::Table => print::table(|output| print::doctor(&report, output))?,

@@ -8,8 +8,9 @@ mod policies;
 mod repositories;
 mod uses;
 
+use gcp::Fallback;
 use gcp::Service;
-use gcp::facts::{Facts, Fallback, Home, Intent, Reading};
+use gcp::facts::{Facts, Home, Intent, Reading};
 use gcp::principal::{NameError, ProjectId, ProjectNumber};
 use serde::Deserialize;
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use gcp::facts::{Facts, Fallback, Intent};
+use gcp::Fallback;
+use gcp::facts::{Facts, Intent};
 use gcp::setup::{Minter, Options, Plan, config_connector, gcloud, plan, terraform};
 
 use super::place::{Access, Place, PodVantage};

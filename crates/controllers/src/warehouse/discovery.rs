@@ -1,8 +1,9 @@
 //! Asks one subscription what there is.
 
+use artifacts::{Caller, Cost};
 use credentials::{Kind, Login};
 use domain::message;
-use domain::warehouse::{Failure, Found, Identity};
+use domain::warehouse::{Failure, Found, Remark};
 use futures::future::BoxFuture;
 use resources::{
     DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
@@ -10,21 +11,22 @@ use resources::{
     subscription::{Source, Subscription},
 };
 
-use super::identity::{self, Entrance};
+use super::identity::{self, Acting, Entrance};
 use crate::Context;
 
 /// What asking a subscription came to.
 pub(super) struct Asked {
     pub(super) answer: Result<Found, Failure>,
-    /// Who acted, or was to act, where that is an identity.
-    pub(super) identity: Option<Identity>,
+    pub(super) acting: Acting,
+    pub(super) remarks: Vec<Remark>,
 }
 
 impl From<Result<Found, Failure>> for Asked {
     fn from(answer: Result<Found, Failure>) -> Self {
         Self {
             answer,
-            identity: None,
+            acting: Acting::Nobody,
+            remarks: Vec::new(),
         }
     }
 }
@@ -34,6 +36,7 @@ pub(super) async fn ask(
     cx: &Context,
     warehouse: &Warehouse,
     subscription: &RawSubscription,
+    cost: &Cost,
 ) -> Asked {
     let parsed = subscription.parse().map_err(|error| {
         failed(
@@ -48,8 +51,8 @@ pub(super) async fn ask(
     };
     let project = warehouse.namespace();
     match source {
-        Source::Image(image) => images(cx, project, name, &image).await,
-        Source::Git(git) => commits(cx, warehouse, name, &git).await.into(),
+        Source::Image(image) => images(cx, project, name, &image, cost).await,
+        Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
         Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")).into(),
         Source::Other {
             kind,
@@ -63,14 +66,19 @@ async fn images(
     project: &str,
     subscription_name: String,
     image: &ImageSubscription,
+    cost: &Cost,
 ) -> Asked {
-    let Entrance { login, identity } =
+    let Entrance { login, acting } =
         identity::enter(cx, project, Kind::Image, &image.repo_url).await;
     let answer = match login {
-        Ok(login) => find_images(cx, project, subscription_name, image, login.as_ref()).await,
+        Ok(login) => find_images(cx, project, subscription_name, image, login.as_ref(), cost).await,
         Err(failure) => Err(failure),
     };
-    Asked { answer, identity }
+    Asked {
+        answer,
+        acting,
+        remarks: Vec::new(),
+    }
 }
 
 async fn find_images(
@@ -79,12 +87,16 @@ async fn find_images(
     subscription_name: String,
     image: &ImageSubscription,
     login: Option<&Login>,
+    cost: &Cost,
 ) -> Result<Found, Failure> {
     let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(
         &cx.registries,
-        project,
+        Caller {
+            project,
+            login,
+            cost,
+        },
         image,
-        login,
     ));
     let references = found
         .await
@@ -102,6 +114,7 @@ async fn commits(
     warehouse: &Warehouse,
     subscription_name: String,
     git: &GitSubscription,
+    cost: &Cost,
 ) -> Result<Found, Failure> {
     let project = warehouse.namespace();
     let login = identity::enter(cx, project, Kind::Git, &git.repo_url)
@@ -110,9 +123,12 @@ async fn commits(
     let previous = previous(warehouse, &subscription_name, git);
     let found: BoxFuture<'_, _> = Box::pin(artifacts::git::discover(
         &cx.repositories,
-        project,
+        Caller {
+            project,
+            login: login.as_ref(),
+            cost,
+        },
         git,
-        login.as_ref(),
         previous,
         cx.now(),
     ));

@@ -12,7 +12,16 @@ use crate::{Context, metrics};
 pub(super) struct Entrance {
     /// None is the way of whoever has no login.
     pub(super) login: Result<Option<Login>, Failure>,
-    pub(super) identity: Option<Identity>,
+    pub(super) acting: Acting,
+}
+
+/// Whose identity acts for a subscription.
+pub(super) enum Acting {
+    /// None has to: the way is a Secret's, or everybody's.
+    Nobody,
+    Identity(Identity),
+    /// Kubernetes could not be asked.
+    Unknown,
 }
 
 /// Looks for the login of a project at a repository, and counts the identity it came with.
@@ -26,11 +35,15 @@ pub(super) async fn enter(cx: &Context, project: &str, kind: Kind, repo_url: &st
     if let Some(identity) = identity {
         count(cx, identity, started);
     }
-    let identity = identity.map(|it| told(repo_url, it, found.as_ref().err()));
+    let acting = match identity {
+        Some(identity) => Acting::Identity(told(repo_url, identity, found.as_ref().err())),
+        None if found.is_err() => Acting::Unknown,
+        None => Acting::Nobody,
+    };
     let login = found
         .map(|it| it.login)
         .map_err(|error| failed(repo_url, &error, &error.hint()));
-    Entrance { login, identity }
+    Entrance { login, acting }
 }
 
 fn count(cx: &Context, identity: &RegistryIdentity, started: Instant) {

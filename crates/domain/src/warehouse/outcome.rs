@@ -9,8 +9,8 @@ use resources::{
 };
 
 use super::{
-    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, identity, merged,
-    next_discovery,
+    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, cost, identity, merged,
+    next_discovery, remarks,
 };
 use crate::{
     Again, criteria,
@@ -27,10 +27,12 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
         .iter()
         .filter_map(|it| it.as_ref().err())
         .collect();
-    identity::tell(
-        &mut Conditions::new(seen, &mut status),
-        &discovery.identities,
-    );
+    let mut conditions = Conditions::new(seen, &mut status);
+    if let Some(identities) = &discovery.identities {
+        identity::tell(&mut conditions, identities);
+    }
+    remarks::tell(&mut conditions, &discovery.remarks);
+    cost::tell(&mut conditions, &discovery.cost);
     let before = status.discovered_artifacts.take();
     let mut found = merged(
         &discovery.answers,

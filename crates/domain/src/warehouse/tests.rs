@@ -61,7 +61,9 @@ fn ended(answers: Vec<Result<Found, Failure>>) -> Work {
         generation: 1,
         refresh: None,
         answers,
-        identities: Vec::new(),
+        identities: Some(Vec::new()),
+        remarks: Vec::new(),
+        cost: Cost::default(),
     })
 }
 
@@ -87,16 +89,79 @@ fn discovery_starts_when_it_is_due() {
     for (warehouse, due) in [
         (fresh(), true),
         (discovered(299), false),
-        (discovered(300), true),
+        (discovered(330), true),
         (discovered(9_000), true),
     ] {
         let plan = decide(&seen(&warehouse, Work::None));
         assert_eq!(plan.act == Act::Discover, due);
     }
+    let (warehouse, hundred) = (discovered(100), Duration::from_secs(100));
+    let seen = seen(&warehouse, Work::None);
     assert_eq!(
-        decide(&seen(&discovered(100), Work::None)).again,
-        Again::After(Duration::from_secs(200))
+        decide(&seen).again,
+        Again::After(interval(&seen, at(NOW - 100)) - hundred)
     );
+}
+
+#[test]
+fn intervals_are_lengthened_by_up_to_a_tenth_and_each_differently() {
+    let of = |name: &str, last: i64| {
+        let mut warehouse = fresh();
+        warehouse.metadata.uid = Some(name.to_owned());
+        interval(&seen(&warehouse, Work::None), at(last))
+    };
+    let mut all: Vec<Duration> = (0..100).map(|it| of(&it.to_string(), NOW)).collect();
+    let (shortest, longest) = (Duration::from_mins(5), Duration::from_secs(330));
+    assert!(
+        all.iter().all(|it| (shortest..longest).contains(it)),
+        "{all:?}"
+    );
+    assert_eq!(
+        of("1", NOW),
+        of("1", NOW),
+        "it is known after a restart too"
+    );
+    assert_ne!(of("1", NOW), of("1", NOW + 300), "and different every time");
+    all.sort();
+    all.dedup();
+    assert!(all.len() > 80, "{}", all.len());
+}
+
+#[test]
+fn cost_and_remarks_are_on_the_status_and_an_identity_nobody_could_find_out_stays() {
+    let Work::Ended(discovery) = ended(vec![Ok(Found::Images(image("a", "2")))]) else {
+        panic!("it has ended");
+    };
+    let identity = Identity {
+        subscription: "a".to_owned(),
+        acts: true,
+        reason: "OwnServiceAccount",
+        message: "it acts".to_owned(),
+    };
+    let remark = Remark {
+        subscription: "a".to_owned(),
+        reason: "BuildTimesEqual",
+        message: "upload time decides".to_owned(),
+    };
+    let first = Discovery {
+        identities: Some(vec![identity]),
+        remarks: vec![remark],
+        ..discovery.clone()
+    };
+    let mut warehouse = fresh();
+    let status = decide(&seen(&warehouse, Work::Ended(first))).status;
+    check_condition(&status, "DiscoveryCost", TRUE, "Measured");
+    check_condition(&status, "SelectionRemarks", TRUE, "BuildTimesEqual");
+    check_condition(&status, "RegistryIdentity", TRUE, "OwnServiceAccount");
+
+    warehouse.status = Some(status);
+    let unknown = Discovery {
+        identities: None,
+        ..discovery
+    };
+    let status = decide(&seen(&warehouse, Work::Ended(unknown))).status;
+    check_condition(&status, "RegistryIdentity", TRUE, "OwnServiceAccount");
+    assert_eq!(find(&status.conditions, "SelectionRemarks"), None);
 }
 
 #[test]
@@ -122,10 +187,9 @@ fn an_operator_may_ask_for_longer_intervals() {
         shortest_interval: Duration::from_secs(1_000),
         ..seen(&warehouse, Work::None)
     };
-    assert_eq!(
-        decide(&patient).again,
-        Again::After(Duration::from_mins(10))
-    );
+    let (longer, passed) = (interval(&patient, at(NOW - 400)), Duration::from_secs(400));
+    assert!(longer >= Duration::from_secs(1_000), "{longer:?}");
+    assert_eq!(decide(&patient).again, Again::After(longer - passed));
 }
 
 #[test]
@@ -171,7 +235,10 @@ fn what_was_found_becomes_freight() {
     let (status, again) = created(&seen(&warehouse, Work::None), plan.status, &creation);
     assert_eq!(
         (status.last_freight_id.as_str(), again),
-        ("f1", Again::After(Duration::from_mins(5)))
+        (
+            "f1",
+            Again::After(interval(&seen(&warehouse, Work::None), at(NOW)))
+        )
     );
     check_condition(&status, READY, TRUE, "ArtifactsDiscovered");
     check_condition(&status, FREIGHT_CREATED, TRUE, "NewFreight");
@@ -207,15 +274,15 @@ fn a_wish_that_came_while_discovery_ran_is_not_forgotten() {
     let mut warehouse = discovered(300);
     let asked = [(annotation::REFRESH.to_owned(), "2".to_owned())];
     warehouse.metadata.annotations = Some(asked.into());
-    for (handled, again) in [
-        ("1", Again::Now),
-        ("2", Again::After(Duration::from_mins(5))),
-    ] {
+    let later = Again::After(interval(&seen(&warehouse, Work::None), at(NOW)));
+    for (handled, again) in [("1", Again::Now), ("2", later)] {
         let discovery = Discovery {
             generation: 1,
             refresh: Some(handled.to_owned()),
             answers: vec![Ok(Found::Images(image("a", "2")))],
-            identities: Vec::new(),
+            identities: Some(Vec::new()),
+            remarks: Vec::new(),
+            cost: Cost::default(),
         };
         let plan = decide(&seen(&warehouse, Work::Ended(discovery)));
         assert_eq!(plan.again, again, "{handled}");
@@ -233,10 +300,8 @@ fn nothing_found_is_not_an_error_but_not_healthy_either() {
         ..image("a", "1")
     };
     let plan = decide(&seen(&fresh(), ended(vec![Ok(Found::Images(empty))])));
-    assert_eq!(
-        (plan.act, plan.again),
-        (Act::Rest, Again::After(Duration::from_mins(5)))
-    );
+    let later = interval(&seen(&fresh(), Work::None), at(NOW));
+    assert_eq!((plan.act, plan.again), (Act::Rest, Again::After(later)));
     check_condition(&plan.status, HEALTHY, FALSE, "NoImageReferencesDiscovered");
     check_condition(&plan.status, READY, FALSE, "MissingImageReferences");
 }

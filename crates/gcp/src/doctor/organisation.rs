@@ -1,7 +1,8 @@
 //! Checks of what stands above a project: denials, organisation policies, perimeters, and the fallback that was chosen.
 
 use super::{Answer, Verdict};
-use crate::facts::{Facts, Fallback, OrganisationPolicy, Reason, Seen};
+use crate::Fallback;
+use crate::facts::{Facts, OrganisationPolicy, Reason, Seen};
 use crate::policy::{DOWNLOAD, MINT};
 use crate::setup::{Action, BASELINE, Fix, Wish};
 

@@ -268,7 +268,7 @@ pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer
     Ok(
         match (held.iter().any(|it| it == DOWNLOAD), facts.intent.fallback) {
             (false, _) => Verdict::pass("it reads nothing here"),
-            (true, crate::facts::Fallback::Deny) => Verdict::fail(says).fix(fix()),
+            (true, crate::Fallback::Deny) => Verdict::fail(says).fix(fix()),
             (true, _) => Verdict::warn(says).fix(fix()),
         }
         .seen(&reading),

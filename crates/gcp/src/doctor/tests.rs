@@ -68,7 +68,7 @@ fn where_nothing_was_looked_at_nothing_passes_as_seen() {
         intent: whole().intent,
         ..Facts::default()
     };
-    facts.intent.fallback = crate::facts::Fallback::Deny;
+    facts.intent.fallback = crate::Fallback::Deny;
     let report = diagnose(&facts);
     let passed: BTreeSet<_> = report
         .results

@@ -81,6 +81,9 @@ impl TokenError {
             Self::Roots(_) => {
                 "install the package ca-certificates, or name a file of roots in SSL_CERT_FILE".to_owned()
             }
+            Self::Simulated { .. } => {
+                "send all of Google's services to the simulator with --gcp-endpoint, or none".to_owned()
+            }
             Self::NoProject => "name it with --gcp-project".to_owned(),
         }
     }

@@ -114,10 +114,14 @@ async fn debugged(port: &Port) -> Result<()> {
     let policy = Arc::new(Policy::new().with_loopback());
     let registries = google::reached(&port.google, Registries::new(policy, Limits::default()))?;
     let repository = Repository::parse(&image)?;
-    let client = registries
-        .client(PROJECT, &repository, Some(login), false)
-        .await;
-    assert_eq!(client.tags(&repository).await?, ["1.0.0"]);
+    let cost = artifacts::Cost::default();
+    let caller = artifacts::Caller {
+        project: PROJECT,
+        login: Some(login),
+        cost: &cost,
+    };
+    let client = registries.reader(caller, &repository, false).await;
+    assert_eq!(client.tags().await?, ["1.0.0"]);
     check(
         "Debug",
         &format!("{credentials:?} {access:#?} {login:?} {registries:?} {client:#?}"),

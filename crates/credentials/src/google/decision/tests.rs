@@ -89,6 +89,7 @@ fn open_failures() -> Vec<TokenError> {
             status: 403,
             message: message(),
         },
+        TokenError::Simulated { host: host() },
         TokenError::NoProject,
         TokenError::Abandoned,
     ]

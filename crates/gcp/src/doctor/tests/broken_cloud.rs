@@ -2,8 +2,9 @@
 
 use super::broken::*;
 use super::*;
+use crate::Fallback;
 use crate::facts::whole::repository;
-use crate::facts::{AccountKey, DenyRule, Fallback, OrganisationPolicy};
+use crate::facts::{AccountKey, DenyRule, OrganisationPolicy};
 use crate::policy::{Condition, DOWNLOAD, MINT, Policy, UPLOAD};
 
 pub(super) const CASES: &[Case] = &[

@@ -345,8 +345,13 @@ async fn look(credentials: &Credentials, registries: &Registries, project: &str)
     };
     let outcome = access.identity.context("somebody acts")?.outcome;
     let subscription: ImageSubscription = serde_json::from_value(json!({"repoURL": image}))?;
-    let found =
-        artifacts::image::discover(registries, project, &subscription, access.login.as_ref());
+    let cost = artifacts::Cost::default();
+    let caller = artifacts::Caller {
+        project,
+        login: access.login.as_ref(),
+        cost: &cost,
+    };
+    let found = artifacts::image::discover(registries, caller, &subscription);
     let found = found.await.map(drop).map_err(Into::into);
     Ok(Looked { outcome, found })
 }

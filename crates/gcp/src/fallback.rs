@@ -48,16 +48,12 @@ impl fmt::Display for Fallback {
 }
 
 impl Fallback {
-    /// Takes what a Project's annotation says, where that is stricter; what cannot be read counts as `deny`, with a note
-    /// for people.
-    pub(super) fn tightened(self, annotation: Option<&str>) -> (Self, Option<String>) {
-        match annotation.map(str::parse::<Self>) {
+    /// Takes what a Project asks for, where that is stricter; what cannot be read counts as `deny`, and is given back.
+    pub fn tightened(self, wish: Option<&str>) -> (Self, Option<UnknownFallback>) {
+        match wish.map(str::parse::<Self>) {
             None => (self, None),
             Some(Ok(wanted)) => (self.max(wanted), None),
-            Some(Err(unknown)) => {
-                let note = format!("annotation {}: {unknown}", super::FALLBACK_ANNOTATION);
-                (Self::Deny, Some(note))
-            }
+            Some(Err(unknown)) => (Self::Deny, Some(unknown)),
         }
     }
 }
@@ -89,10 +85,8 @@ mod tests {
         for text in ["", "Allow", "never", " allow"] {
             let (policy, note) = Fallback::Allow.tightened(Some(text));
             assert_eq!(policy, Fallback::Deny, "{text:?}");
-            assert!(
-                note.expect("a note").contains("there are: allow"),
-                "{text:?}"
-            );
+            let note = note.expect("a note").to_string();
+            assert!(note.contains("there are: allow"), "{text:?}");
         }
     }
 }
