@@ -40,7 +40,10 @@ pub enum Problem {
     #[error(transparent)]
     Http(#[from] Fault),
     #[error("the server answered {status}")]
-    Denied { status: StatusCode, with_login: bool },
+    Denied {
+        status: StatusCode,
+        with_login: bool,
+    },
     #[error("the server answered {status}: there is no index.yaml")]
     NotFound { status: StatusCode },
     #[error("the server answered {status}")]

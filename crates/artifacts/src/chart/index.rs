@@ -18,16 +18,28 @@ use granit_parser::{ErrorKind, Event, FallibleBufferedInput, Parser, ScalarStyle
 
 use characters::Characters;
 
-/// Most characters of one value, its name and the blanks around it.
-const VALUE_BOUND: usize = 4 << 20;
-/// Deepest nesting; real ones go down to ten.
-const DEPTH_BOUND: usize = 64;
-/// Most anchors; Helm writes none.
-const ANCHORS_BOUND: usize = 10_000;
-/// Most bytes of names and versions that are kept.
-const KEPT_BOUND: usize = 4 << 20;
 /// What a name costs beside its letters.
 const NAME_COST: usize = 128;
+
+/// Bounds what is held while an index arrives.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Most characters between two events: a value with the blanks and comments before it, give or take one token.
+    value: usize,
+    /// Deepest nesting; real ones go down to ten.
+    depth: usize,
+    /// Most anchors; Helm writes none.
+    anchors: usize,
+    /// Most bytes of names and versions.
+    kept: usize,
+}
+
+const BOUNDS: Bounds = Bounds {
+    value: 4 << 20,
+    depth: 64,
+    anchors: 10_000,
+    kept: 4 << 20,
+};
 
 /// Holds the versions of the charts of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +70,8 @@ pub enum IndexError {
     Alias { line: usize },
     #[error("the index has {0}")]
     Excess(&'static str),
-    #[error("the index has more than {KEPT_BOUND} bytes of versions of chart {chart:?}")]
-    ManyVersions { chart: String },
+    #[error("the index has more than {bound} bytes of versions of chart {chart:?}")]
+    ManyVersions { chart: String, bound: usize },
 }
 
 impl Index {
@@ -95,22 +107,27 @@ impl Index {
 /// All charts are kept where there is room, since whoever asks for one is likely to ask for another; `chart` is kept in
 /// any case. Entries that have no version are passed over, as Helm does with those it cannot read.
 pub fn read(source: impl io::Read, chart: &str) -> Result<Index, IndexError> {
+    read_within(BOUNDS, source, chart)
+}
+
+fn read_within(bounds: Bounds, source: impl io::Read, chart: &str) -> Result<Index, IndexError> {
     let gap = Rc::new(Cell::new(0));
-    let characters = Characters::new(source, VALUE_BOUND, Rc::clone(&gap));
+    let characters = Characters::new(source, bounds.value, Rc::clone(&gap));
     let mut options = granit_parser::options! {
-        flow_nesting_limit: DEPTH_BOUND,
-        block_nesting_limit: DEPTH_BOUND,
+        flow_nesting_limit: bounds.depth,
+        block_nesting_limit: bounds.depth,
     };
     options.set_emit_comments(false);
     let mut reading = Reading {
         parser: Parser::new_from_fallible_iter_with_options(characters, options),
         gap,
         line: 0,
-        anchors: 0,
+        anchors_left: bounds.anchors,
         kept: Kept {
             wanted: chart,
             charts: BTreeMap::new(),
             bytes: 0,
+            bound: bounds.kept,
             scope: Scope::All,
         },
     };
@@ -131,7 +148,7 @@ struct Reading<'a, R: io::Read> {
     /// Characters that were read since the last event.
     gap: Rc<Cell<usize>>,
     line: usize,
-    anchors: usize,
+    anchors_left: usize,
     kept: Kept<'a>,
 }
 
@@ -266,10 +283,9 @@ impl<R: io::Read> Reading<'_, R> {
         self.gap.set(0);
         self.line = span.start.line();
         if event.anchor_id().is_some() {
-            self.anchors += 1;
-        }
-        if self.anchors > ANCHORS_BOUND {
-            return Err(IndexError::Excess("more anchors than any index needs"));
+            let left = self.anchors_left.checked_sub(1);
+            let excess = IndexError::Excess("more anchors than any index needs");
+            self.anchors_left = left.ok_or(excess)?;
         }
         Ok(event)
     }
@@ -309,6 +325,7 @@ struct Kept<'a> {
     wanted: &'a str,
     charts: BTreeMap<Box<str>, String>,
     bytes: usize,
+    bound: usize,
     scope: Scope,
 }
 
@@ -329,7 +346,13 @@ impl Kept<'_> {
         let before = versions.len();
         // What is longer than a version stays so, and nothing that is shown begins a new line.
         let start = version.chars().take(MAX_VERSION_LENGTH + 1);
-        versions.extend(start.map(|it| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it }));
+        versions.extend(start.map(|it| {
+            if it.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                it
+            }
+        }));
         versions.push('\n');
         self.bytes += versions.len() - before;
         self.make_room()
@@ -341,21 +364,22 @@ impl Kept<'_> {
 
     /// Keeps only the chart that was asked for once all of them are too many.
     fn make_room(&mut self) -> Result<(), IndexError> {
-        if self.bytes <= KEPT_BOUND {
+        if self.bytes <= self.bound {
             return Ok(());
         }
         if self.scope == Scope::One {
             return Err(IndexError::ManyVersions {
                 chart: self.wanted.to_owned(),
+                bound: self.bound,
             });
         }
         self.scope = Scope::One;
         let wanted = self.wanted;
         self.charts.retain(|name, _| &**name == wanted);
         let mut one = self.charts.iter();
-        self.bytes = one
-            .next()
-            .map_or(0, |(name, versions)| name.len() + versions.len() + NAME_COST);
+        self.bytes = one.next().map_or(0, |(name, versions)| {
+            name.len() + versions.len() + NAME_COST
+        });
         self.make_room()
     }
 }

@@ -231,7 +231,9 @@ async fn finish(reading: &Reading) -> Result<Index, IndexError> {
     match task.expect("a body that came was read").await {
         Ok(read) => read,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(IndexError::Read(std::io::Error::other("argosy is stopping"))),
+        Err(_) => Err(IndexError::Read(std::io::Error::other(
+            "argosy is stopping",
+        ))),
     }
 }
 
@@ -276,9 +278,18 @@ mod tests {
         for (repo_url, expected) in [
             ("charts.example.com", "it is no URL"),
             ("file:///etc/passwd", "its scheme is not https or oci"),
-            ("https://a b/", "it is too long or has spaces, backslashes or control characters"),
-            ("https://a\\@b/", "it is too long or has spaces, backslashes or control characters"),
-            ("https://me:pw@example.com", "it holds a login, which belongs in a Secret"),
+            (
+                "https://a b/",
+                "it is too long or has spaces, backslashes or control characters",
+            ),
+            (
+                "https://a\\@b/",
+                "it is too long or has spaces, backslashes or control characters",
+            ),
+            (
+                "https://me:pw@example.com",
+                "it holds a login, which belongs in a Secret",
+            ),
             ("https://", "it is no URL"),
         ] {
             check(repo_url, Err(expected));

@@ -67,7 +67,10 @@ impl BodyReader {
 
 impl fmt::Debug for BodyReader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("BodyReader").field("timeout", &self.timeout).finish_non_exhaustive()
+        formatter
+            .debug_struct("BodyReader")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -201,7 +201,14 @@ mod tests {
 
     #[test]
     fn an_index_is_read_loosely_and_a_registry_strictly() {
-        let listed = ["latest", "v2.0.0", "1.2", "01.0.0", "1.0.0-rc.1", "1.0.0_b1"];
+        let listed = [
+            "latest",
+            "v2.0.0",
+            "1.2",
+            "01.0.0",
+            "1.0.0-rc.1",
+            "1.0.0_b1",
+        ];
         check(
             INDEX,
             |_| {},

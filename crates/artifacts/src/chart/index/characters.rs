@@ -43,7 +43,8 @@ impl<R: io::Read> Characters<R> {
             let left = self.buffer.len();
             self.buffer.resize(left + PIECE, 0);
             let read = read_some(&mut self.source, &mut self.buffer[left..]);
-            self.buffer.truncate(left + read.as_ref().copied().unwrap_or_default());
+            self.buffer
+                .truncate(left + read.as_ref().copied().unwrap_or_default());
             match read {
                 Err(error) => {
                     let error = InputIoError::from_message(error.to_string());
