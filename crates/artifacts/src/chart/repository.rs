@@ -22,8 +22,8 @@ use crate::sender::{BodyReader, Call, Fault, Limits, Sender, Tls, host_of};
 
 /// Most bytes of an index, unpacked.
 const INDEX_BOUND: usize = 256 << 20;
-/// Longest time an index may take to arrive, and longest wait for somebody else who asks for the same.
-const INDEX_TIMEOUT: Duration = Duration::from_mins(5);
+/// An index may take so many times as long as other answers; no longer one waits for somebody else who asks for it.
+const TIMES_AS_LONG: u32 = 5;
 /// Most senders that are kept, each idle for no longer than half an hour.
 const SENDERS_BOUND: u64 = 2_000;
 const IDLE: Duration = Duration::from_mins(30);
@@ -110,7 +110,7 @@ impl Repositories {
             insecure,
         };
         let turn = self.memory.turn(&scope);
-        let waiting = tokio::time::timeout(INDEX_TIMEOUT, turn.lock());
+        let waiting = tokio::time::timeout(self.timeout(), turn.lock());
         let _held = waiting.await.map_err(|_| {
             let host = host_of(&place.index);
             place.error(Fault::Silence { host }.into())
@@ -124,7 +124,8 @@ impl Repositories {
         }
         let sender = self.sender(&scope, &place.index).await;
         let stamp = known.as_ref().map(|it| it.stamp.clone());
-        let answered = ask(&sender, caller, place, chart, &stamp.unwrap_or_default()).await;
+        let reading = Reading::new(chart, self.timeout());
+        let answered = ask(&sender, caller, place, reading, &stamp.unwrap_or_default()).await;
         let remembered = match (answered.map_err(|it| place.error(it))?, known) {
             (Answered::NotModified, Some(known)) => {
                 caller.cost.remembered();
@@ -143,6 +144,10 @@ impl Repositories {
         let index = Arc::clone(&remembered.index);
         self.memory.insert(scope, chart, remembered).await;
         Ok(index)
+    }
+
+    fn timeout(&self) -> Duration {
+        self.limits.timeout * TIMES_AS_LONG
     }
 
     async fn sender(&self, scope: &Scope, url: &Url) -> Arc<Sender> {
@@ -176,13 +181,12 @@ async fn ask(
     sender: &Sender,
     caller: Caller<'_>,
     place: &Place,
-    chart: &str,
+    reading: Reading,
     stamp: &Stamp,
 ) -> Result<Answered, Problem> {
-    let (reading, reader) = reading(chart);
     let mut call = Call::get(place.index.clone(), INDEX_BOUND, caller.cost)
         .header(ACCEPT, HeaderValue::from_static("application/yaml, */*"))
-        .read_by(reader);
+        .read_by(reading.reader());
     call.headers.extend(stamp.conditions());
     // Tokens of an identity are for registries.
     let login = caller
@@ -200,40 +204,51 @@ async fn ask(
         }
         status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => Err(Problem::NotFound { status }),
         StatusCode::OK => {
-            let index = finish(&reading).await?;
+            let index = reading.finish().await?;
             Ok(Answered::Index(index, Stamp::of(&answer.headers)))
         }
         status => Err(Problem::Status { status }),
     }
 }
 
-/// The last body that is or was read.
-type Reading = Arc<Mutex<Option<JoinHandle<Result<Index, IndexError>>>>>;
-
-/// Reads each body on a thread where waiting is allowed.
-fn reading(chart: &str) -> (Reading, BodyReader) {
-    let (reading, chart) = (Reading::default(), chart.to_owned());
-    let last = Arc::clone(&reading);
-    let reader = BodyReader::new(INDEX_TIMEOUT, move |body| {
-        let chart = chart.clone();
-        let task = tokio::task::spawn_blocking(move || index::read(body, &chart));
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
-    });
-    (reading, reader)
+/// Reads an index on a thread where waiting is allowed, and again where its body broke off.
+struct Reading {
+    chart: String,
+    timeout: Duration,
+    last: Arc<Mutex<Option<JoinHandle<Result<Index, IndexError>>>>>,
 }
 
-/// Waits until the last body is read.
-async fn finish(reading: &Reading) -> Result<Index, IndexError> {
-    let task = reading
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    match task.expect("a body that came was read").await {
-        Ok(read) => read,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(IndexError::Read(std::io::Error::other(
-            "argosy is stopping",
-        ))),
+impl Reading {
+    fn new(chart: &str, timeout: Duration) -> Self {
+        Self {
+            chart: chart.to_owned(),
+            timeout,
+            last: Arc::default(),
+        }
+    }
+
+    fn reader(&self) -> BodyReader {
+        let (chart, last) = (self.chart.clone(), Arc::clone(&self.last));
+        BodyReader::new(self.timeout, move |body| {
+            let chart = chart.clone();
+            let task = tokio::task::spawn_blocking(move || index::read(body, &chart));
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        })
+    }
+
+    /// Waits until the last body is read.
+    async fn finish(self) -> Result<Index, IndexError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = last.take().expect("the body of a success is read");
+        drop(last);
+        match task.await {
+            Ok(read) => read,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {
+                let why = "it was not read to its end, since argosy stops";
+                Err(IndexError::Read(std::io::Error::other(why)))
+            }
+        }
     }
 }
 

@@ -100,3 +100,56 @@ impl io::Read for Body {
         Ok(length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
+    use super::super::{Call, Limits, Sender, Tls};
+    use super::*;
+    use crate::Cost;
+    use crate::egress::Policy;
+
+    /// Asks a server for ten bytes of which `bound` are read, and gives what came of it.
+    async fn read(bound: usize) -> (Result<usize, Fault>, io::Result<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let app = Router::new().fallback(|| std::future::ready("0123456789"));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+        let reading: Arc<Mutex<Option<JoinHandle<io::Result<String>>>>> = Arc::default();
+        let last = Arc::clone(&reading);
+        let reader = BodyReader::new(Duration::from_secs(10), move |mut body| {
+            let task = tokio::task::spawn_blocking(move || {
+                let mut text = String::new();
+                body.read_to_string(&mut text).map(|_| text)
+            });
+            *last.lock().expect("nobody panicked") = Some(task);
+        });
+        let policy = Arc::new(Policy::new().with_loopback());
+        let sender = Sender::new(policy, Arc::<Tls>::default(), false, Limits::default());
+        let url = format!("http://{address}/").parse().expect("a URL");
+        let call = Call::get(url, bound, &Cost::default()).read_by(reader);
+        let answer = sender.send_paced(&call).await;
+        server.abort();
+        let task = reading.lock().expect("nobody panicked").take();
+        let text = task.expect("a body").await.expect("nobody panicked");
+        (answer.map(|it| it.body.len()), text)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_handed_out_up_to_its_bound() {
+        let (answer, text) = read(10).await;
+        assert_eq!(answer.expect("an answer"), 0, "it is not held as well");
+        assert_eq!(text.expect("the whole body"), "0123456789");
+
+        let (answer, text) = read(9).await;
+        let fault = answer.expect_err("a larger body");
+        assert!(matches!(fault, Fault::TooLarge { bound: 9, .. }), "{fault}");
+        text.expect_err("it must not look as if it had ended");
+    }
+}
