@@ -57,6 +57,15 @@ impl Found {
     }
 }
 
+/// Names a subscription to people: the repository, and which of its charts is meant.
+pub fn title(subscription: &ChartSubscription) -> String {
+    let repo_url = shown(&subscription.repo_url);
+    match subscription.name.as_str() {
+        "" => repo_url,
+        name => format!("chart {name} of {repo_url}"),
+    }
+}
+
 /// Discovers the versions that `subscription` takes, best first, and says which were left out by which rule.
 ///
 /// Costs one request to a web server, which mostly answers that nothing has changed, or one to a registry for each page

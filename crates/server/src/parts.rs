@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use artifacts::chart;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::git::Repositories;
@@ -120,6 +121,10 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             Registries::new(Arc::clone(&policy), limits.clone())
                 .with_endpoints(google::registry_endpoints(&work.google)),
         ),
+        charts: Arc::new(chart::Repositories::new(
+            Arc::clone(&policy),
+            limits.clone(),
+        )),
         repositories: Arc::new(Repositories::new(
             launcher,
             policy,

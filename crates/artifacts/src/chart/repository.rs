@@ -238,9 +238,12 @@ impl Reading {
 
     /// Waits until the last body is read.
     async fn finish(self) -> Result<Index, IndexError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = last.take().expect("the body of a success is read");
-        drop(last);
+        let last = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let task = last.expect("the body of a success is read");
         match task.await {
             Ok(read) => read,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
