@@ -74,7 +74,7 @@ fn run() -> Result<()> {
             if lock {
                 tools::lock()?;
             }
-            println!("{}", tools::ensure_tools()?.display());
+            println!("{}", tools::ensure_tools_of_tests()?.display());
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ mod tags;
 use std::sync::Arc;
 
 use credentials::Login;
-use domain::selection::{CommitRules, GitTagRules, Rule, RulesError};
+use domain::selection::{CommitRules, GitTagRules, RuledOut, RulesError};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use moka::future::Cache;
@@ -44,8 +44,6 @@ const LISTS_BOUND: u64 = 10_000;
 /// Longest subject, in bytes, as upstream keeps it, and longest name of a person.
 const SUBJECT_BOUND: usize = 80;
 const PERSON_BOUND: usize = 512;
-/// Most of what is left out that is told.
-const LEFT_OUT_BOUND: usize = 1_000;
 
 /// Knows how to reach Git hosts, and where the mirrors are.
 #[derive(Debug)]
@@ -75,16 +73,8 @@ struct Ask<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Selected {
     pub found: DiscoveredCommits,
-    /// The first thousand. Of what is older than all that is taken nothing is told: nobody looked.
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A commit or a tag that is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The id of a commit of a branch, or the name of a tag.
-    pub name: String,
-    pub rule: Rule,
+    /// Of what is older than all that is taken nothing is told: nobody looked.
+    pub ruled_out: Vec<RuledOut>,
 }
 
 /// What a subscription follows.

@@ -8,6 +8,7 @@
 //! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
 //! run as [`child`]ren that see only what they need.
 
+pub mod chart;
 pub mod child;
 mod cost;
 pub mod egress;

@@ -12,7 +12,7 @@ pub use world::World;
 /// Real servers on loopback.
 pub mod servers {
     pub use loopback_servers::{
-        Access, Argosy, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart, Registry,
-        SshServer, USER, wait,
+        Access, Argosy, ChartRepository, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart,
+        Registry, SshServer, USER, wait,
     };
 }

@@ -1,13 +1,10 @@
 //! The newest commits of a branch.
 
-use domain::selection::{Commit, CommitRules, Rule};
+use domain::selection::{Commit, CommitRules, Tally};
 use jiff::Timestamp;
 use resources::{DiscoveredCommit, DiscoveredCommits, ObservedRefs};
 
-use super::{
-    Ask, Error, LEFT_OUT_BOUND, LeftOut, Mirror, Repositories, Selected, discovered, refs,
-    with_mirror,
-};
+use super::{Ask, Error, Mirror, Repositories, Selected, discovered, refs, with_mirror};
 
 /// How many commits behind the newest are fetched: at first, and when those are not enough.
 const DEPTHS: [usize; 3] = [2_000, 16_000, 128_000];
@@ -39,7 +36,7 @@ pub(super) async fn find(
         ask.cost.remembered();
         return Ok(Selected {
             found: previous.clone(),
-            left_out: Vec::new(),
+            ruled_out: Vec::new(),
         });
     }
     let look = Look {
@@ -49,14 +46,14 @@ pub(super) async fn find(
         before: before.filter(|_| rules.are_steady()),
         now,
     };
-    let (commits, left_out) = with_mirror!(repositories, ask, &place, |mirror| look.take(mirror))?;
+    let (commits, ruled_out) = with_mirror!(repositories, ask, &place, |mirror| look.take(mirror))?;
     let observed = ObservedRefs {
         branch_head: head,
         tags: Vec::new(),
     };
     Ok(Selected {
         found: ask.discovered(commits, Some(observed)),
-        left_out,
+        ruled_out: ruled_out.told(),
     })
 }
 
@@ -78,7 +75,7 @@ struct Look<'a> {
     now: Timestamp,
 }
 
-type Taken = (Vec<DiscoveredCommit>, Vec<LeftOut>);
+type Taken = (Vec<DiscoveredCommit>, Tally);
 
 impl Look<'_> {
     /// Reads commits in growing batches until enough count.
@@ -89,7 +86,7 @@ impl Look<'_> {
             mirror.fetch(&[self.head.to_owned()], DEPTHS[0]).await?;
         }
         let mut deeper = DEPTHS.iter().skip(1);
-        let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+        let (mut taken, mut ruled_out) = (Vec::new(), Tally::default());
         let mut batch = if self.rules.passes_over() {
             FIRST_BATCH.max(self.rules.limit())
         } else {
@@ -112,7 +109,7 @@ impl Look<'_> {
                 commits.truncate(at);
             }
             let whole = commits.len();
-            self.judge(mirror, commits, &mut taken, &mut left_out)
+            self.judge(mirror, commits, &mut taken, &mut ruled_out)
                 .await?;
             if taken.len() == self.rules.limit() {
                 break;
@@ -133,7 +130,7 @@ impl Look<'_> {
             skip += batch;
             batch = (batch * 2).min(BATCH);
         }
-        Ok((taken, left_out))
+        Ok((taken, ruled_out))
     }
 
     /// Adds those commits that count, in their order, until there are enough.
@@ -142,20 +139,14 @@ impl Look<'_> {
         mirror: &Mirror<'_>,
         commits: Vec<Commit>,
         taken: &mut Vec<DiscoveredCommit>,
-        left_out: &mut Vec<LeftOut>,
+        ruled_out: &mut Tally,
     ) -> Result<(), Error> {
-        let mut leave_out = |commit: Commit, rule: Rule| {
-            if left_out.len() < LEFT_OUT_BOUND {
-                let name = commit.id;
-                left_out.push(LeftOut { name, rule });
-            }
-        };
         let mut passing = Vec::new();
         for commit in commits {
             let judged = self.rules.judge(&commit, self.now);
             match judged.map_err(|source| self.ask.rules_error(source))? {
                 Ok(()) => passing.push(commit),
-                Err(rule) => leave_out(commit, rule),
+                Err(rule) => ruled_out.add(commit.id, rule),
             }
         }
         let changed = if self.rules.needs_paths() {
@@ -174,7 +165,7 @@ impl Look<'_> {
                     let date = commit.date;
                     taken.push(discovered(commit, date, &self.ask.subscription.branch, ""));
                 }
-                Err(rule) => leave_out(commit, rule),
+                Err(rule) => ruled_out.add(commit.id, rule),
             }
         }
         Ok(())

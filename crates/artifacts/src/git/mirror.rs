@@ -240,6 +240,8 @@ impl<'a> Mirror<'a> {
             .arg(self.git_dir())
             .args(pinned)
             .args(["-c".to_owned(), format!("remote.origin.url={url}")])
+            .args(["-c", "remote.origin.promisor=true"])
+            .args(["-c", "remote.origin.partialCloneFilter=blob:none"])
             .args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"])
             .args(["--no-recurse-submodules", "--no-show-forced-updates"])
             .arg(if is_filtered {
@@ -255,6 +257,8 @@ impl<'a> Mirror<'a> {
     }
 
     /// Begins a command that reads the mirror and fetches nothing, whatever is missing.
+    ///
+    /// That some server would give it, only fetches are told: git reads it from nowhere else.
     fn local(&self) -> Result<Command, Error> {
         let command = self.repositories.launcher.local_git(&self.held.folder);
         let command = command.map_err(|source| self.log_error(source))?;

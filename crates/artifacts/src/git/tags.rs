@@ -16,9 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::mirror::Tag;
 use super::refs::{self, Ref};
-use super::{
-    Ask, Error, LEFT_OUT_BOUND, LeftOut, Mirror, Repositories, Selected, discovered, with_mirror,
-};
+use super::{Ask, Error, Mirror, Repositories, Selected, discovered, with_mirror};
 
 /// Most matching tags that a status remembers, as upstream has it.
 const OBSERVED_BOUND: usize = 1_000;
@@ -48,7 +46,7 @@ pub(super) async fn find(
         ask.cost.remembered();
         return Ok(Selected {
             found: previous.clone(),
-            left_out: Vec::new(),
+            ruled_out: Vec::new(),
         });
     }
     let look = Look {
@@ -72,14 +70,9 @@ pub(super) async fn find(
         let digest = digest(ask, &found, &matching);
         repositories.lists.insert(digest, ()).await;
     }
-    let left_out = selected.ruled_out.into_iter().take(LEFT_OUT_BOUND);
-    let left_out = left_out.map(|it| LeftOut {
-        name: it.tag,
-        rule: it.rule,
-    });
     Ok(Selected {
         found,
-        left_out: left_out.collect(),
+        ruled_out: selected.ruled_out,
     })
 }
 
@@ -176,7 +169,7 @@ impl Look<'_> {
     /// Takes it for an error when nothing is left and something is broken.
     fn refuse_broken(&self, selected: SelectedTags) -> Result<SelectedTags, Error> {
         let broken = selected.ruled_out.iter().find_map(|it| match &it.rule {
-            Rule::Unusable(why) => Some((it.tag.clone(), why.clone())),
+            Rule::Unusable(why) => Some((it.tags.first()?.clone(), why.clone())),
             _ => None,
         });
         match broken.filter(|_| selected.taken.is_empty()) {

@@ -14,9 +14,9 @@ use resources::subscription::CommitSelectionStrategy;
 
 use super::filter::{self, Filter};
 use super::{
-    Commit, PathRules, Rule, RuledOut, RulesError, TagRules, limit, refuse_removed, sift, version,
+    Commit, PathRules, Rule, RuledOut, RulesError, TagRules, Tally, limit, refuse_removed, version,
 };
-use crate::version::Constraint;
+use crate::version::{Constraint, Version};
 
 /// Most tags that are asked for at a time where most may be passed over.
 const BATCH: usize = 1_000;
@@ -128,31 +128,31 @@ impl GitTagRules {
 
     /// Starts to select among the tags of the repository, putting those that could be taken in order.
     pub fn select(&self, tags: Vec<String>) -> GitTagSelection<'_> {
-        let mut ruled_out = Vec::new();
-        let candidates = match &self.order {
-            Order::SemVer { strict, constraint } => {
-                let judge = |tag: &String| {
-                    self.tags
-                        .judge(tag)
-                        .and_then(|()| version(tag, *strict, constraint.as_ref()))
-                };
-                let mut versions = sift(tags, judge, &mut ruled_out);
-                versions.sort_by(|(one_tag, one), (other_tag, other)| {
-                    other.cmp(one).then_with(|| other_tag.cmp(one_tag))
-                });
-                versions.into_iter().map(|(tag, _)| tag).collect()
+        let mut ruled_out = Tally::default();
+        let mut candidates: Vec<(Option<Version>, String)> = Vec::new();
+        for tag in tags {
+            match self.judge_name(&tag) {
+                Ok(version) => candidates.push((version, tag)),
+                Err(rule) => ruled_out.add(tag, rule),
             }
-            Order::Lexical | Order::NewestTag => {
-                let left = sift(tags, |tag| self.tags.judge(tag), &mut ruled_out);
-                let mut left: Vec<String> = left.into_iter().map(|(tag, ())| tag).collect();
-                left.sort_by(|one, other| other.cmp(one));
-                left
-            }
-        };
+        }
+        candidates.sort_by(|one, other| other.cmp(one));
+        let candidates = candidates.into_iter().map(|(_, tag)| tag).collect();
         GitTagSelection {
             rules: self,
             candidates,
             ruled_out,
+        }
+    }
+
+    /// Judges a tag by its name; gives its version where versions are compared.
+    fn judge_name(&self, tag: &str) -> Result<Option<Version>, Rule> {
+        self.tags.judge(tag)?;
+        match &self.order {
+            Order::SemVer { strict, constraint } => {
+                version(tag, *strict, constraint.as_ref()).map(Some)
+            }
+            Order::Lexical | Order::NewestTag => Ok(None),
         }
     }
 
@@ -168,7 +168,7 @@ pub struct GitTagSelection<'a> {
     rules: &'a GitTagRules,
     /// Best first; for the newest tag in no order that matters.
     candidates: Vec<String>,
-    ruled_out: Vec<RuledOut>,
+    ruled_out: Tally,
 }
 
 impl GitTagSelection<'_> {
@@ -187,12 +187,11 @@ impl GitTagSelection<'_> {
             },
         };
         let (mut unread, mut uncompared) = (Vec::new(), Vec::new());
-        let mut selected = SelectedTags::default();
+        let (mut taken, mut ruled_out) = (Vec::new(), self.ruled_out.clone());
         let mut known = 0;
         for tag in in_order {
-            let taken = selected.taken.len();
             let asked = unread.len() + uncompared.len();
-            if taken == self.rules.limit || asked >= self.wanted(taken, known) {
+            if taken.len() == self.rules.limit || asked >= self.wanted(taken.len(), known) {
                 break;
             }
             let Some(look) = seen.tags.get(tag) else {
@@ -204,11 +203,8 @@ impl GitTagSelection<'_> {
                     uncompared.push(id);
                     continue;
                 }
-                Judged::Taken(commit) => selected.taken.push((tag.clone(), commit)),
-                Judged::Out(rule) => selected.ruled_out.push(RuledOut {
-                    tag: tag.clone(),
-                    rule,
-                }),
+                Judged::Taken(commit) => taken.push((tag.clone(), commit)),
+                Judged::Out(rule) => ruled_out.add(tag.clone(), rule),
             }
             known += 1;
         }
@@ -220,8 +216,10 @@ impl GitTagSelection<'_> {
             uncompared.dedup();
             return Ok(NextTags::Compare(uncompared));
         }
-        selected.ruled_out.extend(self.ruled_out.iter().cloned());
-        Ok(NextTags::Selected(selected))
+        Ok(NextTags::Selected(SelectedTags {
+            taken,
+            ruled_out: ruled_out.told(),
+        }))
     }
 
     /// Says how many to ask for: as many as are missing, and twice as many each time where most are passed over.

@@ -152,7 +152,12 @@ fn tags_are_taken_from_the_newest_back_and_equal_dates_by_name() {
     let all = rules(|it| it.commit_selection_strategy = CommitSelectionStrategy::NewestTag);
     let (selected, _) = run(&all, &["old", "c", "broken"], look, |_| Vec::new());
     assert_eq!(names(&selected), ["c", "old"]);
-    assert_eq!(selected.ruled_out[0].rule.to_string(), "it names a tree");
+    let out = &selected.ruled_out[0];
+    assert_eq!(
+        (out.rule.to_string().as_str(), out.count),
+        ("it names a tree", 1)
+    );
+    assert_eq!(out.tags, ["broken"]);
 }
 
 #[test]
