@@ -51,7 +51,6 @@ pub(super) async fn ask(
         Ok(subscription) => subscription,
         Err(failure) => return Err(failure).into(),
     };
-    let project = warehouse.namespace();
     match source {
         Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
         Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
