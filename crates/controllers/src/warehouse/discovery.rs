@@ -7,14 +7,9 @@ use domain::selection::NewestBuildBy;
 use domain::warehouse::{Failure, Found, Remark};
 use futures::future::BoxFuture;
 use resources::{
-<<<<<<< HEAD
-    DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
-    Warehouse,
-    names::annotation,
-=======
     ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
     ImageSubscription, RawSubscription, Warehouse,
->>>>>>> charts
+    names::annotation,
     subscription::{Source, Subscription},
 };
 
