@@ -7,7 +7,6 @@
 //! Nothing is written anywhere but to a folder that is deleted at the end.
 
 mod chart;
-mod git;
 mod image;
 mod outside;
 mod print;
@@ -21,7 +20,6 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 
 pub use chart::Chart;
-pub use git::Git;
 pub use image::Image;
 
 use report::Report;
@@ -37,7 +35,6 @@ const NOTHING: u8 = 3;
 #[derive(Debug, Clone, Subcommand)]
 pub enum Discover {
     Image(Image),
-    Git(Git),
     Chart(Chart),
 }
 
@@ -64,7 +61,6 @@ enum Form {
 pub fn run(arguments: &Discover) -> Result<ExitCode> {
     match arguments {
         Discover::Image(image) => finish(image::report(image), image.output),
-        Discover::Git(git) => finish(git::report(git), git.output),
         Discover::Chart(chart) => finish(chart::report(chart), chart.output),
     }
 }
