@@ -6,6 +6,8 @@
 //! Mirrors and connections are kept per project, repository and login; nothing is shared across them.
 
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod location;
 mod mirror;
 mod pkt;

@@ -8,9 +8,12 @@
 //! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
 //! run as [`child`]ren that see only what they need.
 
+pub mod chart;
 pub mod child;
 mod cost;
 pub mod egress;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod git;
 pub mod image;
 pub mod registry;

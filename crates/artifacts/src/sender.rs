@@ -5,6 +5,7 @@
 //! growing pauses and the server's own Retry-After, within a budget of time.
 
 mod fault;
+mod pieces;
 mod tls;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use url::Url;
 use crate::cost::{Cost, Outcome};
 use crate::egress::{self, Policy, Resolver};
 pub use fault::Fault;
+pub(crate) use pieces::BodyReader;
 pub(crate) use tls::Tls;
 
 /// Most redirects of one request.
@@ -69,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) body: Option<Bytes>,
     /// Most bytes of the answer's body.
     pub(crate) bound: usize,
+    /// Who reads the body of a success, if it is not to be held as a whole; then other bodies are left unread.
+    pub(crate) reader: Option<BodyReader>,
     /// Where the request is counted.
     pub(crate) cost: Cost,
 }
@@ -81,7 +85,17 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             bound,
+            reader: None,
             cost: cost.clone(),
+        }
+    }
+
+    /// Has the body read while it arrives; the answer's own is empty then.
+    #[must_use]
+    pub(crate) fn read_by(self, reader: BodyReader) -> Self {
+        Self {
+            reader: Some(reader),
+            ..self
         }
     }
 
@@ -209,7 +223,9 @@ impl Sender {
             .await;
         call.cost.waited(came.elapsed());
         let host = call.url.host_str().unwrap_or_default().to_owned();
-        tokio::time::timeout(self.limits.timeout, self.send(call))
+        let own = call.reader.as_ref().map(|it| it.timeout);
+        let timeout = own.unwrap_or(self.limits.timeout);
+        tokio::time::timeout(timeout, self.send(call))
             .await
             .unwrap_or(Err(Fault::Silence { host }))
     }
@@ -259,7 +275,14 @@ impl Sender {
             response.headers().clone(),
             response.url().clone(),
         );
-        let body = read_bounded(response, &host, call.bound).await?;
+        let body = match &call.reader {
+            None => read_bounded(response, &host, call.bound).await?,
+            Some(reader) if status.is_success() => {
+                reader.pass(response, &host, call.bound).await?;
+                Bytes::new()
+            }
+            Some(_) => Bytes::new(),
+        };
         Ok(Answer {
             status,
             headers,

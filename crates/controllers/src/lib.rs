@@ -40,6 +40,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use artifacts::chart;
 use artifacts::git::Repositories;
 use artifacts::registry::Registries;
 use credentials::Credentials;
@@ -69,6 +70,7 @@ pub struct Context {
     pub engine: engine::Context,
     pub registries: Arc<Registries>,
     pub repositories: Arc<Repositories>,
+    pub charts: Arc<chart::Repositories>,
     pub credentials: Arc<Credentials>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,

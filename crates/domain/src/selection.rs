@@ -10,8 +10,9 @@
 //!                                                                    → Selected { taken, ruled_out, remarks }
 //! ```
 //!
-//! For the commits of a branch, [`CommitRules`] says which count.
+//! For the commits of a branch, [`CommitRules`] says which count; for the versions of a chart, [`ChartRules`].
 
+mod charts;
 mod commits;
 mod image;
 mod paths;
@@ -22,6 +23,7 @@ use resources::subscription::MAX_DISCOVERY_LIMIT;
 
 use crate::version::ConstraintError;
 
+pub use charts::{ChartRule, ChartRules, ChartSource, RuledOutVersion, SelectedVersions};
 pub use commits::{Commit, CommitRules};
 pub use image::{
     Image, ImageRules, ImageSelection, LOOKS_BOUND, Listed, Look, NewestBuildBy,
@@ -54,6 +56,8 @@ pub enum RulesError {
     },
     #[error("failed to read platform")]
     Platform { source: PlatformError },
+    #[error("name {why}")]
+    Name { why: &'static str },
     #[error("constraint must name the tag to follow when imageSelectionStrategy is Digest")]
     NoTag,
     #[error("{field} is no longer supported: use {instead}")]

@@ -60,31 +60,36 @@ impl Image {
                 .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
                 .collect();
         }
-        let manifest = serde_json::to_vec(&manifest)?;
-        let manifest_digest = write_blob(folder, &manifest)?;
-        let mut entry = descriptor(
-            "application/vnd.oci.image.manifest.v1+json",
-            &manifest_digest,
-            manifest.len(),
-        );
-        entry["annotations"] = json!({"org.opencontainers.image.ref.name": "image"});
-        fs::write(
-            folder.join("oci-layout"),
-            r#"{"imageLayoutVersion":"1.0.0"}"#,
-        )?;
-        fs::write(
-            folder.join("index.json"),
-            serde_json::to_vec(&json!({"schemaVersion": 2, "manifests": [entry]}))?,
-        )?;
-        Ok(manifest_digest)
+        finish_layout(folder, &manifest)
     }
 }
 
-fn descriptor(media_type: &str, digest: &str, size: usize) -> Value {
+/// Writes the manifest of an OCI layout, and an index that names it `image`; gives its digest.
+pub(crate) fn finish_layout(folder: &Path, manifest: &Value) -> Result<String> {
+    let manifest = serde_json::to_vec(manifest)?;
+    let digest = write_blob(folder, &manifest)?;
+    let mut entry = descriptor(
+        "application/vnd.oci.image.manifest.v1+json",
+        &digest,
+        manifest.len(),
+    );
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "image"});
+    fs::write(
+        folder.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )?;
+    fs::write(
+        folder.join("index.json"),
+        serde_json::to_vec(&json!({"schemaVersion": 2, "manifests": [entry]}))?,
+    )?;
+    Ok(digest)
+}
+
+pub(crate) fn descriptor(media_type: &str, digest: &str, size: usize) -> Value {
     json!({"mediaType": media_type, "digest": digest, "size": size})
 }
 
-fn write_blob(folder: &Path, bytes: &[u8]) -> Result<String> {
+pub(crate) fn write_blob(folder: &Path, bytes: &[u8]) -> Result<String> {
     let digest = hex::encode(Sha256::digest(bytes));
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs)?;

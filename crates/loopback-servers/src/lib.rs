@@ -1,10 +1,14 @@
-//! Real servers on loopback, for tests and the demo: Git hosts and an image registry, none of them ours.
+//! Real servers on loopback, for tests and the demo: Git hosts, an image registry and a repository of charts, none of
+//! them ours.
 //!
 //! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`SshServer`] is OpenSSH's sshd, [`Registry`] is
-//! Debian's `docker-registry`; images are pushed by `skopeo`. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a
-//! user drives it with; [`Google`] is a running `argosy gcp sim`. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! Debian's `docker-registry`, filled by `skopeo`, [`ChartRepository`] is nginx in front of a folder. [`Argosy`] is a running
+//! `argosy up` and [`Kubectl`] what a user drives it with; [`Google`] is a running `argosy gcp sim`. [`terraform`] judges
+//! what is written for it. The programs come from `cargo xtask tools`; see [`tools::path`].
 
 mod argosy;
+mod chart;
+mod chart_repository;
 mod git_server;
 mod google;
 mod image;
@@ -15,9 +19,11 @@ mod quickstart;
 mod registry;
 mod repositories;
 mod ssh_server;
+pub mod terraform;
 pub mod tools;
 
 pub use argosy::Argosy;
+pub use chart_repository::ChartRepository;
 pub use git_server::GitServer;
 pub use google::Google;
 pub use image::Image;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::image::Image;
 use crate::process::{Process, accepts, free_port};
-use crate::{Access, PASSWORD, USER, tools};
+use crate::{Access, PASSWORD, USER, chart, tools};
 
 /// What `htpasswd -B` makes of [`USER`] and [`PASSWORD`]; the registry reads no other hash.
 const HTPASSWD: &str = "argosy:$2b$04$EXN6fcau2WvJ8/gtp4B8XO9/fjuFIN4b/RV4dn481gcJ8SOCDdnxO\n";
@@ -91,6 +91,19 @@ impl Registry {
             &self.repository(&image.repository),
             &image.tag,
         )?;
+        Ok(digest)
+    }
+
+    /// Pushes a version of a chart, under a tag as Helm makes it, and gives its digest.
+    ///
+    /// # Errors
+    /// When skopeo is missing or the push fails.
+    pub fn push_chart(&self, repository: &str, version: &str) -> Result<String> {
+        let layout = tempfile::tempdir_in(self.folder.path())?;
+        let name = repository.rsplit('/').next().unwrap_or(repository);
+        let digest = chart::write_layout(layout.path(), name, version)?;
+        let tag = version.replace('+', "_");
+        self.skopeo(layout.path(), &self.repository(repository), &tag)?;
         Ok(digest)
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use artifacts::chart;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::git::Repositories;
@@ -121,6 +122,10 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
                 .with_endpoints(google::registry_endpoints(&work.google))
                 .with_artifact_registry(google::artifact_registry(&work.google)?),
         ),
+        charts: Arc::new(chart::Repositories::new(
+            Arc::clone(&policy),
+            limits.clone(),
+        )),
         repositories: Arc::new(Repositories::new(
             launcher,
             policy,

@@ -1,5 +1,7 @@
 //! Discovery against real servers, and against scripted ones for what no real server can be made to do.
 
+mod chart_indexes;
+mod charts;
 mod git;
 mod images;
 mod registry_protocol;

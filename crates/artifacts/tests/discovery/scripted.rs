@@ -23,6 +23,14 @@ pub(crate) struct Sent {
     pub(crate) authorization: Option<String>,
     /// The server's own host and port, as the client sees them.
     pub(crate) host: String,
+    pub(crate) headers: http::HeaderMap,
+}
+
+impl Sent {
+    /// Reads a header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// A server on a free loopback port.
@@ -86,6 +94,7 @@ impl Server {
                 target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: header("authorization"),
                 host: header("host").unwrap_or_default(),
+                headers: request.headers().clone(),
             };
             let mut all = record.lock().unwrap_or_else(PoisonError::into_inner);
             let before = all

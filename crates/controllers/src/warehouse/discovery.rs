@@ -7,8 +7,8 @@ use domain::selection::NewestBuildBy;
 use domain::warehouse::{Failure, Found, Remark};
 use futures::future::BoxFuture;
 use resources::{
-    DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
-    Warehouse,
+    ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
+    ImageSubscription, RawSubscription, Warehouse,
     names::annotation,
     subscription::{Source, Subscription},
 };
@@ -54,7 +54,7 @@ pub(super) async fn ask(
     match source {
         Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
         Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
-        Source::Chart(chart) => Err(unsupported(&chart.repo_url, "charts")).into(),
+        Source::Chart(chart) => charts(cx, project, name, &chart, cost).await,
         Source::Other {
             kind,
             subscription: _,
@@ -161,6 +161,61 @@ async fn commits(
         subscription_name,
         ..found
     }))
+}
+
+async fn charts(
+    cx: &Context,
+    project: &str,
+    subscription_name: String,
+    chart: &ChartSubscription,
+    cost: &Cost,
+) -> Asked {
+    let Entrance { login, acting } =
+        identity::enter(cx, project, Kind::Helm, &chart.repo_url).await;
+    let mut remarks = Vec::new();
+    let answer = match login {
+        Ok(login) => {
+            let caller = Caller {
+                project,
+                login: login.as_ref(),
+                cost,
+            };
+            let found: BoxFuture<'_, _> = Box::pin(artifacts::chart::discover(
+                &cx.charts,
+                &cx.registries,
+                caller,
+                chart,
+            ));
+            found
+                .await
+                .map(|found| {
+                    remarks.extend(lack(chart, &found));
+                    Found::Chart(DiscoveredChart {
+                        repo_url: chart.repo_url.clone(),
+                        name: chart.name.clone(),
+                        semver_constraint: chart.semver_constraint.clone(),
+                        versions: found.selected.taken,
+                        subscription_name,
+                    })
+                })
+                .map_err(|error| failed(&artifacts::chart::title(chart), &error, &error.hint()))
+        }
+        Err(failure) => Err(failure),
+    };
+    Asked {
+        answer,
+        acting,
+        remarks,
+    }
+}
+
+/// Says why a chart has no version to take.
+fn lack(chart: &ChartSubscription, found: &artifacts::chart::Found) -> Option<Remark> {
+    Some(Remark {
+        subscription: artifacts::chart::title(chart),
+        reason: "NoChartVersions",
+        message: found.lack(chart)?,
+    })
 }
 
 /// Finds what was discovered for the same subscription, written as it is now.

@@ -1,0 +1,317 @@
+//! Which versions of a chart a subscription takes.
+
+use resources::ChartSubscription;
+
+use super::{RulesError, limit};
+use crate::version::{Constraint, Version};
+
+/// Begins the `repoURL` of a chart that is kept in a registry.
+const REGISTRY_SCHEME: &str = "oci://";
+/// Most versions that are told of as left out.
+const RULED_OUT_BOUND: usize = 1_000;
+
+/// Says what a chart subscription takes, read once.
+#[derive(Debug)]
+pub struct ChartRules {
+    source: ChartSource,
+    constraint: Option<Constraint>,
+    limit: usize,
+}
+
+/// Says where the versions of a chart are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChartSource {
+    /// In the index of a repository that holds many charts. Its versions may be written loosely: `v1.2`.
+    Index { chart: String },
+    /// As the tags of a registry's repository, with `_` for each `+`. They are written strictly.
+    Tags {
+        /// Without the scheme: `ghcr.io/acme/charts/web`.
+        repository: String,
+    },
+}
+
+/// Holds the selection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SelectedVersions {
+    /// Highest first, no more than `discoveryLimit`, as their repository spells them but for `+`.
+    pub taken: Vec<String>,
+    /// The first thousand of those that are not taken.
+    pub ruled_out: Vec<RuledOutVersion>,
+    /// How many are not taken.
+    pub left: usize,
+}
+
+/// A version that is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuledOutVersion {
+    pub version: String,
+    pub rule: ChartRule,
+}
+
+/// Names the rule that leaves a version out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChartRule {
+    #[error("it is no semantic version")]
+    NoVersion,
+    #[error("it is no strict semantic version, which a chart in a registry needs")]
+    NotStrict,
+    #[error("semverConstraint does not allow it")]
+    Constraint,
+    #[error("higher versions fill discoveryLimit")]
+    Limit,
+}
+
+impl ChartRules {
+    /// Reads the rules of a subscription.
+    pub fn parse(subscription: &ChartSubscription) -> Result<Self, RulesError> {
+        let ChartSubscription {
+            repo_url,
+            name,
+            semver_constraint,
+            // Whoever connects looks at it.
+            insecure_skip_tls_verify: _,
+            discovery_limit,
+        } = subscription;
+        let source = match repo_url.strip_prefix(REGISTRY_SCHEME) {
+            Some(_) if !name.is_empty() => {
+                let why = "must be empty, for a repoURL that begins with oci:// ends with the chart's name";
+                return Err(RulesError::Name { why });
+            }
+            Some(repository) => ChartSource::Tags {
+                repository: repository.to_owned(),
+            },
+            None if name.is_empty() => {
+                let why = "must say which chart of the repository is meant";
+                return Err(RulesError::Name { why });
+            }
+            None => ChartSource::Index {
+                chart: name.clone(),
+            },
+        };
+        let constraint = Some(semver_constraint)
+            .filter(|it| !it.is_empty())
+            .map(|it| Constraint::parse(it))
+            .transpose();
+        Ok(Self {
+            source,
+            constraint: constraint.map_err(|source| RulesError::Constraint {
+                field: "semverConstraint",
+                source,
+            })?,
+            limit: limit(*discovery_limit),
+        })
+    }
+
+    /// Says where the versions are listed.
+    pub fn source(&self) -> &ChartSource {
+        &self.source
+    }
+
+    /// Selects among the versions of the chart, or the tags of its repository.
+    pub fn select<'a>(&self, listed: impl IntoIterator<Item = &'a str>) -> SelectedVersions {
+        let mut selected = SelectedVersions::default();
+        let mut fitting = Vec::new();
+        for text in listed {
+            let version = match self.source {
+                ChartSource::Index { .. } => text.to_owned(),
+                ChartSource::Tags { .. } => text.replace('_', "+"),
+            };
+            match self.judge(&version) {
+                Ok(version) => fitting.push(version),
+                Err(rule) => selected.rule_out(version, rule),
+            }
+        }
+        fitting.sort_by(|one, other| {
+            other
+                .cmp(one)
+                .then_with(|| other.original().cmp(one.original()))
+        });
+        fitting.dedup_by(|one, other| one.original() == other.original());
+        for version in fitting {
+            if selected.taken.len() < self.limit {
+                selected.taken.push(version.original().to_owned());
+            } else {
+                selected.rule_out(version.original().to_owned(), ChartRule::Limit);
+            }
+        }
+        selected
+    }
+
+    fn judge(&self, text: &str) -> Result<Version, ChartRule> {
+        let version = Version::parse(text).map_err(|_| ChartRule::NoVersion)?;
+        let is_strict = || Version::parse_strict(text).is_ok();
+        if matches!(self.source, ChartSource::Tags { .. }) && !is_strict() {
+            return Err(ChartRule::NotStrict);
+        }
+        match &self.constraint {
+            Some(constraint) if !constraint.allows(&version) => Err(ChartRule::Constraint),
+            Some(_) | None => Ok(version),
+        }
+    }
+}
+
+impl SelectedVersions {
+    fn rule_out(&mut self, version: String, rule: ChartRule) {
+        self.left += 1;
+        if self.ruled_out.len() < RULED_OUT_BOUND {
+            self.ruled_out.push(RuledOutVersion { version, rule });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Writes one field of a subscription.
+    type Change = fn(&mut ChartSubscription);
+
+    const INDEX: &str = "https://charts.example.com";
+    const REGISTRY: &str = "oci://ghcr.io/acme/charts/web";
+
+    fn subscription(repo_url: &str) -> ChartSubscription {
+        let name = if repo_url == INDEX { "web" } else { "" };
+        ChartSubscription {
+            repo_url: repo_url.to_owned(),
+            name: name.to_owned(),
+            ..ChartSubscription::default()
+        }
+    }
+
+    fn select(repo_url: &str, change: Change, listed: &[&str]) -> SelectedVersions {
+        let mut subscription = subscription(repo_url);
+        change(&mut subscription);
+        let rules = ChartRules::parse(&subscription).expect("rules");
+        rules.select(listed.iter().copied())
+    }
+
+    #[track_caller]
+    fn check(repo_url: &str, change: Change, listed: &[&str], taken: &[&str]) {
+        assert_eq!(select(repo_url, change, listed).taken, taken, "{listed:?}");
+    }
+
+    #[test]
+    fn the_highest_versions_come_first_and_ties_go_by_their_text() {
+        let listed = ["1.2.0", "v1.10", "1.9.3", "1.10.0", "1.10.0+b", "1.10.0"];
+        let taken = ["v1.10", "1.10.0+b", "1.10.0", "1.9.3", "1.2.0"];
+        check(INDEX, |_| {}, &listed, &taken);
+    }
+
+    #[test]
+    fn an_index_is_read_loosely_and_a_registry_strictly() {
+        let listed = [
+            "latest",
+            "v2.0.0",
+            "1.2",
+            "01.0.0",
+            "1.0.0-rc.1",
+            "1.0.0_b1",
+        ];
+        check(
+            INDEX,
+            |_| {},
+            &listed,
+            &["v2.0.0", "1.2", "01.0.0", "1.0.0-rc.1"],
+        );
+        check(REGISTRY, |_| {}, &listed, &["1.0.0+b1", "1.0.0-rc.1"]);
+    }
+
+    #[test]
+    fn a_constraint_selects_and_without_one_prereleases_count() {
+        let listed = ["1.0.0", "1.1.0", "2.0.0", "2.1.0-rc.1"];
+        check(
+            INDEX,
+            |_| {},
+            &listed,
+            &["2.1.0-rc.1", "2.0.0", "1.1.0", "1.0.0"],
+        );
+        let one: Change = |it| it.semver_constraint = "^1.0.0".to_owned();
+        check(INDEX, one, &listed, &["1.1.0", "1.0.0"]);
+        check(REGISTRY, one, &listed, &["1.1.0", "1.0.0"]);
+        let pre: Change = |it| it.semver_constraint = "^2.0.0-0".to_owned();
+        check(REGISTRY, pre, &listed, &["2.1.0-rc.1", "2.0.0"]);
+    }
+
+    #[test]
+    fn the_limit_cuts_and_every_version_left_out_has_its_rule() {
+        let listed = ["1.0.0", "1.1.0", "2.0.0", "latest", "v1.0.0"];
+        let change: Change = |it| {
+            it.discovery_limit = 1;
+            it.semver_constraint = "1.x".to_owned();
+        };
+        let selected = select(REGISTRY, change, &listed);
+        let told: Vec<_> = selected
+            .ruled_out
+            .iter()
+            .map(|it| (it.version.as_str(), it.rule))
+            .collect();
+        assert_eq!(selected.taken, ["1.1.0"]);
+        assert_eq!(
+            told,
+            [
+                ("2.0.0", ChartRule::Constraint),
+                ("latest", ChartRule::NoVersion),
+                ("v1.0.0", ChartRule::NotStrict),
+                ("1.0.0", ChartRule::Limit),
+            ]
+        );
+        assert_eq!(selected.left, 4);
+    }
+
+    #[test]
+    fn no_more_than_a_thousand_are_told_of() {
+        let listed = vec!["latest"; 2_500];
+        let selected = select(INDEX, |_| {}, &listed);
+        assert_eq!((selected.ruled_out.len(), selected.left), (1_000, 2_500));
+    }
+
+    #[test]
+    fn a_name_belongs_to_a_repository_with_an_index() {
+        let refused = |repo_url: &str, name: &str| {
+            let subscription = ChartSubscription {
+                name: name.to_owned(),
+                ..subscription(repo_url)
+            };
+            let error = ChartRules::parse(&subscription).expect_err("it has to be corrected");
+            error.to_string()
+        };
+        assert!(refused(INDEX, "").starts_with("name must say which chart"));
+        assert!(refused(REGISTRY, "web").starts_with("name must be empty"));
+        let wrong = ChartSubscription {
+            semver_constraint: "newest".to_owned(),
+            ..subscription(INDEX)
+        };
+        let error = ChartRules::parse(&wrong).expect_err("no constraint");
+        assert_eq!(error.to_string(), "failed to read semverConstraint");
+    }
+
+    #[test]
+    fn a_source_says_what_to_ask_for() {
+        let source = |repo_url| {
+            let rules = ChartRules::parse(&subscription(repo_url)).expect("rules");
+            rules.source().clone()
+        };
+        let (chart, repository) = ("web".to_owned(), "ghcr.io/acme/charts/web".to_owned());
+        assert_eq!(source(INDEX), ChartSource::Index { chart });
+        assert_eq!(source(REGISTRY), ChartSource::Tags { repository });
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_listed_is_taken_or_ruled_out(listed in proptest::collection::vec("v?[0-9]{1,2}(\\.[0-9]){0,3}([-+_][a-z.]{0,3})?", 0..40), limit in 1i64..5) {
+            let subscription = ChartSubscription { discovery_limit: limit, ..subscription(REGISTRY) };
+            let rules = ChartRules::parse(&subscription).expect("rules");
+            let selected = rules.select(listed.iter().map(String::as_str));
+            let mut texts: Vec<String> = listed.iter().map(|it| it.replace('_', "+")).collect();
+            texts.sort();
+            texts.dedup();
+            prop_assert!(i64::try_from(selected.taken.len()).expect("few") <= limit);
+            for text in texts {
+                let is_taken = selected.taken.contains(&text);
+                prop_assert!(is_taken != selected.ruled_out.iter().any(|it| it.version == text), "{text}");
+            }
+        }
+    }
+}
