@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use artifacts::{Limits, child::Launcher, egress::Policy, git::Repositories, registry::Registries};
+use artifacts::{
+    Limits, child::Launcher, egress::Policy, git::Mirrors, git::Repositories, registry::Registries,
+};
 use controllers::{Context, FreightIndex, Metrics, Settings};
 use credentials::google::Fallback;
 use embedded_apiserver::Options;
@@ -164,7 +166,7 @@ impl Harbour {
                 Launcher::direct(),
                 policy,
                 limits,
-                self.folder.path().join("mirrors"),
+                Mirrors::new(self.folder.path().join("mirrors"), Mirrors::DISK),
             )),
             credentials: Arc::new(engine.credentials.clone()),
             clock: Arc::clone(&engine.clock),
