@@ -8,6 +8,8 @@
 
 mod branch;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod location;
 mod mirror;
 mod mirrors;

@@ -10,6 +10,8 @@
 mod challenge;
 mod content;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod listing;
 mod manifest;
 mod reader;

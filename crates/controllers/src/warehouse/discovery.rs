@@ -7,14 +7,9 @@ use domain::selection::NewestBuildBy;
 use domain::warehouse::{Failure, Found, Remark};
 use futures::future::BoxFuture;
 use resources::{
-<<<<<<< HEAD
-    DiscoveredCommits, DiscoveredImage, GitSubscription, ImageSubscription, RawSubscription,
-    Warehouse,
-    names::annotation,
-=======
     ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
     ImageSubscription, RawSubscription, Warehouse,
->>>>>>> charts
+    names::annotation,
     subscription::{Source, Subscription},
 };
 
@@ -56,7 +51,6 @@ pub(super) async fn ask(
         Ok(subscription) => subscription,
         Err(failure) => return Err(failure).into(),
     };
-    let project = warehouse.namespace();
     match source {
         Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
         Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),

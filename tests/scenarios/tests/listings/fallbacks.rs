@@ -12,9 +12,8 @@ const LIMIT: u64 = 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn all_tags_are_listed_where_the_api_is_refused() -> Result<()> {
     let refusals = [
-        Effect::ServiceDisabled,
-        Effect::PartialPermissions {
-            permissions: vec!["artifactregistry.versions.list".to_owned()],
+        Effect::Vpcsc {
+            uid: "uid".to_owned(),
         },
         Effect::TooManyRequests { retry_after: None },
         Effect::NullBody,
@@ -65,10 +64,24 @@ async fn a_list_that_is_cut_without_a_word_is_made_whole() -> Result<()> {
         let (found, _) = stand.found(&by(strategy)).await?;
         assert_eq!(tags(&found)[0], "1.1011.1999", "{strategy:?}");
     }
-    stand.refuse_versions(Effect::ServiceDisabled);
+    stand.refuse_versions(Effect::Unavailable);
     stand.clock.advance(3_601);
     let (found, _) = stand.found(&by(ImageSelectionStrategy::SemVer)).await?;
     assert_eq!(tags(&found)[0], "1.1011.1999");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_only_pull_is_enough() -> Result<()> {
+    let stand = Stand::open("[{name: web, generate: {tags: 12000}}]").await?;
+    let hidden = vec!["artifactregistry.versions.list".to_owned()];
+    let only_pull = Effect::PartialPermissions {
+        permissions: hidden,
+    };
+    stand.google.inject(only_pull.everywhere());
+    let (found, cost) = stand.found(&newest()).await?;
+    assert_eq!(tags(&found)[0], "1.1011.1999");
+    assert_eq!(cost, 1 + 1 + 2 + IMAGE * LIMIT);
     Ok(())
 }
 
