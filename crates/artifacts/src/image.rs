@@ -8,6 +8,7 @@
 
 mod built;
 
+use domain::CacheByTagRequired;
 use domain::selection::{
     Image, ImageRules, Look, Next, Platform, PlatformImage, Rule, RulesError, Seen, Selected,
 };
@@ -38,6 +39,8 @@ pub enum Error {
     },
     #[error("image subscription cannot be followed")]
     Repository(#[from] RepositoryError),
+    #[error("image subscription is not allowed")]
+    CacheByTag(#[from] CacheByTagRequired),
     #[error("image subscription {repo_url:?} names {tag:?}, which cannot be a tag")]
     Tag { repo_url: String, tag: String },
     #[error(transparent)]
@@ -63,6 +66,7 @@ impl Error {
                 "correct the Warehouse's image subscription: kubectl explain warehouse.spec"
                     .to_owned()
             }
+            Self::CacheByTag(error) => error.hint().to_owned(),
             Self::Registry(error) => error.hint(),
             Self::Unusable { repo_url, tag, .. } => {
                 format!("skopeo inspect docker://{repo_url}:{tag}")
@@ -75,7 +79,7 @@ impl Error {
 /// Discovers the images that `subscription` takes, best first.
 ///
 /// Costs a request per page of tags, then two for each image that is looked at: its manifest and its config. An image
-/// seen before with the same credential costs one.
+/// seen before with the same credential costs one, and none where `cacheByTag` holds.
 pub async fn discover(
     registries: &Registries,
     caller: Caller<'_>,
@@ -122,7 +126,10 @@ pub async fn select(
     })?;
     let repository = Repository::parse(repo_url)?;
     let insecure = subscription.insecure_skip_tls_verify;
-    let reader = registries.reader(caller, &repository, insecure).await;
+    let mut reader = registries.reader(caller, &repository, insecure).await;
+    if registries.cache_by_tag().applies_to(subscription)? {
+        reader = reader.trusting_tags();
+    }
     let tags = if rules.needs_tags() {
         reader.tags().await?
     } else {

@@ -1,8 +1,9 @@
 //! The OCI distribution protocol: challenge, token, pages of tags, manifests, blobs.
 //!
 //! [`Registries`] holds what all share: the egress policy, the limits, the roots of trust. A [`Client`] speaks to one
-//! host for one project with one credential, and everything it remembers (tokens, connections, pace, manifests) dies
-//! with it; nothing is shared across projects or credentials. Plain http is spoken to this machine only.
+//! host for one project with one credential; its tokens, connections and pace die with it, and what it was answered goes
+//! into that part of the [`Memory`] which is its own. Nothing is shared across projects or credentials. Plain http is
+//! spoken to this machine only.
 //!
 //! Invariant: a login or token leaves only for the registry itself or for a realm that [`realm`] accepts, and stays
 //! behind when a redirect changes the origin.
@@ -11,6 +12,8 @@ mod challenge;
 mod content;
 mod error;
 mod manifest;
+mod memory;
+mod reader;
 mod realm;
 mod repository;
 mod tags;
@@ -20,6 +23,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use credentials::Login;
+use domain::CacheByTagPolicy;
 use http::{HeaderValue, StatusCode};
 use moka::future::Cache;
 use tokio::sync::OnceCell;
@@ -30,12 +34,13 @@ use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
-use content::Memory;
 use realm::Shown;
 use token::Tokens;
 
 pub use error::{Asker, Error, Problem};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
+pub use memory::Memory;
+pub use reader::Reader;
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
 pub(crate) use tags::is_tag;
@@ -55,14 +60,17 @@ pub struct Registries {
     limits: Limits,
     trusted_realms: Arc<[String]>,
     endpoints: HashMap<String, Url>,
+    memory: Arc<Memory>,
+    cache_by_tag: CacheByTagPolicy,
     clients: Cache<Scope, Arc<Client>>,
 }
 
-/// Tells apart whose requests share a client.
+/// Tells apart whose requests share a client, and whose answers a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Scope {
     project: String,
     host: String,
+    /// The login's fingerprint.
     login: Option<String>,
     insecure: bool,
 }
@@ -80,6 +88,8 @@ impl Registries {
             limits,
             trusted_realms: Arc::new([]),
             endpoints: HashMap::new(),
+            memory: Arc::default(),
+            cache_by_tag: CacheByTagPolicy::default(),
             clients,
         }
     }
@@ -100,6 +110,28 @@ impl Registries {
         Self { endpoints, ..self }
     }
 
+    /// Remembers answers in `memory`, rather than for the life of the process.
+    #[must_use]
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Self {
+            memory: Arc::new(memory),
+            ..self
+        }
+    }
+
+    /// Says which subscriptions may take tags to stay where they are.
+    #[must_use]
+    pub fn with_cache_by_tag(self, cache_by_tag: CacheByTagPolicy) -> Self {
+        Self {
+            cache_by_tag,
+            ..self
+        }
+    }
+
+    pub(crate) fn cache_by_tag(&self) -> CacheByTagPolicy {
+        self.cache_by_tag
+    }
+
     /// Gives what reads `repository` for `caller`; `insecure` accepts any certificate.
     pub async fn reader<'a>(
         &self,
@@ -112,38 +144,36 @@ impl Registries {
             login,
             cost,
         } = caller;
-        Reader {
-            client: self.client(project, repository, login, insecure).await,
-            repository,
-            cost,
-        }
-    }
-
-    /// Gives the client of `project` for the registry of `repository` under `login`.
-    async fn client(
-        &self,
-        project: &str,
-        repository: &Repository,
-        login: Option<&Login>,
-        insecure: bool,
-    ) -> Arc<Client> {
-        let host = repository.endpoint().to_owned();
         // An access token opens more than this repository: whoever wrote the subscription cannot show it to just anybody.
         let insecure = insecure && !matches!(login, Some(Login::AccessToken(_)));
         let scope = Scope {
             project: project.to_owned(),
-            host,
+            host: repository.endpoint().to_owned(),
             login: login.map(Login::fingerprint),
             insecure,
         };
+        let memory = self.memory.scoped(&scope, &repository.path);
+        let client = self.client(scope, repository, login).await;
+        Reader::new(client, repository, cost, memory)
+    }
+
+    /// Gives the client for the registry of `repository` under `login`.
+    async fn client(
+        &self,
+        scope: Scope,
+        repository: &Repository,
+        login: Option<&Login>,
+    ) -> Arc<Client> {
+        let (project, insecure) = (scope.project.clone(), scope.insecure);
         let build = async {
             let connects_to = self.endpoints.get(repository.endpoint()).cloned();
             let mut sender = Sender::new(
                 Arc::clone(&self.policy),
                 Arc::clone(&self.tls),
                 insecure,
-                self.limits.clone(),
-            );
+                self.limits.of_host(repository.endpoint()),
+            )
+            .of_project(&project);
             if let Some(address) = &connects_to {
                 sender = sender.calling(address, repository.endpoint());
             }
@@ -156,7 +186,6 @@ impl Registries {
                 login: RwLock::new(login.cloned()),
                 trusted_realms: Arc::clone(&self.trusted_realms),
                 tokens: Tokens::default(),
-                memory: Memory::default(),
             })
         };
         let client = self.clients.get_with(scope, build).await;
@@ -166,14 +195,6 @@ impl Registries {
         }
         client
     }
-}
-
-/// Reads one repository for one discovery.
-#[derive(Debug, Clone)]
-pub struct Reader<'a> {
-    client: Arc<Client>,
-    repository: &'a Repository,
-    cost: &'a Cost,
 }
 
 /// Speaks to one registry for one project with one credential, or with none.
@@ -190,7 +211,6 @@ struct Client {
     login: RwLock<Option<Login>>,
     trusted_realms: Arc<[String]>,
     tokens: Tokens,
-    memory: Memory,
 }
 
 impl Client {
@@ -359,25 +379,6 @@ impl Client {
 
     fn log_in_with(&self, login: Login) {
         *self.login.write().unwrap_or_else(PoisonError::into_inner) = Some(login);
-    }
-}
-
-impl Reader<'_> {
-    /// Builds the URL of something in the repository: `tags/list`, `manifests/1.0`.
-    async fn url(&self, rest: &str) -> Url {
-        let mut url = self.client.base(self.cost).await;
-        // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
-        url.set_path(&format!("/v2/{}/{rest}", self.repository.path));
-        url
-    }
-
-    async fn send(&self, call: Call) -> Result<Answer, Error> {
-        self.client.send(self.repository, call).await
-    }
-
-    /// Says what an answer that is no success means for whoever asked.
-    fn refused(&self, answer: &Answer) -> Problem {
-        self.client.refused(self.repository, answer)
     }
 }
 

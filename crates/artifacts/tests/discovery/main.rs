@@ -1,7 +1,9 @@
 //! Discovery against real servers, and against scripted ones for what no real server can be made to do.
 
+mod filled;
 mod git;
 mod images;
+mod memory;
 mod registry_protocol;
 mod remotes;
 mod scripted;
