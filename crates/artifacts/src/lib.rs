@@ -23,7 +23,7 @@ pub mod work_tree;
 use credentials::Login;
 
 pub use crate::cost::{Cost, Outcome, Spent};
-pub use crate::sender::{Fault, Limits};
+pub use crate::sender::{Fault, InFlight, Limits};
 
 /// Says on whose behalf the outside is asked, and who pays.
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,10 @@
 
 mod chart_indexes;
 mod charts;
+mod filled;
 mod git;
 mod images;
+mod memory;
 mod registry_protocol;
 mod remotes;
 mod scripted;

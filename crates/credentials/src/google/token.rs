@@ -77,6 +77,12 @@ impl AccessToken {
         &self.token.access_token
     }
 
+    /// Says whether it is one of the simulator's, which is not for anybody beyond this machine.
+    pub fn is_simulated(&self) -> bool {
+        let token = self.token.access_token.expose();
+        token.starts_with(gcp::SIMULATED_TOKENS)
+    }
+
     /// Who acts with it, as the member of a policy.
     pub fn identity(&self) -> String {
         self.token.identity.to_string()
