@@ -60,7 +60,16 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "--test=google",
                 "slow::",
             ])?;
-            workspace::run(&mut day)
+            workspace::run(&mut day)?;
+            let mut monorepo = workspace::cargo(&[
+                "test",
+                "--package=artifacts",
+                "--locked",
+                "--features=slow",
+                "--test=discovery",
+                "slow::",
+            ])?;
+            workspace::run(monorepo.env("ARGOSY_TOOLS", &bin))
         })?;
         step("benchmarks", || {
             // The promotion benchmark looks for the program beside it.

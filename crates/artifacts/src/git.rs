@@ -43,6 +43,8 @@ const SENDERS_BOUND: u64 = 2_000;
 const IDLE: std::time::Duration = std::time::Duration::from_mins(30);
 /// Most lists of tags that are known again by their digest.
 const LISTS_BOUND: u64 = 10_000;
+/// Most bytes of the paths that commits change, as far as they are remembered.
+const CHANGES_BOUND: u64 = 32 << 20;
 /// Longest subject, in bytes, as upstream keeps it, and longest name of a person.
 const SUBJECT_BOUND: usize = 80;
 const PERSON_BOUND: usize = 512;
@@ -55,10 +57,14 @@ pub struct Repositories {
     tls: Arc<Tls>,
     limits: Limits,
     mirrors: Arc<Mirrors>,
-    senders: Cache<String, Arc<Sender>>,
+    senders: Cache<Arc<str>, Arc<Sender>>,
     /// Digests of lists of tags that were too long for a status, with what was made of them.
     lists: Cache<[u8; 32], ()>,
+    changes: Changes,
 }
+
+/// What commits change, by scope and id: every subscription of a monorepo wants to know it of the same commits.
+type Changes = Cache<(Arc<str>, String), Arc<[String]>>;
 
 /// Holds what one project asks of one repository.
 #[derive(Debug)]
@@ -67,7 +73,7 @@ struct Ask<'a> {
     location: Location,
     login: Option<Login>,
     /// Tells apart whose asks share anything.
-    scope: String,
+    scope: Arc<str>,
     cost: &'a Cost,
 }
 
@@ -93,6 +99,10 @@ impl Repositories {
             .max_capacity(SENDERS_BOUND)
             .time_to_idle(IDLE)
             .build();
+        let changes = Cache::builder()
+            .max_capacity(CHANGES_BOUND)
+            .weigher(|_, paths: &Arc<[String]>| weight(paths))
+            .build();
         Self {
             launcher,
             policy,
@@ -101,6 +111,7 @@ impl Repositories {
             mirrors: Arc::new(mirrors),
             senders,
             lists: Cache::new(LISTS_BOUND),
+            changes,
         }
     }
 
@@ -114,7 +125,7 @@ impl Repositories {
                 self.limits.clone(),
             ))
         };
-        self.senders.get_with(ask.scope.clone(), build).await
+        self.senders.get_with(Arc::clone(&ask.scope), build).await
     }
 }
 
@@ -201,7 +212,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         subscription,
         location,
         login: login.cloned(),
-        scope,
+        scope: scope.into(),
         cost,
     })
 }
@@ -252,6 +263,12 @@ macro_rules! with_mirror {
     }};
 }
 use with_mirror;
+
+/// Gives about how many bytes paths take in memory, their key included.
+fn weight(paths: &[String]) -> u32 {
+    let paths: usize = paths.iter().map(|path| path.len() + 24).sum();
+    u32::try_from(paths + 200).unwrap_or(u32::MAX)
+}
 
 /// Puts a commit as a status has it.
 fn discovered(

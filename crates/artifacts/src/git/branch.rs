@@ -8,9 +8,9 @@ use super::{Ask, Error, Mirror, Repositories, Selected, discovered, refs, with_m
 
 /// How many commits behind the newest are fetched: at first, and when those are not enough.
 const DEPTHS: [usize; 3] = [2_000, 16_000, 128_000];
-/// Commits that are read at a time: at first where some may be passed over, and at most.
-const FIRST_BATCH: usize = 250;
-const BATCH: usize = 1_000;
+/// Commits that are read at a time: after a push, and otherwise where some may be passed over.
+const FEW: usize = 100;
+const MANY: usize = 1_000;
 /// Most commits of a branch that are looked at in all.
 const COMMITS_BOUND: usize = 100_000;
 
@@ -82,15 +82,16 @@ impl Look<'_> {
     ///
     /// Where the head of before comes by, the rest is as it was then, and nothing older is looked at.
     async fn take(&self, mirror: &mut Mirror<'_>) -> Result<Taken, Error> {
+        let mut deeper = DEPTHS.iter();
         if mirror.kinds(&[self.head]).await?.is_empty() {
-            mirror.fetch(&[self.head.to_owned()], DEPTHS[0]).await?;
+            let depth = deeper.next().expect("there is a first depth");
+            mirror.fetch(&[self.head.to_owned()], *depth).await?;
         }
-        let mut deeper = DEPTHS.iter().skip(1);
         let (mut taken, mut ruled_out) = (Vec::new(), Tally::default());
-        let mut batch = if self.rules.passes_over() {
-            FIRST_BATCH.max(self.rules.limit())
-        } else {
-            self.rules.limit()
+        let mut batch = match (self.before, self.rules.passes_over()) {
+            (Some(_), _) => FEW,
+            (None, true) => MANY,
+            (None, false) => self.rules.limit(),
         };
         let mut skip = 0;
         while skip < COMMITS_BOUND {
@@ -104,7 +105,7 @@ impl Look<'_> {
             });
             let cut = commits.iter().position(|it| mirror.is_cut_at(&it.id));
             // A repository may be cut on the server, too: then that is where it begins.
-            let depth = cut.and_then(|at| deeper.find(|depth| **depth > skip + at));
+            let depth = cut.and_then(|at| deeper.find(|depth| **depth > skip + at + 1));
             if let (Some(at), Some(_)) = (cut, depth) {
                 commits.truncate(at);
             }
@@ -128,7 +129,7 @@ impl Look<'_> {
                 break;
             }
             skip += batch;
-            batch = (batch * 2).min(BATCH);
+            batch = (batch * 2).min(MANY);
         }
         Ok((taken, ruled_out))
     }
@@ -159,7 +160,7 @@ impl Look<'_> {
             if taken.len() == self.rules.limit() {
                 return Ok(());
             }
-            let changed = changed.get(&commit.id).map(Vec::as_slice);
+            let changed = changed.get(&commit.id).map(AsRef::as_ref);
             match self.rules.judge_paths(changed.unwrap_or_default()) {
                 Ok(()) => {
                     let date = commit.date;

@@ -131,6 +131,9 @@ impl Error {
                 "correct the tag or allowTagsRegexes: git ls-remote --tags {repo_url}"
             ),
             Self::Remote { source, .. } | Self::Fetch { source, .. } => source.hint(),
+            Self::Mirror { source, .. } if source.kind() == std::io::ErrorKind::TimedOut => {
+                "let one process at a time use the data folder: --data-dir FOLDER".to_owned()
+            }
             Self::Log { .. } | Self::Malformed { .. } | Self::Mirror { .. } => {
                 "see whether the disk is full; the mirror is made anew when it is deleted"
                     .to_owned()

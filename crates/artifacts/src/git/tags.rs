@@ -22,6 +22,8 @@ use super::{Ask, Error, Mirror, Repositories, Selected, discovered, with_mirror}
 const OBSERVED_BOUND: usize = 1_000;
 /// Most tags that are read for one subscription.
 const READ_BOUND: usize = 50_000;
+/// Longest list of a server's tags that is kept, to tell new ones.
+const LISTED_BOUND: usize = 50_000;
 /// Most new tags that are fetched along.
 const ALONG_BOUND: usize = 1_000;
 /// How many commits are fetched of a tag: its own and the one that it is compared with.
@@ -256,7 +258,9 @@ impl Look<'_> {
         wants.sort_unstable();
         wants.dedup();
         mirror.fetch_each(wants, DEPTH).await?;
-        mirror.remember_listed(&listed)?;
+        if listed.len() <= LISTED_BOUND {
+            mirror.remember_listed(&listed)?;
+        }
         Ok(true)
     }
 }

@@ -1,8 +1,10 @@
 //! Discovers commits on real Git hosts, and asks servers that no real host can be made into.
 
+mod histories;
 mod hosts;
 mod mirrors;
 mod monorepo;
+mod odd_tags;
 mod tags;
 
 use std::path::Path;

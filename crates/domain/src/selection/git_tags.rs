@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use expr::Value;
 use jiff::Timestamp;
@@ -48,7 +49,7 @@ pub struct SeenTags {
     /// By the name of the tag.
     pub tags: HashMap<String, TagLook>,
     /// The paths that a commit changes compared with its first parent, by its id.
-    pub changed: HashMap<String, Vec<String>>,
+    pub changed: HashMap<String, Arc<[String]>>,
 }
 
 /// Tells what a look at a tag found.

@@ -1,6 +1,7 @@
 //! Reads commits, tags and changed paths from a mirror.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::selection::Commit;
 use jiff::Timestamp;
@@ -104,11 +105,29 @@ impl Mirror<'_> {
         Ok(tags.collect())
     }
 
-    /// Gives the paths that commits change compared with their first parents, by commit.
+    /// Gives the paths that commits change compared with their first parents, by commit. They are read once.
     pub(in crate::git) async fn changed(
         &self,
         ids: Vec<String>,
-    ) -> Result<HashMap<String, Vec<String>>, Error> {
+    ) -> Result<HashMap<String, Arc<[String]>>, Error> {
+        let (known, scope) = (&self.repositories.changes, &self.ask.scope);
+        let (mut changed, mut unknown) = (HashMap::new(), Vec::new());
+        for id in ids {
+            match known.get(&(Arc::clone(scope), id.clone())).await {
+                Some(paths) => drop(changed.insert(id, paths)),
+                None => unknown.push(id),
+            }
+        }
+        for (id, paths) in self.compare(unknown).await? {
+            let paths: Arc<[String]> = paths.into();
+            let key = (Arc::clone(scope), id.clone());
+            known.insert(key, Arc::clone(&paths)).await;
+            changed.insert(id, paths);
+        }
+        Ok(changed)
+    }
+
+    async fn compare(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<String>>, Error> {
         let mut changed = HashMap::new();
         let mut groups = vec![ids];
         while let Some(mut group) = groups.pop() {

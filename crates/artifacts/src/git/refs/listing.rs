@@ -234,7 +234,7 @@ mod tests {
         let long = format!("{ID} refs/tags/{}", "x".repeat(2_000));
         let odd = [
             "refs/tags/a..b",
-            "refs/tags/a b^{}c",
+            "refs/tags/a~1",
             "refs/tags/-\u{7}",
             "refs/tags/@{1}",
             "refs//x",

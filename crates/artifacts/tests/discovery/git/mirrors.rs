@@ -10,22 +10,22 @@ use artifacts::{Cost, Limits, Spent};
 use futures::future::join_all;
 use jiff::Timestamp;
 use resources::subscription::CommitSelectionStrategy;
-use resources::{DiscoveredCommits, GitSubscription, ObservedRefs};
+use resources::{DiscoveredCommits, GitSubscription};
 use testkit::servers::{Access, GitServer};
 
 use super::{host, repositories, subjects, subscription};
 use crate::caller;
 use crate::scripted::{Server, not_found};
 
-const REPOSITORY: &str = "acme/deploy";
+pub(super) const REPOSITORY: &str = "acme/deploy";
 
-fn git(host: &GitServer, arguments: &[&str]) -> String {
+pub(super) fn git(host: &GitServer, arguments: &[&str]) -> String {
     let printed = host.git(REPOSITORY, arguments).expect("git does it");
     printed.trim().to_owned()
 }
 
 /// Asks for all of these at once; also gives how many times git asked the server.
-async fn ask_all(
+pub(super) async fn ask_all(
     repositories: &Repositories,
     subscriptions: &[GitSubscription],
 ) -> (Vec<DiscoveredCommits>, u64) {
@@ -45,7 +45,7 @@ async fn ask_all(
     (found, children(&cost.spent()))
 }
 
-async fn ask(
+pub(super) async fn ask(
     repositories: &Repositories,
     subscription: &GitSubscription,
 ) -> (DiscoveredCommits, u64) {
@@ -58,7 +58,7 @@ fn children(spent: &Spent) -> u64 {
 }
 
 /// The repository of the only mirror in a folder.
-fn mirror(folder: &Path) -> PathBuf {
+pub(super) fn mirror(folder: &Path) -> PathBuf {
     let entries = std::fs::read_dir(folder).expect("the mirrors");
     let mut mirrors = entries.map(|it| it.expect("a mirror").path().join("history.git"));
     let mirror = mirrors.next().expect("a mirror");
@@ -67,7 +67,7 @@ fn mirror(folder: &Path) -> PathBuf {
 }
 
 /// Counts the objects in a mirror by kind, without fetching any.
-fn objects(mirror: &Path, kind: &str) -> usize {
+pub(super) fn objects(mirror: &Path, kind: &str) -> usize {
     let output = Command::new("git")
         .arg("--git-dir")
         .arg(mirror)
@@ -182,76 +182,6 @@ async fn two_processes_share_a_mirror() {
     let ((found, first), (same, second)) = tokio::join!(ask(&one, &main), ask(&other, &main));
     assert_eq!((found.commits.len(), first + second), (5, 1));
     assert_eq!(found, same);
-}
-
-#[tokio::test]
-async fn history_is_fetched_as_deep_as_it_is_looked_at() {
-    let host = host(Access::Open);
-    host.grow(REPOSITORY, 2_500).expect("commits");
-    let folder = tempfile::tempdir().expect("a folder");
-    let repositories = repositories(folder.path());
-    let mut main = subscription(host.url(REPOSITORY));
-    let (found, fetches) = ask(&repositories, &main).await;
-    assert_eq!((found.commits.len(), fetches), (20, 1));
-    let mirror = mirror(folder.path());
-    assert_eq!(objects(&mirror, "commit"), 2_000);
-    // Nothing that old is behind the cut.
-    main.since = "2023-11-14T22:45:00Z".to_owned();
-    main.expression_filter = "subject == 'Docs'".to_owned();
-    assert_eq!(ask(&repositories, &main).await.1, 0);
-    // The last commit that is here looks as if it changed all files; it is not taken for it.
-    main.since = String::new();
-    main.expression_filter = String::new();
-    main.include_paths = vec!["docs".to_owned()];
-    let (found, fetches) = ask(&repositories, &main).await;
-    assert_eq!((subjects(&found), fetches), (vec!["Docs"], 1));
-    assert_eq!(objects(&mirror, "commit"), 2_505);
-    assert_eq!(objects(&mirror, "blob"), 0);
-}
-
-#[tokio::test]
-async fn after_a_push_only_what_is_new_is_looked_at() {
-    let host = host(Access::Open);
-    let head = git(&host, &["rev-parse", "main"]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let repositories = repositories(folder.path());
-    let mut web = subscription(host.url(REPOSITORY));
-    web.include_paths = vec!["apps/web".to_owned()];
-    web.discovery_limit = 2;
-    let (mut before, _) = ask(&repositories, &web).await;
-    assert_eq!(
-        before.observed_refs,
-        Some(ObservedRefs {
-            branch_head: head,
-            tags: Vec::new()
-        })
-    );
-    // So that it shows who said it.
-    before.commits[0].subject = "As it was before".to_owned();
-    host.commit(REPOSITORY, &[("x", "1")], "Elsewhere")
-        .expect("a commit");
-    host.commit(REPOSITORY, &[("apps/web/c.yaml", "3")], "Web three")
-        .expect("a commit");
-    let again = |subscription: GitSubscription| {
-        let (repositories, before) = (&repositories, &before);
-        async move {
-            let cost = Cost::default();
-            let caller = caller("acme", None, &cost);
-            let now = Timestamp::UNIX_EPOCH;
-            let found = git::discover(repositories, caller, &subscription, Some(before), now).await;
-            subjects(&found.expect("commits")).join(", ")
-        }
-    };
-    assert_eq!(again(web.clone()).await, "Web three, As it was before");
-    // An expression may come to another answer, so all is looked at.
-    web.expression_filter = "now() > commitDate || true".to_owned();
-    assert_eq!(again(web.clone()).await, "Web three, Web two");
-    // History that was rewritten does not lead to the head of before.
-    web.expression_filter = String::new();
-    git(&host, &["update-ref", "refs/heads/main", "main~4"]);
-    host.commit(REPOSITORY, &[("apps/web/a.yaml", "4")], "Rewritten")
-        .expect("a commit");
-    assert_eq!(again(web).await, "Rewritten, Web one");
 }
 
 #[tokio::test]

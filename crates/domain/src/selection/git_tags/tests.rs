@@ -63,7 +63,7 @@ fn run(
             NextTags::Compare(ids) => {
                 counts[1] += ids.len();
                 for id in ids {
-                    let changed = changed(&id);
+                    let changed = changed(&id).into();
                     assert!(
                         seen.changed.insert(id, changed).is_none(),
                         "nothing is compared twice"
