@@ -4,6 +4,7 @@ mod chart_indexes;
 mod charts;
 mod git;
 mod images;
+mod listings;
 mod registry_protocol;
 mod remotes;
 mod scripted;
