@@ -344,8 +344,7 @@ impl Client {
         scope: &str,
         cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
-        if let Some(Login::AccessToken(token)) = login
-            && token.is_simulated()
+        if login.is_some_and(Login::is_simulated)
             && !is_here(&self.base(cost).await)
         {
             let host = self.endpoint.clone();

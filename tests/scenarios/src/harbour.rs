@@ -162,6 +162,10 @@ impl Harbour {
                 ..Settings::default()
             },
             registries: Arc::new(registries),
+            charts: Arc::new(artifacts::chart::Repositories::new(
+                Arc::clone(&policy),
+                limits.clone(),
+            )),
             repositories: Arc::new(Repositories::new(
                 Launcher::direct(),
                 policy,

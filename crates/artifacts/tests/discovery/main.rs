@@ -5,6 +5,7 @@ mod charts;
 mod filled;
 mod git;
 mod images;
+mod listings;
 mod memory;
 mod registry_protocol;
 mod remotes;

@@ -66,6 +66,18 @@ pub struct AccessToken {
     pub(super) token: Arc<Token>,
 }
 
+impl Login {
+    /// Says whether it is a token of the simulator's, which is not for anybody beyond this machine.
+    pub fn is_simulated(&self) -> bool {
+        let token = match self {
+            Self::AccessToken(token) => token.password(),
+            Self::Basic { username, password } if username == AccessToken::USERNAME => password,
+            Self::Basic { .. } | Self::SshKey(_) => return false,
+        };
+        token.expose().starts_with(gcp::SIMULATED_TOKENS)
+    }
+}
+
 impl AccessToken {
     /// The user name that Google's registries take an access token under.
     ///
@@ -75,12 +87,6 @@ impl AccessToken {
     /// The token itself, which is the password.
     pub fn password(&self) -> &Secret<String> {
         &self.token.access_token
-    }
-
-    /// Says whether it is one of the simulator's, which is not for anybody beyond this machine.
-    pub fn is_simulated(&self) -> bool {
-        let token = self.token.access_token.expose();
-        token.starts_with(gcp::SIMULATED_TOKENS)
     }
 
     /// Who acts with it, as the member of a policy.
