@@ -1,11 +1,11 @@
 //! Warehouses that follow charts: a repository with an index and a registry make Freight together.
 
 use anyhow::Result;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use resources::names::annotation;
 use resources::{Warehouse, WarehouseStatus, condition};
 use serde_json::{Value, json};
-use testkit::servers::{Access, ChartRepository, PASSWORD, Registry, USER};
+use testkit::servers::{Access, ChartRepository, GitServer, PASSWORD, Registry, USER};
 
 use crate::warehouses::{create, freight_of, says};
 use scenarios::{Harbour, PROJECT};
@@ -154,5 +154,55 @@ async fn a_private_repository_opens_with_a_secret_for_charts() -> Result<()> {
         freight_of(&harbour, "charts").await?[0].charts[0].version,
         "2.0.0"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_writes_versions_of_charts_into_git() -> Result<()> {
+    let (harbour, registry) = (Harbour::open().await?, Registry::start(Access::Open)?);
+    let (repository, git) = (
+        ChartRepository::start(Access::Password)?,
+        GitServer::start(Access::Open)?,
+    );
+    repository.publish(INDEX)?;
+    registry.push_chart("acme/charts/worker", "0.3.0")?;
+    let chart = "name: umbrella\ndependencies:\n- name: web\n  version: 0.0.0\n- name: worker\n  version: 0.0.0\n";
+    git.create("acme/deploy", &[("charts/umbrella/Chart.yaml", chart)])?;
+
+    let example = include_str!("../../../../examples/charts/pipeline.yaml")
+        .replace("https://charts.example.com", &repository.url())
+        .replace(
+            "oci://registry.example.com/",
+            &format!("oci://{}/", registry.host()),
+        )
+        .replace(
+            "https://git.example.com/acme/deploy.git",
+            &git.url("acme/deploy"),
+        );
+    for document in serde_saphyr::from_multiple::<DynamicObject>(&example)? {
+        let types = document.types.clone().expect("a kind");
+        // The project of the test takes the place of the example's.
+        if types.kind == "Project" {
+            continue;
+        }
+        let mut object = document;
+        object.metadata.namespace = None;
+        if types.kind == "ProjectConfig" {
+            object.metadata.name = Some(PROJECT.to_owned());
+        }
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types)?);
+        let api: Api<DynamicObject> = Api::namespaced_with(harbour.client(), PROJECT, &resource);
+        api.create(&PostParams::default(), &object).await?;
+    }
+    let pinned = harbour
+        .until("the versions are in Git", async || {
+            let file = git.git("acme/deploy", &["show", "main:charts/umbrella/Chart.yaml"])?;
+            Ok(Some(file).filter(|it| it != chart))
+        })
+        .await?;
+    let expected = chart
+        .replacen("0.0.0", "1.1.0", 1)
+        .replacen("0.0.0", "0.3.0", 1);
+    assert_eq!(pinned, expected);
     Ok(())
 }

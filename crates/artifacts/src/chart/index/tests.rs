@@ -1,4 +1,4 @@
-//! Indexes as Helm and others write them, and what no index should be.
+//! Indexes as Helm (3.22: `helm repo index`, without and with `--json`) and others write them, and what no index should be.
 
 use std::fmt::Write as _;
 
@@ -31,19 +31,18 @@ fn check_refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_helm_writes_is_read() {
-    let text = include_str!("helm.yaml");
-    let index = read(text.as_bytes(), "web").expect("an index");
-    let of = |chart| {
-        index
-            .versions(chart)
-            .expect("it is listed")
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of("web"), ["2.0.0-rc.1", "1.10.0+build.5", "1.9.0"]);
-    assert_eq!(of("worker"), ["v0.3"]);
-    assert!(index.versions("version").is_none());
-    assert_eq!((index.len(), index.scope()), (2, Scope::All));
+fn what_helm_writes_is_read_as_yaml_and_as_json() {
+    for text in [include_str!("helm.yaml"), include_str!("helm.json")] {
+        let index = read(text.as_bytes(), "web").expect("an index");
+        let of = |chart| {
+            let versions = index.versions(chart);
+            versions.expect("it is listed").collect::<Vec<_>>()
+        };
+        assert_eq!(of("web"), ["2.0.0-rc.1", "1.10.0+build.5", "1.9.0"]);
+        assert_eq!(of("worker"), ["v0.3"]);
+        assert!(index.versions("version").is_none());
+        assert_eq!((index.len(), index.scope()), (2, Scope::All));
+    }
 }
 
 #[test]
