@@ -9,7 +9,7 @@ use crate::{generate, tidy, tools, workspace};
 /// Runs every check; with `slow` also the soaks, the large repositories and the benchmarks.
 pub(crate) fn check(slow: bool) -> Result<()> {
     let start = Instant::now();
-    let bin = tools::ensure_tools()?;
+    let bin = tools::ensure_tools_of_tests()?;
     step("format", || {
         workspace::run(&mut workspace::cargo(&["fmt", "--all", "--check"])?).context(
             "to mend: cargo fmt --all (if rustfmt is missing: rustup component add rustfmt)",

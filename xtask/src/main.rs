@@ -7,6 +7,7 @@
 
 mod check;
 mod demo;
+mod fuzz;
 mod generate;
 mod tidy;
 mod tools;
@@ -32,6 +33,14 @@ enum Command {
         /// Leaves everything running at the end, and says how to look around with kubectl.
         #[arg(long)]
         keep: bool,
+    },
+    /// Lets libFuzzer look for bytes on which a reader of what servers send breaks.
+    Fuzz {
+        /// Readers to try [default: all]: challenge, manifest, tags, pkt_line, chart_index.
+        targets: Vec<String>,
+        /// How long each is tried.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
     },
     /// Writes the files that follow from others: CRD bundle, reference pages.
     Generate,
@@ -64,6 +73,7 @@ fn run() -> Result<()> {
     match Command::parse() {
         Command::Check { slow } => check::check(slow)?,
         Command::Demo { keep } => demo::demo(keep)?,
+        Command::Fuzz { targets, seconds } => fuzz::fuzz(&targets, seconds)?,
         Command::Generate => {
             for path in generate::generate()? {
                 println!("wrote {}", path.display());
@@ -74,7 +84,7 @@ fn run() -> Result<()> {
             if lock {
                 tools::lock()?;
             }
-            println!("{}", tools::ensure_tools()?.display());
+            println!("{}", tools::ensure_tools_of_tests()?.display());
         }
     }
     Ok(())

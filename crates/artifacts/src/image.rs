@@ -7,26 +7,32 @@
 //! anything that could be otherwise a moment later fails the subscription, lest an older image be taken for the newest.
 
 mod built;
+mod look;
 
 use domain::selection::{
-    Image, ImageRules, Look, Next, Platform, PlatformImage, Rule, RulesError, Seen, Selected,
+    ImageRules, ImageSelection, LOOKS_BOUND, NewestBuildBy, Next, Rule, RulesError, Selected,
+    Wanted,
 };
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use resources::{DiscoveredImageReference, ImageSubscription};
+use sha2::{Digest as _, Sha256};
 
+use self::look::look;
 use crate::Caller;
-use crate::registry::{
-    self, Descriptor, Index, Manifest, Problem, Reader, Registries, Repository, RepositoryError,
-    Single,
-};
+use crate::registry::{self, Listing, Reader, Registries, Repository, RepositoryError, Turn, Wish};
 
-/// Most tags that are looked at, and most images of an index: the rest is a mistake or an attack.
-const LOOKS_BOUND: usize = 50_000;
-const CHILDREN_BOUND: usize = 200;
 /// Looks at the same time; the client keeps to its own limits.
 const CONCURRENCY: usize = 16;
+
+/// Says what a discovery depends on beside the subscription.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Which time makes an image the newest build.
+    pub newest_build_by: NewestBuildBy,
+    pub now: Timestamp,
+}
 
 /// Says why nothing was discovered.
 #[derive(Debug, thiserror::Error)]
@@ -73,27 +79,96 @@ impl Error {
 }
 
 /// Discovers the images that `subscription` takes, best first.
-///
-/// Costs a request per page of tags, then two for each image that is looked at: its manifest and its config. An image
-/// seen before with the same credential costs one.
 pub async fn discover(
     registries: &Registries,
     caller: Caller<'_>,
     subscription: &ImageSubscription,
+    asked: Asked,
 ) -> Result<Vec<DiscoveredImageReference>, Error> {
-    let selected = select(registries, caller, subscription).await?;
-    let unusable = selected.ruled_out.iter().filter_map(|it| match &it.rule {
-        Rule::Unusable(why) => Some((&it.tag, why)),
-        _ => None,
-    });
-    if selected.taken.is_empty()
-        && let Some((tag, why)) = unusable.clone().next()
+    let selected = select(registries, caller, subscription, asked).await?;
+    references(subscription, selected)
+}
+
+/// Selects the images that `subscription` takes, best first, and says what was left out by which rule.
+///
+/// Costs a request per page of tags, then two for each image that is looked at: its manifest and its config; at Google's
+/// registries three, since configs are kept elsewhere. An image seen before with the same credential costs one, and none
+/// where the list names its digest. Of a large list at Google's that has not changed, one row is all that is asked for.
+pub async fn select(
+    registries: &Registries,
+    caller: Caller<'_>,
+    subscription: &ImageSubscription,
+    asked: Asked,
+) -> Result<Selected, Error> {
+    let repo_url = &subscription.repo_url;
+    let Asked {
+        newest_build_by,
+        now,
+    } = asked;
+    let rules = ImageRules::parse(subscription).map_err(|source| Error::Rules {
+        repo_url: repo_url.clone(),
+        source,
+    })?;
+    let rules = rules.with_newest_build_by(newest_build_by);
+    let repository = Repository::parse(repo_url)?;
+    let insecure = subscription.insecure_skip_tls_verify;
+    let reader = registries.reader(caller, &repository, insecure).await;
+    let wish = Wish {
+        rules: &fingerprint(subscription, newest_build_by),
+        newest_first: rules.takes_newest(),
+        now,
+    };
+    let mut listing = Listing::new(&reader, wish);
+    if rules.needs_tags()
+        && let Some(selected) = listing.unchanged().await
     {
-        let (repo_url, count) = (subscription.repo_url.clone(), unusable.count());
+        return Ok(Selected::clone(&selected));
+    }
+    let mut selection = rules.start();
+    loop {
+        match selection.next() {
+            Next::Selected(selected) => {
+                listing.note(&selected);
+                return Ok(selected);
+            }
+            Next::List => match listing.next(&mut |it| selection.offer(it)).await? {
+                Turn::Page(rest) => selection.page_ended(rest),
+                Turn::Again => selection = rules.start(),
+            },
+            Next::Fetch(wanted) => {
+                let reading = (&reader, &listing);
+                look_at_all(reading, &rules, wanted, &mut selection, repo_url).await?;
+            }
+            Next::TooMany { count } => {
+                let repo_url = repo_url.clone();
+                return Err(Error::TooMany { repo_url, count });
+            }
+        }
+    }
+}
+
+/// Puts what was selected as a Warehouse's status tells it.
+///
+/// # Errors
+/// [`Error::Unusable`] where nothing was selected and an image that would have been is broken.
+pub fn references(
+    subscription: &ImageSubscription,
+    selected: Selected,
+) -> Result<Vec<DiscoveredImageReference>, Error> {
+    let unusable = || {
+        let all = selected.ruled_out.iter();
+        all.filter_map(|it| match &it.rule {
+            Rule::Unusable(why) => Some((it, why)),
+            _ => None,
+        })
+    };
+    if selected.taken.is_empty()
+        && let Some((first, why)) = unusable().next()
+    {
         return Err(Error::Unusable {
-            repo_url,
-            count,
-            tag: tag.clone(),
+            repo_url: subscription.repo_url.clone(),
+            count: unusable().map(|(it, _)| it.count).sum(),
+            tag: first.tags.first().cloned().unwrap_or_default(),
             why: why.clone(),
         });
     }
@@ -109,193 +184,37 @@ pub async fn discover(
     Ok(references.collect())
 }
 
-/// Discovers as [`discover`] does, and also says which tags were left out by which rule.
-pub async fn select(
-    registries: &Registries,
-    caller: Caller<'_>,
-    subscription: &ImageSubscription,
-) -> Result<Selected, Error> {
-    let repo_url = &subscription.repo_url;
-    let rules = ImageRules::parse(subscription).map_err(|source| Error::Rules {
-        repo_url: repo_url.clone(),
-        source,
-    })?;
-    let repository = Repository::parse(repo_url)?;
-    let insecure = subscription.insecure_skip_tls_verify;
-    let reader = registries.reader(caller, &repository, insecure).await;
-    let tags = if rules.needs_tags() {
-        reader.tags().await?
-    } else {
-        Vec::new()
-    };
-    let selection = rules.select(tags);
-    let mut seen = Seen::new();
-    loop {
-        let wanted = match selection.next(&seen) {
-            Next::Selected(selected) => return Ok(selected),
-            Next::Fetch(wanted) => wanted,
-        };
-        if let Some(tag) = wanted.iter().find(|tag| !registry::is_tag(tag)) {
-            return Err(Error::Tag {
-                repo_url: repo_url.clone(),
-                tag: tag.clone(),
-            });
-        }
-        let count = seen.len() + wanted.len();
-        if count > LOOKS_BOUND {
-            return Err(Error::TooMany {
-                repo_url: repo_url.clone(),
-                count,
-            });
-        }
-        let looks = wanted.into_iter().map(|tag| async {
-            let look = look(&reader, &tag, rules.needs_platform()).await?;
-            Ok::<_, registry::Error>((tag, look))
+/// Looks at what is wanted, and lets the selection see it.
+async fn look_at_all(
+    (reader, listing): (&Reader<'_>, &Listing<'_>),
+    rules: &ImageRules,
+    wanted: Vec<Wanted>,
+    selection: &mut ImageSelection<'_>,
+    repo_url: &str,
+) -> Result<(), Error> {
+    if let Some(wanted) = wanted.iter().find(|it| !registry::is_tag(&it.tag)) {
+        return Err(Error::Tag {
+            repo_url: repo_url.to_owned(),
+            tag: wanted.tag.clone(),
         });
-        let looks: Vec<_> = stream::iter(looks)
-            .buffer_unordered(CONCURRENCY)
-            .try_collect()
-            .await?;
-        seen.extend(looks);
     }
-}
-
-/// Looks at what a tag names.
-async fn look(
-    reader: &Reader<'_>,
-    tag: &str,
-    needs_platform: bool,
-) -> Result<Look, registry::Error> {
-    let named = match reader.manifest_of_tag(tag).await {
-        Err(error) if matches!(*error.problem, Problem::NotFound { .. }) => return Ok(Look::Gone),
-        named => named,
-    };
-    let found = async {
-        let (digest, manifest) = named?;
-        match manifest {
-            Manifest::Single(single) => {
-                look_at_single(reader, digest, single, needs_platform).await
-            }
-            Manifest::Index(index) => look_at_index(reader, digest, index).await,
-        }
-    };
-    match found.await {
-        Err(error) if error.is_about_one_image() => Ok(Look::Unusable(error.problem.to_string())),
-        outcome => outcome,
-    }
-}
-
-async fn look_at_single(
-    reader: &Reader<'_>,
-    digest: String,
-    manifest: Single,
-    needs_platform: bool,
-) -> Result<Look, registry::Error> {
-    let annotated = built::by_annotations(&manifest.annotations);
-    if let (Some(_), false) = (annotated, needs_platform) {
-        return Ok(Look::Found(Image {
-            digest,
-            created_at: annotated,
-            annotations: manifest.annotations,
-            platforms: Vec::new(),
-        }));
-    }
-    let config = reader.config(&manifest.config.digest).await?;
-    let created_at = annotated.or_else(|| built::by_config(&config));
-    let platform = PlatformImage {
-        platform: platform(&config.platform),
-        annotations: manifest.annotations.clone(),
-    };
-    Ok(Look::Found(Image {
-        digest,
-        created_at,
-        annotations: manifest.annotations,
-        platforms: vec![platform],
-    }))
-}
-
-async fn look_at_index(
-    reader: &Reader<'_>,
-    digest: String,
-    index: Index,
-) -> Result<Look, registry::Error> {
-    let children: Vec<(Platform, Descriptor)> = index
-        .manifests
-        .into_iter()
-        .filter_map(|child| {
-            let of = platform(child.platform.as_ref()?);
-            // Attestations are listed as images for an unknown platform.
-            let is_known = |part: &str| !part.is_empty() && part != "unknown";
-            (is_known(&of.os) && is_known(&of.architecture)).then_some((of, child))
-        })
-        .collect();
-    match children.len() {
-        0 => return Ok(Look::Unusable(Problem::EmptyIndex.to_string())),
-        1..=CHILDREN_BOUND => {}
-        _ => {
-            return Ok(Look::Unusable(
-                Problem::LargeIndex {
-                    bound: CHILDREN_BOUND,
-                }
-                .to_string(),
-            ));
-        }
-    }
-    let mut created_at = built::by_annotations(&index.annotations);
-    if created_at.is_none() {
-        // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
-        let builds: Vec<_> = children
-            .iter()
-            .map(|(_, child)| built(reader, child))
-            .collect();
-        let builds = stream::iter(builds).buffer_unordered(CONCURRENCY);
-        created_at = builds
-            .try_collect::<Vec<_>>()
-            .await?
-            .into_iter()
-            .flatten()
-            .max();
-    }
-    let platforms = children.into_iter().map(|(platform, child)| PlatformImage {
-        platform,
-        annotations: child.annotations,
+    let looks = wanted.into_iter().map(|wanted| async {
+        let look = look(reader, listing, &wanted, rules.needs_platform()).await?;
+        Ok::<_, registry::Error>((wanted.tag, look))
     });
-    Ok(Look::Found(Image {
-        digest,
-        created_at,
-        annotations: index.annotations,
-        platforms: platforms.collect(),
-    }))
+    let mut looks = stream::iter(looks).buffer_unordered(CONCURRENCY);
+    while let Some(seen) = looks.next().await {
+        let (tag, look) = seen?;
+        selection.saw(&tag, look);
+    }
+    Ok(())
 }
 
-/// Says when the image of an index was built; nothing of an index within an index.
-async fn built(
-    reader: &Reader<'_>,
-    child: &Descriptor,
-) -> Result<Option<Timestamp>, registry::Error> {
-    if let Some(created_at) = built::by_annotations(&child.annotations) {
-        return Ok(Some(created_at));
-    }
-    match reader.manifest_of_digest(&child.digest).await? {
-        Manifest::Index(_) => Ok(None),
-        Manifest::Single(manifest) => match built::by_annotations(&manifest.annotations) {
-            Some(created_at) => Ok(Some(created_at)),
-            None => Ok(built::by_config(
-                &reader.config(&manifest.config.digest).await?,
-            )),
-        },
-    }
-}
-
-fn platform(platform: &registry::Platform) -> Platform {
-    let registry::Platform {
-        os,
-        architecture,
-        variant,
-    } = platform.clone();
-    Platform {
-        os,
-        architecture,
-        variant,
-    }
+/// Tells rules apart: whatever of a subscription could change what is selected.
+fn fingerprint(subscription: &ImageSubscription, newest_build_by: NewestBuildBy) -> String {
+    let written = serde_json::to_vec(subscription).unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(format!("{newest_build_by:?}:"));
+    hash.update(written);
+    hex::encode(hash.finalize())
 }

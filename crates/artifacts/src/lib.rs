@@ -13,6 +13,8 @@ pub mod chart;
 pub mod child;
 mod cost;
 pub mod egress;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod git;
 pub mod image;
 pub mod registry;

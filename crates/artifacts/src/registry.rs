@@ -10,7 +10,11 @@
 mod challenge;
 mod content;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod listing;
 mod manifest;
+mod reader;
 mod realm;
 mod repository;
 mod tags;
@@ -31,11 +35,14 @@ use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
 use content::Memory;
+use listing::Notes;
 use realm::Shown;
 use token::Tokens;
 
 pub use error::{Asker, Error, Problem};
+pub(crate) use listing::{Listing, Turn, Wish};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
+pub use reader::Reader;
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
 pub(crate) use tags::is_tag;
@@ -55,6 +62,8 @@ pub struct Registries {
     limits: Limits,
     trusted_realms: Arc<[String]>,
     endpoints: HashMap<String, Url>,
+    artifact_registry: Url,
+    notes: Arc<Notes>,
     clients: Cache<Scope, Arc<Client>>,
 }
 
@@ -80,6 +89,8 @@ impl Registries {
             limits,
             trusted_realms: Arc::new([]),
             endpoints: HashMap::new(),
+            artifact_registry: listing::artifact_registry(),
+            notes: Arc::default(),
             clients,
         }
     }
@@ -98,6 +109,16 @@ impl Registries {
     #[must_use]
     pub fn with_endpoints(self, endpoints: HashMap<String, Url>) -> Self {
         Self { endpoints, ..self }
+    }
+
+    /// Asks Artifact Registry's API elsewhere than at Google's own address. For the operator alone to say: it is shown
+    /// access tokens.
+    #[must_use]
+    pub fn with_artifact_registry(self, artifact_registry: Url) -> Self {
+        Self {
+            artifact_registry,
+            ..self
+        }
     }
 
     /// Gives what reads `repository` for `caller`; `insecure` accepts any certificate.
@@ -136,6 +157,7 @@ impl Registries {
             login: login.map(Login::fingerprint),
             insecure,
         };
+        let build_scope = scope.clone();
         let build = async {
             let connects_to = self.endpoints.get(repository.endpoint()).cloned();
             let mut sender = Sender::new(
@@ -148,6 +170,9 @@ impl Registries {
                 sender = sender.calling(address, repository.endpoint());
             }
             Arc::new(Client {
+                scope: build_scope,
+                artifact_registry: self.artifact_registry.clone(),
+                notes: Arc::clone(&self.notes),
                 endpoint: repository.endpoint().to_owned(),
                 connects_to,
                 is_loopback: repository.is_loopback(),
@@ -168,17 +193,14 @@ impl Registries {
     }
 }
 
-/// Reads one repository for one discovery.
-#[derive(Debug, Clone)]
-pub struct Reader<'a> {
-    client: Arc<Client>,
-    repository: &'a Repository,
-    cost: &'a Cost,
-}
-
 /// Speaks to one registry for one project with one credential, or with none.
 #[derive(Debug)]
 struct Client {
+    scope: Scope,
+    /// Where Artifact Registry's API is.
+    artifact_registry: Url,
+    /// What is remembered of large lists, by scope.
+    notes: Arc<Notes>,
     /// The registry's host.
     endpoint: String,
     /// Where connections go instead, if the operator says so.
@@ -297,7 +319,7 @@ impl Client {
         cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
         match challenge {
-            None => Ok(None),
+            None => Ok(login.and_then(token::unasked)),
             Some(Challenge::Basic) => Ok(login.and_then(token::basic)),
             Some(Challenge::Bearer { realm, service }) => {
                 let checked = self.check_realm(realm, login, cost).await;
@@ -359,25 +381,6 @@ impl Client {
 
     fn log_in_with(&self, login: Login) {
         *self.login.write().unwrap_or_else(PoisonError::into_inner) = Some(login);
-    }
-}
-
-impl Reader<'_> {
-    /// Builds the URL of something in the repository: `tags/list`, `manifests/1.0`.
-    async fn url(&self, rest: &str) -> Url {
-        let mut url = self.client.base(self.cost).await;
-        // Both are checked: a repository's path and a digest or tag have no character that means something in a URL.
-        url.set_path(&format!("/v2/{}/{rest}", self.repository.path));
-        url
-    }
-
-    async fn send(&self, call: Call) -> Result<Answer, Error> {
-        self.client.send(self.repository, call).await
-    }
-
-    /// Says what an answer that is no success means for whoever asked.
-    fn refused(&self, answer: &Answer) -> Problem {
-        self.client.refused(self.repository, answer)
     }
 }
 

@@ -16,8 +16,11 @@ mod setup;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use ::gcp::{Clock, Endpoints};
 use anyhow::{Context as _, Result, anyhow};
+use secret::Secret;
 
 pub use audit::Audit;
 pub use doctor::Doctor;
@@ -56,4 +59,16 @@ fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
         .build()
         .context("failed to start the runtime")?;
     runtime.block_on(work)
+}
+
+/// Gets an access token of whoever runs the command, as Google's own tools would.
+///
+/// # Errors
+/// When nobody is to be found, or Google turns them down.
+pub(crate) async fn access_token() -> Result<Secret<String>> {
+    let clock: Clock = Arc::new(jiff::Timestamp::now);
+    let found = credentials::find(None, &Endpoints::default(), &clock).await?;
+    let found = found
+        .context("nobody is there to ask Google as: run gcloud auth application-default login")?;
+    Ok(found.token().clone())
 }

@@ -13,7 +13,6 @@ mod token;
 
 use std::sync::Arc;
 
-use gcp::repository::ImageAddress;
 use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
@@ -24,6 +23,7 @@ use self::project::Standing;
 pub use self::token::AccessToken;
 use self::token::Actor;
 use crate::{Access, Error, Kind, Login, Outcome, RegistryIdentity, Request};
+pub use gcp::repository::ImageAddress;
 pub use gcp::{Fallback, UnknownFallback};
 
 /// The Kubernetes account of a Project that may act for it at Google.

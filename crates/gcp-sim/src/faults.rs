@@ -120,6 +120,8 @@ pub enum Effect {
     /// A long list of tags ends without a link to its next page.
     #[serde(rename = "tags_10k_no_link")]
     TagsWithoutLink,
+    /// A list of tags has the standard's members only, as one of a remote repository may.
+    TagsWithoutExtension,
 }
 
 /// How a metadata server is not ready.

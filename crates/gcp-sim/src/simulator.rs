@@ -11,7 +11,7 @@ use crate::google::{CLOUD_PLATFORM, Google};
 use crate::listeners::{self, StartError};
 use crate::principal::Principal;
 use crate::registry::Registry;
-use crate::world::World;
+use crate::world::{SeedImage, World};
 use crate::{admin, apis, metadata};
 
 /// Where to listen, and by which clock. The default is any free port of 127.0.0.1 and the machine's clock.
@@ -51,6 +51,7 @@ pub struct Simulator {
     /// The metadata server of each pod, by its name.
     pub metadata: BTreeMap<String, SocketAddr>,
     google: Google,
+    content: Registry,
     stop: DropGuard,
 }
 
@@ -71,7 +72,7 @@ impl Simulator {
             listeners::serve(listener, router, clock.clone(), stop.clone());
         };
         serve(docker, registry.docker());
-        serve(apis, apis::router(google.clone(), registry));
+        serve(apis, apis::router(google.clone(), registry.clone()));
         serve(admin, admin::router(google.clone()));
         let mut metadata = BTreeMap::new();
         for (pod, address) in pods(&google) {
@@ -88,6 +89,7 @@ impl Simulator {
             admin: admin_address,
             metadata,
             google,
+            content: registry,
             stop: stop.drop_guard(),
         })
     }
@@ -103,6 +105,16 @@ impl Simulator {
         let scopes = vec![CLOUD_PLATFORM.to_owned()];
         let hour = SignedDuration::from_hours(1);
         Some(self.google.issue(principal, scopes, hour, Vec::new()))
+    }
+
+    /// Pushes to the repository that project, location and name tell, at the time that the image says, or now.
+    pub fn push(&self, repository: (&str, &str, &str), image: &SeedImage) {
+        self.content.push(repository, image);
+    }
+
+    /// Deletes what a tag of an image names, with all its tags; `false` if there is none.
+    pub fn delete(&self, repository: (&str, &str, &str), image: &str, tag: &str) -> bool {
+        self.content.delete(repository, image, tag)
     }
 
     /// Stops listening, as dropping does.

@@ -94,6 +94,11 @@ impl Apis {
         }
     }
 
+    /// Gives the token that requests carry.
+    pub fn token(&self) -> &Secret<String> {
+        &self.token
+    }
+
     /// Has another project than the token's own pay; Google asks for it where people ask.
     #[must_use]
     pub fn paid_by(mut self, project: Option<String>) -> Self {

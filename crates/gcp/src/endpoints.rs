@@ -156,6 +156,32 @@ impl Endpoints {
     }
 }
 
+/// Reads `NAME=URL`, where the URL is an origin: `https://HOST[:PORT]`, or `http://` to this machine.
+pub fn named_address(text: &str) -> Result<(String, Url), String> {
+    let (name, url) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("{text:?} is not NAME=URL"))?;
+    let parsed = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+    let is_origin = parsed.path() == "/"
+        && parsed.query().is_none()
+        && parsed.fragment().is_none()
+        && parsed.username().is_empty()
+        && parsed.password().is_none();
+    // Tokens go there; the metadata server alone speaks plain http by nature.
+    let is_guarded = match parsed.scheme() {
+        "https" => true,
+        "http" => name == "metadata" || is_on_this_machine(&parsed),
+        _ => false,
+    };
+    if !is_origin || !is_guarded {
+        return Err(format!(
+            "{url:?} is not an address such as https://HOST:PORT, without a path; http:// is for this machine only"
+        ));
+    }
+    Ok((name.to_ascii_lowercase(), parsed))
+}
+
 /// Says whether requests to the address stay on this machine.
 pub fn is_on_this_machine(url: &Url) -> bool {
     match url.host() {
@@ -187,6 +213,29 @@ fn parse(text: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_name_and_an_origin() {
+        let metadata = "metadata=http://169.254.169.254";
+        assert!(named_address(metadata).is_ok(), "{metadata}");
+        let (name, url) = named_address("europe-docker.pkg.dev=http://127.0.0.1:5000").expect("an address");
+        assert_eq!(
+            (name.as_str(), url.as_str()),
+            ("europe-docker.pkg.dev", "http://127.0.0.1:5000/")
+        );
+        for text in [
+            "https://x.test",
+            "=https://x.test",
+            "sts=x.test",
+            "sts=https://x.test/path",
+            "sts=https://me@x.test",
+            "sts=file:///etc",
+            "sts=http://sts.example.com",
+            "europe-docker.pkg.dev=http://10.0.0.1",
+        ] {
+            assert!(named_address(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn unless_told_otherwise_google_is_asked() {

@@ -2,8 +2,9 @@
 //! them ours.
 //!
 //! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`SshServer`] is OpenSSH's sshd, [`Registry`] is
-//! Debian's `docker-registry`, filled by `skopeo`, [`ChartRepository`] is nginx in front of a folder. [`Argosy`] is a running `argosy up` and [`Kubectl`] what a
-//! user drives it with; [`Google`] is a running `argosy gcp sim`. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! Debian's `docker-registry`, filled by `skopeo`, [`ChartRepository`] is nginx in front of a folder. [`Argosy`] is a running
+//! `argosy up` and [`Kubectl`] what a user drives it with; [`Google`] is a running `argosy gcp sim`. [`terraform`] judges
+//! what is written for it. The programs come from `cargo xtask tools`; see [`tools::path`].
 
 mod argosy;
 mod chart;
@@ -18,6 +19,7 @@ mod quickstart;
 mod registry;
 mod repositories;
 mod ssh_server;
+pub mod terraform;
 pub mod tools;
 
 pub use argosy::Argosy;

@@ -54,6 +54,8 @@ pub mod annotation {
     pub const RBAC_CLAIM_PREFIX: &str = "rbac.kargo.akuity.io/claim.";
     /// Prefix of what Events carry about Promotions and Freight.
     pub const EVENT_PREFIX: &str = "event.kargo.akuity.io/";
+    /// On a Warehouse: `built` or `uploaded`, the time that makes an image the newest build.
+    pub const NEWEST_BUILD_BY: &str = "argosy.dev/newest-build-by";
     /// Prefix of what only the commercial edition reads.
     pub const ENTERPRISE_PREFIX: &str = "ee.kargo.akuity.io/";
 }

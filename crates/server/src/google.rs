@@ -101,15 +101,35 @@ fn log(call: &Call<'_>) {
     tracing::debug!(service, outcome, error, ?took, "asked Google");
 }
 
+/// Where Artifact Registry's API is asked for the versions of an image.
+///
+/// # Errors
+/// When a setting names no service.
+pub(crate) fn artifact_registry(arguments: &args::Google) -> Result<Url> {
+    Ok(services(arguments)?.artifact_registry)
+}
+
 fn endpoints(arguments: &args::Google, metadata_host: Option<&str>) -> Result<Endpoints> {
-    let mut endpoints = Endpoints::default();
-    if let Some(host) = metadata_host {
+    for (service, url) in &arguments.gcp_endpoints {
+        tracing::info!(service, %url, "this service of Google's is asked elsewhere");
+    }
+    let mut endpoints = services(arguments)?;
+    // A setting names the metadata server more closely than the environment does.
+    let is_named = arguments
+        .gcp_endpoints
+        .iter()
+        .any(|(it, _)| it == "metadata");
+    if let Some(host) = metadata_host.filter(|_| !is_named) {
         endpoints = endpoints
             .with_metadata_host(host)
             .map_err(|error| anyhow!("{METADATA_HOST}: {error}; {}", error.hint()))?;
     }
+    Ok(endpoints)
+}
+
+fn services(arguments: &args::Google) -> Result<Endpoints> {
+    let mut endpoints = Endpoints::default();
     for (service, url) in &arguments.gcp_endpoints {
-        tracing::info!(service, %url, "this service of Google's is asked elsewhere");
         endpoints.set(service, url.as_str()).map_err(|error| {
             anyhow!("--gcp-endpoint {service}={url}: {error}; {}", error.hint())
         })?;

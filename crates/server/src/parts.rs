@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use artifacts::chart;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
-use artifacts::git::Repositories;
+use artifacts::git::{Mirrors, Repositories};
 use artifacts::registry::Registries;
 use artifacts::work_tree::{Identity, Integration};
 use controllers::{FreightIndex, Metrics, Settings, Shard};
@@ -119,7 +119,8 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         engine,
         registries: Arc::new(
             Registries::new(Arc::clone(&policy), limits.clone())
-                .with_endpoints(google::registry_endpoints(&work.google)),
+                .with_endpoints(google::registry_endpoints(&work.google))
+                .with_artifact_registry(google::artifact_registry(&work.google)?),
         ),
         charts: Arc::new(chart::Repositories::new(
             Arc::clone(&policy),
@@ -129,7 +130,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             launcher,
             policy,
             limits,
-            data.join("mirrors"),
+            Mirrors::new(data.join("mirrors"), work.mirror_disk),
         )),
         credentials: Arc::new(credentials),
         clock,

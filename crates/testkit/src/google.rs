@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-pub use gcp_sim::{Asked, Clock, Effect, Fault, NotReady, ResourceName, Scope, TOKEN_PREFIX};
+pub use gcp_sim::{
+    Asked, Clock, Effect, Fault, NotReady, ResourceName, Scope, SeedImage, TOKEN_PREFIX,
+};
 use gcp_sim::{Options, Simulator, World};
 use jiff::Timestamp;
 use url::Url;
@@ -59,6 +61,16 @@ impl Google {
     /// # Errors
     /// When no port is free.
     pub async fn start(clock: Clock, projects: &[&str]) -> Result<Self> {
+        let one = "[{name: web, tags: [1.0.0]}]";
+        let projects: Vec<_> = projects.iter().map(|project| (*project, one)).collect();
+        Self::start_holding(clock, &projects).await
+    }
+
+    /// Starts with a repository for each of the Projects that holds these images, written as in a world file.
+    ///
+    /// # Errors
+    /// When the images make no sense, or no port is free.
+    pub async fn start_holding(clock: Clock, projects: &[(&str, &str)]) -> Result<Self> {
         // The simulator fetches keys with a client of its own, which takes what the process has.
         rustls::crypto::aws_lc_rs::default_provider()
             .install_default()
@@ -137,6 +149,18 @@ impl Google {
             .revoke(MAY_READ, member, &repository(project))?)
     }
 
+    /// Pushes to a Project's repository, at the time that the image says, or now.
+    pub fn push(&self, project: &str, image: &SeedImage) {
+        let repository = (GCP_PROJECT, "europe", project);
+        self.simulator.push(repository, image);
+    }
+
+    /// Deletes what a tag in a Project's repository names; `false` if there is none.
+    pub fn delete(&self, project: &str, image: &str, tag: &str) -> bool {
+        let repository = (GCP_PROJECT, "europe", project);
+        self.simulator.delete(repository, image, tag)
+    }
+
     /// Takes the cluster's public keys from this address.
     pub fn trust_keys_at(&self, keys: &Url) {
         self.google().change(|world| {
@@ -169,17 +193,17 @@ fn repository(project: &str) -> ResourceName {
     ResourceName::repository(GCP_PROJECT, "europe", project)
 }
 
-fn world(projects: &[&str]) -> String {
+fn world(projects: &[(&str, &str)]) -> String {
     let mut world = format!(
         "projects:\n- id: {GCP_PROJECT}\n  number: 123456789012\n  \
          services: [iam.googleapis.com, {IAM_CREDENTIALS}, {STS}, {REGISTRY}, container.googleapis.com]\n  \
          bindings: [{{role: roles/owner, members: ['user:ops@acme.example']}}]\n  \
          clusters: [{{name: main, location: europe-west1}}]\n  repositories:\n"
     );
-    for project in projects {
+    for (project, images) in projects {
         writeln!(
             world,
-            "  - name: {project}\n    location: europe\n    images: [{{name: web, tags: [1.0.0]}}]\n    \
+            "  - name: {project}\n    location: europe\n    images: {images}\n    \
              bindings: [{{role: {MAY_READ}, members: ['{}']}}]",
             controller()
         )

@@ -1,10 +1,13 @@
 //! A world for tests: an API server, a Git host, a registry, and Google.
 
+mod fill;
 pub mod google;
+pub mod proxy;
 mod published_keys;
 mod world;
 
 pub use embedded_apiserver::{AdmissionHook, Options, UserInfo};
+pub use fill::{Pushed, fill};
 pub use loopback_servers::{Kubectl, tools};
 pub use published_keys::PublishedKeys;
 pub use world::World;

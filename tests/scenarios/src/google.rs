@@ -50,10 +50,12 @@ pub fn credentials(
     Ok(Credentials::new(client, Vec::new()).with_google(acting, true))
 }
 
-/// Lets connections to Google's host go to the simulated one, as `--registry-endpoint` does.
+/// Lets connections to Google's host and API go to the simulated ones, as `--registry-endpoint` and `--gcp-endpoint` do.
 ///
 /// # Errors
 /// When Google does not listen.
 pub fn reached(google: &Simulated, registries: Registries) -> Result<Registries> {
-    Ok(registries.with_endpoints(HashMap::from([(HOST.to_owned(), google.registry()?)])))
+    Ok(registries
+        .with_endpoints(HashMap::from([(HOST.to_owned(), google.registry()?)]))
+        .with_artifact_registry(google.apis()?))
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use artifacts::{
-    Limits, chart, child::Launcher, egress::Policy, git::Repositories, registry::Registries,
+    Limits, chart, child::Launcher, egress::Policy, git::Mirrors, git::Repositories,
+    registry::Registries,
 };
 use controllers::{Context, FreightIndex, Metrics, Settings};
 use credentials::PlainHttp;
@@ -172,7 +173,7 @@ impl Harbour {
                 Launcher::direct(),
                 policy,
                 limits,
-                self.folder.path().join("mirrors"),
+                Mirrors::new(self.folder.path().join("mirrors"), Mirrors::DISK),
             )),
             credentials: Arc::new(engine.credentials.clone()),
             clock: Arc::clone(&engine.clock),

@@ -85,14 +85,9 @@ impl Index {
         self.scope
     }
 
-    /// Counts the charts.
-    pub fn len(&self) -> usize {
+    /// Counts the charts that the index knows of.
+    pub fn chart_count(&self) -> usize {
         self.charts.len()
-    }
-
-    /// Says whether there is no chart.
-    pub fn is_empty(&self) -> bool {
-        self.charts.is_empty()
     }
 
     /// Estimates the memory it takes.

@@ -58,6 +58,8 @@ pub enum Problem {
     MediaType { media_type: String },
     #[error("the index lists no image")]
     EmptyIndex,
+    #[error("the index lists another index, and only images are looked for in there")]
+    NestedIndex,
     #[error("the index lists more than {bound} images")]
     LargeIndex { bound: usize },
     #[error("the pages of tags {0}")]
@@ -102,6 +104,7 @@ impl Error {
             Problem::NotFound { .. }
             | Problem::MediaType { .. }
             | Problem::EmptyIndex
+            | Problem::NestedIndex
             | Problem::LargeIndex { .. }
             | Problem::Malformed { .. }
             | Problem::Digest(DigestError::Malformed { .. })
@@ -151,9 +154,10 @@ impl Error {
                 ..
             } => "see whether the repository's host is right: its token service is on a domain of somebody else"
                 .to_owned(),
-            Problem::MediaType { .. } | Problem::EmptyIndex | Problem::LargeIndex { .. } => {
-                "leave the tag out with ignoreTagsRegexes".to_owned()
-            }
+            Problem::MediaType { .. }
+            | Problem::EmptyIndex
+            | Problem::NestedIndex
+            | Problem::LargeIndex { .. } => "leave the tag out with ignoreTagsRegexes".to_owned(),
             Problem::Status { .. }
             | Problem::Realm { .. }
             | Problem::NoToken { .. }

@@ -52,6 +52,13 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Descriptor {
+    /// Says whether it points at an index, by what it says itself.
+    pub fn is_index(&self) -> bool {
+        matches!(self.media_type.as_str(), OCI_INDEX | DOCKER_LIST)
+    }
+}
+
 /// Names what an image runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Platform {

@@ -1,98 +1,303 @@
-//! Lists tags, page by page, to the end.
+//! Follows the pages of a list of tags to the end, and holds none of them.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use domain::selection::Listed;
 use http::header::LINK;
-use serde::Deserialize;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokio::time::Instant;
 use url::Url;
 
+use super::listing::Dialect;
 use super::{Error, Problem, Reader};
 use crate::sender::{Answer, Call};
 
-/// Tags that we ask for at a time; a registry may give fewer.
-const PAGE: usize = 1_000;
 /// Most pages and tags of a repository, most bytes of a page, longest time for all.
 const PAGES_BOUND: usize = 20_000;
 const TAGS_BOUND: usize = 2_000_000;
-const BYTES_BOUND: usize = 64 << 20;
+const BYTES_BOUND: usize = 32 << 20;
 const TIME_BOUND: Duration = Duration::from_mins(10);
+/// Most pages on end that lead to another and hold nothing.
+const EMPTY_BOUND: usize = 20;
+
+/// What a list holds.
+pub(super) enum Row {
+    Tag(Listed),
+    /// An image without a tag, such as one of an index.
+    Untagged {
+        digest: String,
+        built_at: Option<Timestamp>,
+    },
+}
+
+/// Says how a page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// There are no more.
+    Last,
+    /// It names the next one.
+    Linked,
+    /// It is full, and whether there is another is to be found out.
+    Full,
+}
+
+/// Goes from page to page.
+#[derive(Debug)]
+pub(super) struct Pages<'a> {
+    reader: &'a Reader<'a>,
+    dialect: Dialect,
+    start: Url,
+    query: String,
+    until: Instant,
+    /// What was asked and what came, as hashes: neither comes twice in a list that has an end.
+    asked: HashSet<u64>,
+    came: HashSet<u64>,
+    empty: usize,
+    tags: usize,
+}
 
 impl Reader<'_> {
     /// Lists the tags of a repository, each once, in the order the registry gives them.
     ///
-    /// Costs one request per page. Pages are followed by `Link`, and by `last` where a full page comes without one.
-    ///
-    /// Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags>
+    /// Costs one request per page, and holds them all: for charts, whose repositories are small.
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
-        let start = self.url("tags/list").await;
-        let end = Instant::now() + TIME_BOUND;
-        let mut query = format!("n={PAGE}");
-        let (mut asked, mut known, mut tags) = (HashSet::new(), HashSet::new(), Vec::new());
-        for _ in 0..PAGES_BOUND {
-            let call = Call::get(with_query(&start, &query), BYTES_BOUND, self.cost);
-            let fail = |problem| Error::new(self.repository, &call, problem);
-            if !asked.insert(query.clone()) {
-                return Err(fail(Problem::Pages("go round in circles")));
-            }
-            if Instant::now() >= end {
-                return Err(fail(Problem::Slow(TIME_BOUND)));
-            }
-            let answer = self.send(call.clone()).await?;
-            if !answer.status.is_success() {
-                return Err(fail(self.refused(&answer)));
-            }
-            let page = read(&answer).map_err(fail)?;
-            let (count, last, before) = (page.len(), page.last().cloned(), tags.len());
-            tags.extend(
-                page.into_iter()
-                    .filter(|tag| is_tag(tag) && known.insert(tag.clone())),
-            );
-            if tags.len() > TAGS_BOUND {
-                return Err(fail(Problem::Pages("hold more than two million tags")));
-            }
-            let is_new = tags.len() > before;
-            query = match (next_link(&answer), last) {
-                (Some(next), _) => next,
-                // Some registries cut the list and do not say so; one that gives the same again has no more.
-                (None, Some(last)) if count == PAGE && is_new => {
-                    format!("n={PAGE}&last={}", encoded(&last))
+        let mut pages = Pages::start(self, Dialect::of(self.repository)).await;
+        let (mut known, mut tags) = (HashSet::new(), Vec::new());
+        loop {
+            let mut take = |row| match row {
+                Row::Tag(listed) => {
+                    if known.insert(listed.tag.clone()) {
+                        tags.push(listed.tag);
+                    }
                 }
-                (None, _) => return Ok(tags),
+                Row::Untagged { .. } => {}
             };
+            if pages.next(&mut take).await? == End::Last {
+                return Ok(tags);
+            }
         }
-        let call = Call::get(start, BYTES_BOUND, self.cost);
-        Err(Error::new(
-            self.repository,
-            &call,
-            Problem::Pages("have no end"),
-        ))
     }
 }
 
-fn read(answer: &Answer) -> Result<Vec<String>, Problem> {
-    /// `null` stands for a repository without tags at some registries.
-    #[derive(Deserialize)]
-    struct Page {
-        #[serde(default)]
-        tags: Option<Vec<String>>,
+impl<'a> Pages<'a> {
+    pub(super) async fn start(reader: &'a Reader<'a>, dialect: Dialect) -> Self {
+        Self {
+            reader,
+            start: reader.url("tags/list").await,
+            query: first_query(&dialect),
+            dialect,
+            until: Instant::now() + TIME_BOUND,
+            asked: HashSet::new(),
+            came: HashSet::new(),
+            empty: 0,
+            tags: 0,
+        }
     }
-    let page: Page = serde_json::from_slice(&answer.body).map_err(|source| Problem::Malformed {
-        what: "a list of tags",
-        source,
-    })?;
-    Ok(page.tags.unwrap_or_default())
+
+    /// Asks for the next page and gives what it holds to `offer`.
+    ///
+    /// Pages are followed by `Link`, and by `last` where a full page comes without one. A registry that refuses our
+    /// question in its own dialect is asked in the standard's.
+    ///
+    /// Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags>
+    pub(super) async fn next(&mut self, offer: &mut (dyn FnMut(Row) + Send)) -> Result<End, Error> {
+        let reader = self.reader;
+        let mut call = self.call();
+        if !self.asked.insert(hash_of(&self.query)) {
+            let problem = Problem::Pages("go round in circles");
+            return Err(Error::new(reader.repository, &call, problem));
+        }
+        let mut answer = reader.send(call.clone()).await?;
+        if is_misunderstood(answer.status) && self.dialect != Dialect::Standard {
+            self.dialect = Dialect::Standard;
+            self.query = first_query(&self.dialect);
+            self.asked = HashSet::from([hash_of(&self.query)]);
+            call = self.call();
+            answer = reader.send(call.clone()).await?;
+        }
+        let fail = |problem| Error::new(reader.repository, &call, problem);
+        if !answer.status.is_success() {
+            return Err(fail(reader.refused(&answer)));
+        }
+        let mut page = Page::new(offer, TAGS_BOUND - self.tags);
+        self.dialect.read(&answer.body, &mut page).map_err(fail)?;
+        let Page {
+            count, last, hash, ..
+        } = page;
+        self.tags += count;
+        self.empty = if count == 0 { self.empty + 1 } else { 0 };
+        let is_new = count == 0 || self.came.insert(hash.finish());
+        let (query, end) = match next_link(&answer) {
+            Some(_) if !is_new => return Err(fail(Problem::Pages("go round in circles"))),
+            Some(next) => (next, End::Linked),
+            // Some registries cut the list and do not say so; one that gives the same again has no more.
+            None if is_new && count >= self.dialect.page_size() => {
+                let query = format!("n={}&last={}", self.dialect.page_size(), encoded(&last));
+                (query, End::Full)
+            }
+            None => return Ok(End::Last),
+        };
+        self.query = query;
+        if self.asked.len() >= PAGES_BOUND || self.empty > EMPTY_BOUND {
+            return Err(fail(Problem::Pages("have no end")));
+        }
+        if Instant::now() >= self.until {
+            return Err(fail(Problem::Slow(TIME_BOUND)));
+        }
+        Ok(end)
+    }
+
+    /// Says that no page was asked for so far.
+    pub(super) fn is_first(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    fn call(&self) -> Call {
+        let mut url = self.start.clone();
+        url.set_query(Some(&self.query));
+        Call::get(url, BYTES_BOUND, self.reader.cost)
+    }
+}
+
+/// Says that a registry does not know what was asked, rather than that it may not be asked.
+fn is_misunderstood(status: StatusCode) -> bool {
+    let is_known = matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
+    status.is_client_error() && !is_known
+}
+
+fn first_query(dialect: &Dialect) -> String {
+    format!("n={}", dialect.page_size())
+}
+
+/// Takes what is read of one page.
+pub(super) struct Page<'o> {
+    offer: &'o mut (dyn FnMut(Row) + Send),
+    room: usize,
+    count: usize,
+    last: String,
+    hash: DefaultHasher,
+}
+
+/// Says that a list holds more tags than any repository.
+#[derive(Debug)]
+pub(super) struct TooMany;
+
+impl<'o> Page<'o> {
+    pub(super) fn new(offer: &'o mut (dyn FnMut(Row) + Send), room: usize) -> Self {
+        Self {
+            offer,
+            room,
+            count: 0,
+            last: String::new(),
+            hash: DefaultHasher::new(),
+        }
+    }
+
+    /// Takes a tag; what is none by the specification could not be asked for, and is passed over.
+    pub(super) fn tag(&mut self, listed: Listed) -> Result<(), TooMany> {
+        self.count += 1;
+        self.last.clone_from(&listed.tag);
+        listed.tag.hash(&mut self.hash);
+        if self.count > self.room {
+            return Err(TooMany);
+        }
+        if is_tag(&listed.tag) {
+            (self.offer)(Row::Tag(listed));
+        }
+        Ok(())
+    }
+
+    pub(super) fn untagged(&mut self, digest: String, built_at: Option<Timestamp>) {
+        (self.offer)(Row::Untagged { digest, built_at });
+    }
+}
+
+/// Reads a page that holds nothing but names, one after the other: some registries put all there are on one page.
+pub(super) fn read_names(body: &[u8], page: &mut Page<'_>) -> Result<(), Problem> {
+    let mut is_too_much = false;
+    let names = Names {
+        page,
+        is_too_much: &mut is_too_much,
+    };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = json.deserialize_map(names).and_then(|()| json.end());
+    read.map_err(|source| {
+        if is_too_much {
+            return Problem::Pages("hold more than two million tags");
+        }
+        let what = "a list of tags";
+        Problem::Malformed { what, source }
+    })
+}
+
+struct Names<'p, 'o> {
+    page: &'p mut Page<'o>,
+    is_too_much: &'p mut bool,
+}
+
+impl<'de> Visitor<'de> for Names<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of tags")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "tags" {
+                map.next_value_seed(&mut self)?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Names<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Reads the names themselves; `null` stands for a repository without tags at some registries.
+impl<'de> Visitor<'de> for &mut Names<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("names of tags")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<(), A::Error> {
+        while let Some(tag) = names.next_element::<String>()? {
+            let listed = Listed {
+                tag,
+                ..Listed::default()
+            };
+            self.page.tag(listed).map_err(|TooMany| {
+                *self.is_too_much = true;
+                A::Error::custom("there are too many")
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// Gives the query of the next page. The rest of the address is ours: a server behind a proxy may not know its own.
 fn next_link(answer: &Answer) -> Option<String> {
-    let links = answer
-        .headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    links.flat_map(|value| value.split(',')).find_map(|link| {
+    links(&answer.headers).find_map(|link| {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.split(';').any(|it| {
             let it = it.trim();
@@ -105,14 +310,21 @@ fn next_link(answer: &Answer) -> Option<String> {
     })
 }
 
-fn with_query(url: &Url, query: &str) -> Url {
-    let mut url = url.clone();
-    url.set_query(Some(query));
-    url
+fn links(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(LINK).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
 }
 
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    hash.finish()
 }
 
 /// Says whether a tag is one by the specification; what is not could not be asked for.

@@ -198,6 +198,22 @@ pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
     }
 }
 
+/// Makes the header that a login is sent with before a registry has said what it wants: Google's take the token itself,
+/// which spares a request for another.
+pub(crate) fn unasked(login: &Login) -> Option<HeaderValue> {
+    match login {
+        Login::AccessToken(token) => bearer(token),
+        Login::Basic { .. } | Login::SshKey(_) => None,
+    }
+}
+
+/// Makes the header that carries an access token itself, which Google's registries and APIs take.
+///
+/// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication>
+pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+    sensitive(format!("Bearer {}", token.password().expose()))
+}
+
 fn sensitive(text: String) -> Option<HeaderValue> {
     let text = Secret::new(text);
     let mut value = HeaderValue::from_str(text.expose()).ok()?;

@@ -12,7 +12,7 @@ use resources::{DiscoveredImageReference, ImageSubscription};
 use secret::Secret;
 use testkit::servers::{Access, Image, PASSWORD, Registry, USER};
 
-use crate::{caller, told};
+use crate::{ASKED, caller, told};
 
 /// Writes one field of a subscription.
 type Change = fn(&mut ImageSubscription);
@@ -30,7 +30,7 @@ async fn discover(
     subscription: &ImageSubscription,
 ) -> Result<Vec<DiscoveredImageReference>, Error> {
     let cost = Cost::default();
-    image::discover(registries, caller("acme", None, &cost), subscription).await
+    image::discover(registries, caller("acme", None, &cost), subscription, ASKED).await
 }
 
 #[tokio::test]
@@ -141,13 +141,14 @@ async fn a_login_opens_a_private_registry_to_its_project_only() {
         &registries,
         caller("acme", Some(&right), &cost),
         &subscription,
+        ASKED,
     )
     .await
     .expect("images");
     assert_eq!(tags(&found), ["1.0.0"]);
     for login in [None, Some(login("wrong-password"))] {
         let caller = caller("acme", login.as_ref(), &cost);
-        let error = image::discover(&registries, caller, &subscription)
+        let error = image::discover(&registries, caller, &subscription, ASKED)
             .await
             .expect_err("not let in");
         let told = format!("{} {}", told(&error), error.hint());
@@ -232,5 +233,6 @@ fn discovery_can_run_in_a_task() {
         &registries,
         caller("acme", None, &cost),
         &subscription,
+        ASKED,
     ));
 }

@@ -8,8 +8,11 @@ mod registry_protocol;
 mod remotes;
 mod scripted;
 
+use artifacts::image::Asked;
 use artifacts::{Caller, Cost};
 use credentials::Login;
+use domain::selection::NewestBuildBy;
+use jiff::Timestamp;
 
 /// Asks on behalf of `project`.
 fn caller<'a>(project: &'a str, login: Option<&'a Login>, cost: &'a Cost) -> Caller<'a> {
@@ -19,6 +22,12 @@ fn caller<'a>(project: &'a str, login: Option<&'a Login>, cost: &'a Cost) -> Cal
         cost,
     }
 }
+
+/// What tests ask for whose subject is neither.
+const ASKED: Asked = Asked {
+    newest_build_by: NewestBuildBy::Built,
+    now: Timestamp::UNIX_EPOCH,
+};
 
 /// Writes an error with its causes, as a log does.
 fn told(error: &dyn std::error::Error) -> String {

@@ -12,7 +12,7 @@ use resources::ImageSubscription;
 use secret::Secret;
 
 use crate::scripted::{Server, answer, broken, digest, not_found, ok};
-use crate::{caller, told};
+use crate::{ASKED, caller, told};
 
 const PASSWORD: &str = "hunter2-hunter2";
 const BASIC: &str = "Basic bWU6aHVudGVyMi1odW50ZXIy";
@@ -406,7 +406,13 @@ async fn discover(
         ..ImageSubscription::default()
     };
     let cost = Cost::default();
-    image::discover(&registries(), caller("acme", login, &cost), &subscription).await
+    image::discover(
+        &registries(),
+        caller("acme", login, &cost),
+        &subscription,
+        ASKED,
+    )
+    .await
 }
 
 /// Serves one image as tag 1.0.0; `blob` answers for its config.
@@ -601,9 +607,14 @@ async fn an_index_is_read_down_to_its_images() {
     ] {
         platform.clone_into(&mut subscription.platform);
         let cost = Cost::default();
-        let found = image::discover(&registries, caller("acme", None, &cost), &subscription)
-            .await
-            .expect("an answer");
+        let found = image::discover(
+            &registries,
+            caller("acme", None, &cost),
+            &subscription,
+            ASKED,
+        )
+        .await
+        .expect("an answer");
         assert_eq!(
             found.first().map(|it| it.annotations["a"].as_str()),
             expected,

@@ -50,9 +50,10 @@ pub(super) struct Place {
         long = "registry-endpoint",
         env = "ARGOSY_REGISTRY_ENDPOINT",
         value_name = "HOST=URL",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = gcp::named_address
     )]
-    registries: Vec<String>,
+    registries: Vec<(String, Url)>,
     /// The metadata server; also says that the pod's view is wanted where this is no pod
     #[arg(long, env = "GCE_METADATA_HOST", value_name = "HOST[:PORT]")]
     metadata_host: Option<String>,
@@ -119,7 +120,7 @@ impl Place {
             gcp_project_number: self.gcp_project_number,
             cluster: self.cluster.clone(),
             controller: self.controller.clone(),
-            registries: self.registries()?,
+            registries: self.registries.iter().cloned().collect(),
             operator: credentials::find(token_file, &endpoints, &clock).await?,
             kubernetes: self.kubernetes(vantage).await?,
             endpoints,
@@ -131,7 +132,9 @@ impl Place {
     fn endpoints(&self) -> Result<Endpoints> {
         let mut endpoints = Endpoints::default();
         for text in &self.endpoints {
-            let (service, url) = pair(text, "--gcp-endpoint", "SERVICE=URL")?;
+            let (service, url) = text
+                .split_once('=')
+                .with_context(|| format!("--gcp-endpoint {text:?} is not SERVICE=URL"))?;
             endpoints
                 .set(service, url)
                 .map_err(|error| anyhow!("{error}; {}", error.hint()))?;
@@ -142,15 +145,6 @@ impl Place {
                 .with_metadata_host(host)
                 .map_err(|error| anyhow!("{error}; {}", error.hint())),
         }
-    }
-
-    fn registries(&self) -> Result<BTreeMap<String, Url>> {
-        let pairs = self.registries.iter().map(|text| {
-            let (host, url) = pair(text, "--registry-endpoint", "HOST=URL")?;
-            let url = Url::parse(url).with_context(|| format!("{url:?} is not an address"))?;
-            Ok((host.to_owned(), url))
-        });
-        pairs.collect()
     }
 
     async fn kubernetes(&self, vantage: PodVantage) -> Result<Option<Client>> {
@@ -198,11 +192,6 @@ impl Access {
              or gcloud auth print-access-token > FILE and name it with --access-token-file FILE",
         )
     }
-}
-
-fn pair<'a>(text: &'a str, flag: &str, form: &str) -> Result<(&'a str, &'a str)> {
-    text.split_once('=')
-        .with_context(|| format!("{flag} {text:?} is not {form}"))
 }
 
 /// Reads a variable of the environment that is text.

@@ -1,13 +1,15 @@
 //! Asks one subscription what there is.
 
 use artifacts::{Caller, Cost};
-use credentials::{Kind, Login};
+use credentials::Kind;
 use domain::message;
+use domain::selection::NewestBuildBy;
 use domain::warehouse::{Failure, Found, Remark};
 use futures::future::BoxFuture;
 use resources::{
     ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
     ImageSubscription, RawSubscription, Warehouse,
+    names::annotation,
     subscription::{Source, Subscription},
 };
 
@@ -49,9 +51,8 @@ pub(super) async fn ask(
         Ok(subscription) => subscription,
         Err(failure) => return Err(failure).into(),
     };
-    let project = warehouse.namespace();
     match source {
-        Source::Image(image) => images(cx, project, name, &image, cost).await,
+        Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
         Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
         Source::Chart(chart) => charts(cx, project, name, &chart, cost).await,
         Source::Other {
@@ -63,50 +64,71 @@ pub(super) async fn ask(
 
 async fn images(
     cx: &Context,
-    project: &str,
+    warehouse: &Warehouse,
     subscription_name: String,
     image: &ImageSubscription,
     cost: &Cost,
 ) -> Asked {
+    let project = warehouse.namespace();
     let Entrance { login, acting } =
         identity::enter(cx, project, Kind::Image, &image.repo_url).await;
-    let answer = match login {
-        Ok(login) => find_images(cx, project, subscription_name, image, login.as_ref(), cost).await,
+    let found = match login {
+        Ok(login) => {
+            let caller = Caller {
+                project,
+                login: login.as_ref(),
+                cost,
+            };
+            find_images(cx, warehouse, caller, subscription_name, image).await
+        }
         Err(failure) => Err(failure),
+    };
+    let (answer, remarks) = match found {
+        Ok((found, remarks)) => (Ok(found), remarks),
+        Err(failure) => (Err(failure), Vec::new()),
     };
     Asked {
         answer,
         acting,
-        remarks: Vec::new(),
+        remarks,
     }
 }
 
 async fn find_images(
     cx: &Context,
-    project: &str,
+    warehouse: &Warehouse,
+    caller: Caller<'_>,
     subscription_name: String,
     image: &ImageSubscription,
-    login: Option<&Login>,
-    cost: &Cost,
-) -> Result<Found, Failure> {
-    let found: BoxFuture<'_, _> = Box::pin(artifacts::image::discover(
+) -> Result<(Found, Vec<Remark>), Failure> {
+    let newest_build_by = warehouse.annotation(annotation::NEWEST_BUILD_BY);
+    let newest_build_by = newest_build_by.map_or(Ok(NewestBuildBy::default()), str::parse);
+    let asked = artifacts::image::Asked {
+        newest_build_by: newest_build_by
+            .map_err(|error| failed(&image.repo_url, &error, &error.hint()))?,
+        now: cx.now(),
+    };
+    let found: BoxFuture<'_, _> = Box::pin(artifacts::image::select(
         &cx.registries,
-        Caller {
-            project,
-            login,
-            cost,
-        },
+        caller,
         image,
+        asked,
     ));
-    let references = found
-        .await
-        .map_err(|error| failed(&image.repo_url, &error, &error.hint()))?;
-    Ok(Found::Images(DiscoveredImage {
+    let fail = |error: artifacts::image::Error| failed(&image.repo_url, &error, &error.hint());
+    let selected = found.await.map_err(fail)?;
+    let remarks = selected.remarks.iter().map(|it| Remark {
+        subscription: image.repo_url.clone(),
+        reason: it.reason(),
+        message: it.to_string(),
+    });
+    let remarks = remarks.collect();
+    let found = Found::Images(DiscoveredImage {
         repo_url: image.repo_url.clone(),
         platform: image.platform.clone(),
-        references,
+        references: artifacts::image::references(image, selected).map_err(fail)?,
         subscription_name,
-    }))
+    });
+    Ok((found, remarks))
 }
 
 async fn commits(

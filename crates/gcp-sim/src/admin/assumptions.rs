@@ -76,6 +76,14 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "REST lists give the oldest upload first and a hundred a page unless told otherwise",
     ),
     (
+        "update-time",
+        "pushing an image, and moving or deleting a tag of it, changes the updateTime of its versions; nothing else does",
+    ),
+    (
+        "versions-newest-first",
+        "versions in the order of create_time or update_time are as of each request: a page token is a number of rows",
+    ),
+    (
         "gcr-redirection",
         "every project says that its gcr.io hosts went to Artifact Registry for good",
     ),

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
@@ -32,6 +33,9 @@ pub struct Generate {
     /// How many seconds lie between two of them.
     #[serde(default = "one_minute")]
     pub every: u32,
+    /// When all of them say that they were built, as reproducible builds do; what lies between them are then uploads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<Timestamp>,
 }
 
 /// The images of a [`Generate`], each one tag, one manifest, one configuration.
@@ -40,9 +44,19 @@ pub(super) struct Generated {
     plan: Generate,
     /// The image's name, so that two image repositories do not hold the same digests.
     name: String,
-    /// Which image a digest belongs to, by the digest's first bytes; made when the first digest is looked up.
-    index: OnceLock<Vec<(u64, u32)>>,
+    /// Which image a digest belongs to, as far as anybody has asked.
+    index: Mutex<Index>,
 }
+
+/// The images of the newest digests, which are those that people ask for.
+#[derive(Debug, Default)]
+struct Index {
+    /// Chunks of images, the newest first: the first bytes of digests in their order, with the image's number.
+    chunks: Vec<Vec<(u64, u32)>>,
+}
+
+/// How many images are hashed at a time when a digest is looked up.
+const CHUNK: u32 = 5_000;
 
 /// One image of a [`Generated`].
 #[derive(Debug)]
@@ -61,7 +75,7 @@ impl Generated {
         Self {
             plan,
             name: name.to_owned(),
-            index: OnceLock::new(),
+            index: Mutex::default(),
         }
     }
 
@@ -97,15 +111,26 @@ impl Generated {
 
     /// Finds the image whose manifest or configuration has this digest.
     ///
-    /// The first call hashes every image: nothing to speak of for thousands, seconds for a million.
+    /// Hashes images from the newest on until it is found: all of them, seconds for a million, where there is none.
     pub(super) fn find_digest(&self, digest: Digest) -> Option<Made> {
-        let index = self.index.get_or_init(|| self.hash_all());
-        let from = index.partition_point(|(prefix, _)| *prefix < digest.prefix());
-        index[from..]
-            .iter()
-            .take_while(|(prefix, _)| *prefix == digest.prefix())
-            .map(|(_, number)| self.make(*number))
-            .find(|made| made.digest == digest || Digest::of(&made.config) == digest)
+        let mut index = self.index.lock();
+        for number in 0.. {
+            if number == index.chunks.len() {
+                let chunk = self.hash_chunk(number)?;
+                index.chunks.push(chunk);
+            }
+            let chunk = &index.chunks[number];
+            let from = chunk.partition_point(|(prefix, _)| *prefix < digest.prefix());
+            let found = chunk[from..]
+                .iter()
+                .take_while(|(prefix, _)| *prefix == digest.prefix())
+                .map(|(_, number)| self.make(*number))
+                .find(|made| made.digest == digest || Digest::of(&made.config) == digest);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
     }
 
     /// Finds a blob: the layer or a configuration.
@@ -123,13 +148,13 @@ impl Generated {
     }
 
     pub(super) fn uploaded(&self, number: u32) -> Timestamp {
-        self.built(number) + UPLOAD
+        self.began(number) + UPLOAD
     }
 
     /// Makes the image with a number: always the same one.
     pub(super) fn make(&self, number: u32) -> Made {
         let tag = Self::tag(number);
-        let built = self.built(number);
+        let built = self.plan.built.unwrap_or_else(|| self.began(number));
         let config = format!(
             r#"{{"created":"{built}","architecture":"amd64","os":"linux","config":{{"Labels":{{"org.opencontainers.image.title":"{}","org.opencontainers.image.version":"{tag}"}}}},"rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
             self.name,
@@ -148,11 +173,12 @@ impl Generated {
             manifest: manifest.into(),
             config: config.into(),
             built,
-            uploaded: built + UPLOAD,
+            uploaded: self.uploaded(number),
         }
     }
 
-    fn built(&self, number: u32) -> Timestamp {
+    /// When an image came about, whatever it says.
+    fn began(&self, number: u32) -> Timestamp {
         let age = i64::from(number) * i64::from(self.plan.every);
         self.plan
             .from
@@ -160,15 +186,18 @@ impl Generated {
             .unwrap_or(Timestamp::MAX)
     }
 
-    fn hash_all(&self) -> Vec<(u64, u32)> {
-        let mut index = Vec::with_capacity(2 * self.plan.tags as usize);
-        for number in 0..self.plan.tags {
+    /// Hashes a chunk of images, counted from the newest; none after the oldest.
+    fn hash_chunk(&self, chunk: usize) -> Option<Vec<(u64, u32)>> {
+        let before = u32::try_from(chunk).ok()?.checked_mul(CHUNK)?;
+        let end = self.plan.tags.checked_sub(before).filter(|end| *end > 0)?;
+        let mut hashed = Vec::new();
+        for number in end.saturating_sub(CHUNK)..end {
             let made = self.make(number);
-            index.push((made.digest.prefix(), number));
-            index.push((Digest::of(&made.config).prefix(), number));
+            hashed.push((made.digest.prefix(), number));
+            hashed.push((Digest::of(&made.config).prefix(), number));
         }
-        index.sort_unstable();
-        index
+        hashed.sort_unstable();
+        Some(hashed)
     }
 }
 
@@ -202,6 +231,7 @@ mod tests {
             tags,
             from: start_of_2024(),
             every: 60,
+            built: None,
         };
         Generated::new("acme/apps/web", plan)
     }
@@ -257,11 +287,35 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_of_many_is_found_too() {
+        let generated = generated(12_000);
+        for number in [11_999, 5_000, 0] {
+            let digest = generated.make(number).digest;
+            assert_eq!(generated.find_digest(digest).unwrap().digest, digest);
+        }
+        assert!(generated.find_digest(Digest::of(b"other")).is_none());
+    }
+
+    #[test]
+    fn reproducible_images_say_one_time_and_are_uploaded_at_many() {
+        let built = start_of_2024();
+        let plan = Generate {
+            built: Some(built),
+            ..generated(2).plan
+        };
+        let same = Generated::new("acme/apps/web", plan);
+        let (one, two) = (same.make(0), same.make(1));
+        assert_eq!((one.built, two.built), (built, built));
+        assert!(one.uploaded < two.uploaded && one.digest != two.digest);
+    }
+
+    #[test]
     fn two_image_repositories_hold_different_images() {
         let plan = Generate {
             tags: 1,
             from: start_of_2024(),
             every: 60,
+            built: None,
         };
         assert_ne!(
             Generated::new("a", plan.clone()).make(0).digest,

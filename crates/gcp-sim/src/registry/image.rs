@@ -37,6 +37,16 @@ pub(super) enum Place {
     Made(u32),
 }
 
+/// Which time versions are put in order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Upload,
+    Change,
+}
+
+/// What places are compared by: the time that was asked for, then that of upload, then something that never is the same.
+type Key = (Timestamp, Timestamp, u64);
+
 /// One page of tags in the order of their names.
 #[derive(Debug)]
 pub(super) struct TagPage {
@@ -204,6 +214,43 @@ impl Image {
         places
     }
 
+    /// One page of places in the order of a time, and whether there are more. Made ones are counted, not gone through.
+    pub(super) fn page_of_places(
+        &self,
+        by: By,
+        is_newest_first: bool,
+        start: usize,
+        size: usize,
+    ) -> (Vec<Place>, bool) {
+        let stored = self.manifests.iter().map(|(digest, stored)| {
+            let time = match by {
+                By::Upload => stored.uploaded,
+                By::Change => stored.updated,
+            };
+            let key = (time, stored.uploaded, digest.prefix());
+            (key, Place::Stored(*digest))
+        });
+        let mut stored: Vec<(Key, Place)> = stored.collect();
+        stored.sort_unstable_by_key(|(key, _)| *key);
+        let made = self.made().filter_map(|number| {
+            let uploaded = self.generated.as_ref()?.uploaded(number);
+            let key = (uploaded, uploaded, u64::from(number));
+            Some((key, Place::Made(number)))
+        });
+        let mut page: Vec<Place> = if is_newest_first {
+            let all = merge(stored.into_iter().rev(), made.rev(), |one, other| {
+                one >= other
+            });
+            all.skip(start).take(size.saturating_add(1)).collect()
+        } else {
+            let all = merge(stored.into_iter(), made, |one, other| one <= other);
+            all.skip(start).take(size.saturating_add(1)).collect()
+        };
+        let more = page.len() > size;
+        page.truncate(size);
+        (page, more)
+    }
+
     /// What stands at a place.
     pub(super) fn version(&self, place: Place) -> Option<Version> {
         match place {
@@ -299,7 +346,7 @@ impl Image {
         self.find_made_tag(&made.tag)
     }
 
-    fn made(&self) -> impl Iterator<Item = u32> {
+    fn made(&self) -> impl DoubleEndedIterator<Item = u32> {
         self.made_from(0)
     }
 
@@ -311,7 +358,7 @@ impl Image {
         )
     }
 
-    fn made_from(&self, first: u32) -> impl Iterator<Item = u32> {
+    fn made_from(&self, first: u32) -> impl DoubleEndedIterator<Item = u32> {
         let count = self.generated.as_ref().map_or(0, Generated::len);
         (first..count).filter(|number| !self.replaced.contains(number))
     }
@@ -321,6 +368,24 @@ impl Image {
             .as_ref()
             .map(|generated| generated.make(number))
     }
+}
+
+/// Makes one list of two that are in order already.
+fn merge(
+    one: impl Iterator<Item = (Key, Place)>,
+    other: impl Iterator<Item = (Key, Place)>,
+    is_first: impl Fn(&Key, &Key) -> bool,
+) -> impl Iterator<Item = Place> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || {
+        let takes_one = match (one.peek(), other.peek()) {
+            (Some((one, _)), Some((other, _))) => is_first(one, other),
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        let next = if takes_one { one.next() } else { other.next() };
+        next.map(|(_, place)| place)
+    })
 }
 
 #[cfg(test)]

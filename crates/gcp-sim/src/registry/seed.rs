@@ -49,6 +49,20 @@ impl Registry {
         }
     }
 
+    /// Puts an image into a repository, as if it had been pushed when the seed says, or now.
+    pub(crate) fn push(&self, repository: (&str, &str, &str), seed: &SeedImage) {
+        self.add(&named(repository), seed);
+    }
+
+    /// Deletes what a tag names, with all its tags; `false` if there is none.
+    pub(crate) fn delete(&self, repository: (&str, &str, &str), image: &str, tag: &str) -> bool {
+        let store = &self.content.store;
+        store.write_image(&named(repository), image, |image| {
+            let digest = image.find_tag(tag);
+            digest.is_some_and(|digest| image.delete(digest))
+        })
+    }
+
     /// Puts an image into a repository, as if it had been pushed when the seed says.
     fn add(&self, repository: &RepositoryName, seed: &SeedImage) {
         let name = format!("{repository}/{}", seed.name);
@@ -73,6 +87,14 @@ impl Registry {
                 }
             }
         });
+    }
+}
+
+fn named((project, location, repository): (&str, &str, &str)) -> RepositoryName {
+    RepositoryName {
+        project: project.to_owned(),
+        location: location.to_owned(),
+        repository: repository.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod administration;
 mod exchange;
 mod faults;
+mod go;
 mod metadata;
 mod minting;
 mod python;

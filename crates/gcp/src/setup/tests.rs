@@ -1,6 +1,7 @@
 //! Plans for worlds in which nothing, something and everything is missing.
 
 mod rendered;
+mod terraform_itself;
 
 use super::*;
 use crate::facts::whole::{

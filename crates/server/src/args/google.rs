@@ -46,7 +46,7 @@ pub struct Google {
         env = "ARGOSY_GCP_ENDPOINT",
         value_name = "SERVICE=URL",
         value_delimiter = ',',
-        value_parser = named_url
+        value_parser = gcp::named_address
     )]
     pub gcp_endpoints: Vec<(String, Url)>,
     /// Where connections to a registry's host go instead, such as europe-docker.pkg.dev=https://ENDPOINT; credentials stay
@@ -56,7 +56,7 @@ pub struct Google {
         env = "ARGOSY_REGISTRY_ENDPOINT",
         value_name = "HOST=URL",
         value_delimiter = ',',
-        value_parser = named_url
+        value_parser = gcp::named_address
     )]
     pub registry_endpoints: Vec<(String, Url)>,
 }
@@ -83,67 +83,4 @@ pub enum TokenScope {
 
 fn project(text: &str) -> Result<ProjectId, String> {
     ProjectId::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
-}
-
-/// Reads `NAME=URL`, where the URL is an origin: `https://HOST[:PORT]`, or `http://` to this machine.
-fn named_url(text: &str) -> Result<(String, Url), String> {
-    let (name, url) = text
-        .split_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .ok_or_else(|| format!("{text:?} is not NAME=URL"))?;
-    let parsed = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
-    let is_origin = parsed.path() == "/"
-        && parsed.query().is_none()
-        && parsed.fragment().is_none()
-        && parsed.username().is_empty()
-        && parsed.password().is_none();
-    // Tokens go there; the metadata server alone speaks plain http by nature.
-    let is_guarded = match parsed.scheme() {
-        "https" => true,
-        "http" => name == "metadata" || is_here(&parsed),
-        _ => false,
-    };
-    if !is_origin || !is_guarded {
-        return Err(format!(
-            "{url:?} is not an address such as https://HOST:PORT, without a path; http:// is for this machine only"
-        ));
-    }
-    Ok((name.to_ascii_lowercase(), parsed))
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_a_name_and_an_origin() {
-        let metadata = "metadata=http://169.254.169.254";
-        assert!(named_url(metadata).is_ok(), "{metadata}");
-        let (name, url) = named_url("europe-docker.pkg.dev=http://127.0.0.1:5000").unwrap();
-        assert_eq!(
-            (name.as_str(), url.as_str()),
-            ("europe-docker.pkg.dev", "http://127.0.0.1:5000/")
-        );
-        for text in [
-            "https://x.test",
-            "=https://x.test",
-            "sts=x.test",
-            "sts=https://x.test/path",
-            "sts=https://me@x.test",
-            "sts=file:///etc",
-            "sts=http://sts.example.com",
-            "europe-docker.pkg.dev=http://10.0.0.1",
-        ] {
-            assert!(named_url(text).is_err(), "{text}");
-        }
-    }
 }

@@ -87,6 +87,18 @@ async fn each_form_names_the_missing_parts_and_only_those() -> Result<()> {
 }
 
 #[tokio::test]
+async fn terraform_itself_reads_what_is_written_for_it() -> Result<()> {
+    let place = Place::empty().await?;
+    let written = place
+        .run(&["setup", PROJECT, "--org-policies", "--format=terraform"])
+        .await?;
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    let written = text(&written.stdout);
+    assert!(written.contains("google_org_policy_policy"), "{written}");
+    loopback_servers::terraform::accepts(&written)
+}
+
+#[tokio::test]
 async fn without_anybody_to_ask_everything_is_planned() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut command = tokio::process::Command::new(crate::binary());

@@ -41,7 +41,7 @@ fn what_helm_writes_is_read_as_yaml_and_as_json() {
         assert_eq!(of("web"), ["2.0.0-rc.1", "1.10.0+build.5", "1.9.0"]);
         assert_eq!(of("worker"), ["v0.3"]);
         assert!(index.versions("version").is_none());
-        assert_eq!((index.len(), index.scope()), (2, Scope::All));
+        assert_eq!((index.chart_count(), index.scope()), (2, Scope::All));
     }
 }
 
@@ -179,7 +179,7 @@ fn of_more_charts_than_can_be_kept_one_is() {
         let index = read_within(bounds, text.as_bytes(), chart).expect("an index");
         let found: Vec<_> = index.versions(chart).expect("it is listed").collect();
         assert_eq!(
-            (found, index.scope(), index.len()),
+            (found, index.scope(), index.chart_count()),
             (vec![expected], Scope::One, 1)
         );
         assert!(index.bytes() < 200, "{}", index.bytes());
@@ -215,7 +215,7 @@ impl io::Read for Drops<'_> {
 fn characters_may_be_torn_between_pieces() {
     let text = "entries: {wéb—𝄞: [{version: 1.0.0}]}";
     let index = read(Drops(text.as_bytes()), "wéb—𝄞").expect("an index");
-    assert_eq!(index.len(), 1);
+    assert_eq!(index.chart_count(), 1);
     assert!(index.versions("wéb—𝄞").is_some());
     let torn = &text.as_bytes()[..text.find('𝄞').expect("it is there") + 2];
     read(Drops(torn), "web").expect_err("a character without its end");

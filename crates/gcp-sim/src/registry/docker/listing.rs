@@ -88,6 +88,11 @@ impl Listing {
         Some(Self::page(image, child, path, paging))
     }
 
+    /// Leaves out what Google adds.
+    pub(super) fn plain(&self) -> serde_json::Value {
+        serde_json::json!({"name": self.name, "tags": self.tags})
+    }
+
     fn without_tags(child: BTreeSet<String>, path: &str) -> Self {
         Self {
             child,

@@ -46,6 +46,9 @@ impl Visit<'_> {
             .next
             .take()
             .filter(|_| !self.strikes(|effect| matches!(effect, Effect::TagsWithoutLink)));
+        if self.strikes(|effect| matches!(effect, Effect::TagsWithoutExtension)) {
+            return Ok(with_link(Json(listing.plain()).into_response(), link));
+        }
         Ok(with_link(Json(listing).into_response(), link))
     }
 

@@ -163,3 +163,37 @@ fn manifests_without_tags_come_with_the_last_page() {
             .contains_key(&untagged)
     );
 }
+
+#[test]
+fn pages_in_the_order_of_a_time_have_what_was_pushed_and_what_is_made() {
+    let mut image = with_made(5);
+    let uploaded = |number: u32| image.generated.as_ref().unwrap().uploaded(number);
+    let (between, last) = (uploaded(2) + SignedDuration::from_secs(1), uploaded(4));
+    let pushed = push(&mut image, "between", None, between);
+    // The tag of the second is moved after all others were uploaded, which changes two versions.
+    let second = image.make(1).unwrap();
+    let later = last + SignedDuration::from_hours(1);
+    image.move_tag(&second.tag, pushed, later);
+    let page =
+        |by, is_newest_first, start, size| image.page_of_places(by, is_newest_first, start, size);
+    let all = page(By::Upload, false, 0, 10);
+    let expected = [
+        Place::Made(0),
+        Place::Stored(second.digest),
+        Place::Made(2),
+        Place::Stored(pushed),
+        Place::Made(3),
+        Place::Made(4),
+    ];
+    assert_eq!(all, (expected.to_vec(), false));
+    let (newest, more) = page(By::Upload, true, 1, 3);
+    assert_eq!(
+        (newest, more),
+        ([expected[4], expected[3], expected[2]].to_vec(), true)
+    );
+    let (changed, more) = page(By::Change, true, 0, 3);
+    assert_eq!(
+        (changed, more),
+        ([expected[3], expected[1], expected[5]].to_vec(), true)
+    );
+}

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::registry::address::RepositoryName;
-use crate::registry::image::{Image, Place};
+use crate::registry::image::{By, Image, Place};
 use crate::registry::store::Contents;
 use resources::View;
 
@@ -124,11 +124,28 @@ impl Registry {
         }
         let image = resources::image_of(package);
         let make = |content: &Image| {
-            let entries = in_order(Entry::all(&image, content).collect(), order);
-            page.of("versions", &entries, |entry| {
-                let version = content.version(entry.place)?;
+            let told = |place: Place| {
+                let version = content.version(place)?;
                 Some(resources::version(name, &image, &version, view))
-            })
+            };
+            let (by, is_newest_first) = match order {
+                None => (By::Upload, false),
+                Some(order) => match order.field {
+                    Field::CreateTime => (By::Upload, order.descending),
+                    Field::UpdateTime => (By::Change, order.descending),
+                    Field::Name => {
+                        let entries = in_order(Entry::all(&image, content).collect(), Some(order));
+                        return page.of("versions", &entries, |entry| told(entry.place));
+                    }
+                },
+            };
+            let (start, size) = (page.start(), page.size());
+            let (places, more) = content.page_of_places(by, is_newest_first, start, size);
+            page.answer(
+                "versions",
+                places.into_iter().filter_map(told).collect(),
+                more,
+            )
         };
         self.content
             .store

@@ -63,15 +63,29 @@ impl Page {
     ) -> Value {
         let end = self.start.saturating_add(self.size).min(entries.len());
         let page = entries.get(self.start..end).unwrap_or_default();
+        let made = page.iter().filter_map(make).collect();
+        self.answer(name, made, end < entries.len())
+    }
+
+    /// The same of a page that was cut out already.
+    pub(super) fn answer(&self, name: &str, made: Vec<Value>, more: bool) -> Value {
         let mut answer = Map::new();
-        let made: Vec<Value> = page.iter().filter_map(make).collect();
         if !made.is_empty() {
             answer.insert(name.to_owned(), json!(made));
         }
-        if end < entries.len() {
-            answer.insert("nextPageToken".to_owned(), json!(end.to_string()));
+        if more {
+            let next = self.start.saturating_add(self.size);
+            answer.insert("nextPageToken".to_owned(), json!(next.to_string()));
         }
         Value::Object(answer)
+    }
+
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 }
 

@@ -96,3 +96,18 @@ async fn the_list_of_a_whole_host_may_be_slow() {
     );
     assert!(start.elapsed() >= std::time::Duration::from_secs(20));
 }
+
+#[tokio::test]
+async fn a_list_of_tags_may_be_the_standards() {
+    let front = Front::new();
+    front
+        .google
+        .inject(Effect::TagsWithoutExtension.on(REGISTRY).times(1));
+    let plain = front.get("/v2/acme/apps/web/tags/list", "reader").await;
+    assert_eq!(
+        plain.json(),
+        json!({"name": "acme/apps/web", "tags": ["latest", "v1"]})
+    );
+    let whole = front.get("/v2/acme/apps/web/tags/list", "reader").await;
+    assert!(whole.json()["manifest"].is_object());
+}

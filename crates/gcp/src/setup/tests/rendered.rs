@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn whole_plan() -> Plan {
+pub(super) fn whole_plan() -> Plan {
     let mut plan = plan(&bare(), EVERYTHING).expect("a plan");
     plan.actions.push(Action::LogReads {
         project: project("acme-gke"),
@@ -15,7 +15,7 @@ fn whole_plan() -> Plan {
 }
 
 /// Actions that repair what was granted too much.
-fn repairs() -> Plan {
+pub(super) fn repairs() -> Plan {
     Plan {
         actions: vec![
             Action::Revoke(RoleGrant::new(

@@ -10,8 +10,10 @@ use artifacts::egress::Policy;
 use artifacts::registry::Registries;
 use credentials::google::{ACCOUNT, Fallback};
 use credentials::{Credentials, Kind, Outcome};
+use domain::selection::NewestBuildBy;
 use embedded_apiserver::Options;
 use futures::stream::{self, StreamExt as _};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use rand::rngs::StdRng;
@@ -351,7 +353,11 @@ async fn look(credentials: &Credentials, registries: &Registries, project: &str)
         login: access.login.as_ref(),
         cost: &cost,
     };
-    let found = artifacts::image::discover(registries, caller, &subscription);
+    let asked = artifacts::image::Asked {
+        newest_build_by: NewestBuildBy::Built,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let found = artifacts::image::discover(registries, caller, &subscription, asked);
     let found = found.await.map(drop).map_err(Into::into);
     Ok(Looked { outcome, found })
 }

@@ -1,5 +1,9 @@
 //! Every strategy and field of an image subscription.
 
+mod newest;
+
+use std::collections::HashSet;
+
 use super::*;
 
 fn subscription(change: impl FnOnce(&mut ImageSubscription)) -> ImageSubscription {
@@ -22,34 +26,57 @@ fn image(tag: &str) -> Look {
     })
 }
 
-/// Runs the machine to its end with `look`; gives what was taken and how many looks it took.
+/// Runs the machine to its end over plain tags with `look`; gives what was taken and how many looks it took.
 fn run(
     subscription: &ImageSubscription,
     tags: &[&str],
     look: impl Fn(&str) -> Look,
 ) -> (Selected, usize) {
     let rules = ImageRules::parse(subscription).expect("rules that can be followed");
-    let selection = rules.select(owned(tags));
-    let mut seen = Seen::new();
+    let listed = tags.iter().map(|tag| Listed {
+        tag: (*tag).to_owned(),
+        ..Listed::default()
+    });
+    let mut pages = vec![(listed.collect(), Rest::Nothing)].into_iter();
+    run_over(&rules, &mut pages, look)
+}
+
+/// The same over pages, of which no more are taken than needed.
+fn run_over(
+    rules: &ImageRules,
+    pages: &mut impl Iterator<Item = (Vec<Listed>, Rest)>,
+    look: impl Fn(&str) -> Look,
+) -> (Selected, usize) {
+    let mut selection = rules.start();
+    let mut seen = HashSet::new();
     loop {
-        match selection.next(&seen) {
+        match selection.next() {
             Next::Selected(selected) => return (selected, seen.len()),
+            Next::TooMany { count } => panic!("{count} are not too many"),
+            Next::List => {
+                let (listed, rest) = pages.next().expect("one more page");
+                listed.into_iter().for_each(|it| selection.offer(it));
+                selection.page_ended(rest);
+            }
             Next::Fetch(wanted) => {
-                assert!(
-                    !wanted.is_empty() && wanted.iter().all(|tag| !seen.contains_key(tag)),
-                    "{wanted:?}"
-                );
-                seen.extend(wanted.into_iter().map(|tag| (tag.clone(), look(&tag))));
+                assert!(!wanted.is_empty());
+                for Wanted { tag, digest: _ } in wanted {
+                    assert!(seen.insert(tag.clone()), "{tag} was looked at before");
+                    selection.saw(&tag, look(&tag));
+                }
             }
         }
     }
 }
 
+fn tags_of(selected: &Selected) -> Vec<&str> {
+    selected.taken.iter().map(|it| it.tag.as_str()).collect()
+}
+
 #[track_caller]
 fn check(subscription: &ImageSubscription, tags: &[&str], expected: &[&str]) {
     let (selected, _) = run(subscription, tags, image);
-    let taken: Vec<&str> = selected.taken.iter().map(|it| it.tag.as_str()).collect();
-    assert_eq!(taken, expected);
+    assert_eq!(tags_of(&selected), expected);
 }
 
 #[test]
@@ -150,14 +177,8 @@ fn other_strategies_order_by_name_by_digest_and_by_time() {
     };
     let newest = strategy(ImageSelectionStrategy::NewestBuild);
     let (selected, looks) = run(&newest, &["b", "d", "c", "a"], built);
-    assert_eq!(
-        selected
-            .taken
-            .iter()
-            .map(|it| it.tag.as_str())
-            .collect::<Vec<_>>(),
-        ["a", "c", "b", "d"]
-    );
+    assert_eq!(tags_of(&selected), ["a", "c", "b", "d"]);
+    assert_eq!(selected.remarks, []);
     assert_eq!(looks, 4);
 }
 
@@ -214,14 +235,11 @@ fn a_platform_is_matched_exactly() {
         ),
         ("linux/arm64", "yes")
     );
-    assert_eq!(
-        selected
-            .ruled_out
-            .iter()
-            .filter(|it| it.rule == Rule::Platform)
-            .count(),
-        2
-    );
+    let [other] = &selected.ruled_out[..] else {
+        panic!("{:?}", selected.ruled_out);
+    };
+    assert_eq!((&other.rule, other.count), (&Rule::Platform, 2));
+    assert_eq!(other.tags, ["3.0.0", "2.0.0"]);
     let any = run(&subscription(|_| {}), &["1.0.0"], look).0;
     assert_eq!(any.taken[0].annotations["of"], "index");
 }
@@ -248,7 +266,11 @@ fn every_tag_that_is_left_out_says_why() {
     let why: BTreeMap<&str, String> = selected
         .ruled_out
         .iter()
-        .map(|it| (it.tag.as_str(), it.rule.to_string()))
+        .flat_map(|it| {
+            it.tags
+                .iter()
+                .map(|tag| (tag.as_str(), it.rule.to_string()))
+        })
         .collect();
     assert_eq!(why["1.0.0-dev"], r#"ignoreTagsRegexes has "-dev$""#);
     assert_eq!(why["main"], "allowTagsRegexes has nothing for it");
@@ -283,4 +305,60 @@ fn rules_that_cannot_be_followed_name_their_field() {
         let error = ImageRules::parse(&subscription(change)).expect_err(field);
         assert!(error.to_string().contains(field), "{error}");
     }
+}
+
+#[test]
+fn too_many_tags_to_look_at_are_counted() {
+    let tags: Vec<String> = (0..=LOOKS_BOUND).map(|it| format!("t{it:06}")).collect();
+    let count = |change: fn(&mut ImageSubscription), look: fn(&str) -> Look| {
+        let rules = ImageRules::parse(&subscription(change)).expect("rules");
+        let mut selection = rules.start();
+        let listed = tags.iter().map(|tag| Listed {
+            tag: tag.clone(),
+            ..Listed::default()
+        });
+        listed.for_each(|it| selection.offer(it));
+        selection.page_ended(Rest::Nothing);
+        loop {
+            match selection.next() {
+                Next::TooMany { count } => return Some(count),
+                Next::Selected(_) | Next::List => return None,
+                Next::Fetch(wanted) => wanted
+                    .iter()
+                    .for_each(|it| selection.saw(&it.tag, look(&it.tag))),
+            }
+        }
+    };
+    let newest: fn(&mut ImageSubscription) =
+        |it| it.image_selection_strategy = ImageSelectionStrategy::NewestBuild;
+    let lexical: fn(&mut ImageSubscription) =
+        |it| it.image_selection_strategy = ImageSelectionStrategy::Lexical;
+    assert_eq!(count(newest, image), Some(LOOKS_BOUND + 1));
+    assert_eq!(count(lexical, image), None);
+    // None of the first fifty thousand is there any more.
+    assert_eq!(count(lexical, |_| Look::Gone), Some(LOOKS_BOUND + 1));
+}
+
+#[test]
+fn what_the_list_says_is_no_image_is_not_looked_at() {
+    let rules = ImageRules::parse(&subscription(|_| {})).expect("rules");
+    let listed = |tag: &str, media_type: &str| Listed {
+        tag: tag.to_owned(),
+        media_type: Some(media_type.to_owned()),
+        digest: Some(format!("sha256:{tag}")),
+        ..Listed::default()
+    };
+    let page = vec![
+        listed(
+            "1.0.0",
+            "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        ),
+        listed("1.1.0", "application/vnd.oci.image.manifest.v1+json"),
+        listed("1.2.0", ""),
+    ];
+    let mut pages = vec![(page, Rest::Nothing)].into_iter();
+    let (selected, looks) = run_over(&rules, &mut pages, image);
+    assert_eq!((tags_of(&selected), looks), (vec!["1.2.0", "1.1.0"], 2));
+    let why = selected.ruled_out[0].rule.to_string();
+    assert!(why.contains("manifest.v1+prettyjws") && why.ends_with("is not that of an image"));
 }

@@ -1,0 +1,191 @@
+//! Looks at one image: its platforms, its annotations, and when it was built.
+
+use domain::selection::{Image, Look, Platform, PlatformImage, Wanted};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+
+use super::{CONCURRENCY, built};
+use crate::registry::{self, Descriptor, Index, Listing, Manifest, Problem, Reader, Single};
+
+/// Most images of an index: the rest is a mistake or an attack.
+const CHILDREN_BOUND: usize = 200;
+
+/// Looks at what a tag names.
+///
+/// Where the list names its digest, what is remembered of that is as good as asking.
+pub(super) async fn look(
+    reader: &Reader<'_>,
+    listing: &Listing<'_>,
+    wanted: &Wanted,
+    needs_platform: bool,
+) -> Result<Look, registry::Error> {
+    let named = match &wanted.digest {
+        None => reader.manifest_of_tag(&wanted.tag).await,
+        Some(digest) => {
+            let manifest = reader.manifest_of_digest(digest).await;
+            manifest.map(|manifest| (digest.clone(), manifest))
+        }
+    };
+    let named = match named {
+        Err(error) if matches!(*error.problem, Problem::NotFound { .. }) => return Ok(Look::Gone),
+        named => named,
+    };
+    let found = async {
+        let (digest, manifest) = named?;
+        match manifest {
+            Manifest::Single(single) => {
+                look_at_single(reader, digest, single, needs_platform).await
+            }
+            Manifest::Index(index) => look_at_index(reader, listing, digest, index).await,
+        }
+    };
+    match found.await {
+        Err(error) if error.is_about_one_image() => Ok(Look::Unusable(error.problem.to_string())),
+        outcome => outcome,
+    }
+}
+
+async fn look_at_single(
+    reader: &Reader<'_>,
+    digest: String,
+    manifest: Single,
+    needs_platform: bool,
+) -> Result<Look, registry::Error> {
+    let annotated = built::by_annotations(&manifest.annotations);
+    if let (Some(_), false) = (annotated, needs_platform) {
+        return Ok(Look::Found(Image {
+            digest,
+            created_at: annotated,
+            annotations: manifest.annotations,
+            platforms: Vec::new(),
+        }));
+    }
+    let config = reader.config(&manifest.config.digest).await?;
+    let created_at = annotated.or_else(|| built::by_config(&config));
+    let platform = PlatformImage {
+        platform: platform(&config.platform),
+        annotations: manifest.annotations.clone(),
+    };
+    Ok(Look::Found(Image {
+        digest,
+        created_at,
+        annotations: manifest.annotations,
+        platforms: vec![platform],
+    }))
+}
+
+async fn look_at_index(
+    reader: &Reader<'_>,
+    listing: &Listing<'_>,
+    digest: String,
+    index: Index,
+) -> Result<Look, registry::Error> {
+    let is_nested = index.manifests.iter().any(Descriptor::is_index);
+    let children: Vec<(Platform, Descriptor)> = index
+        .manifests
+        .into_iter()
+        .filter_map(|child| {
+            let of = platform(child.platform.as_ref()?);
+            // Attestations are listed as images for an unknown platform.
+            let is_known = |part: &str| !part.is_empty() && part != "unknown";
+            (is_known(&of.os) && is_known(&of.architecture)).then_some((of, child))
+        })
+        .collect();
+    let unusable = |problem: Problem| Ok(Look::Unusable(problem.to_string()));
+    let bound = CHILDREN_BOUND;
+    match children.len() {
+        0 if is_nested => return unusable(Problem::NestedIndex),
+        0 => return unusable(Problem::EmptyIndex),
+        count if count > bound => return unusable(Problem::LargeIndex { bound }),
+        _ if children.iter().any(|(_, child)| child.is_index()) => {
+            return unusable(Problem::NestedIndex);
+        }
+        _ => {}
+    }
+    let created_at = match built::by_annotations(&index.annotations) {
+        Some(created_at) => Some(created_at),
+        None => match latest_build(reader, listing, &children).await {
+            Ok(created_at) => created_at,
+            Err(Nested::Registry(error)) => return Err(error),
+            Err(Nested::Index) => return unusable(Problem::NestedIndex),
+        },
+    };
+    let platforms = children.into_iter().map(|(platform, child)| PlatformImage {
+        platform,
+        annotations: child.annotations,
+    });
+    Ok(Look::Found(Image {
+        digest,
+        created_at,
+        annotations: index.annotations,
+        platforms: platforms.collect(),
+    }))
+}
+
+/// Why it is not known when an index's image was built.
+enum Nested {
+    Registry(registry::Error),
+    /// It is an index itself.
+    Index,
+}
+
+impl From<registry::Error> for Nested {
+    fn from(error: registry::Error) -> Self {
+        Self::Registry(error)
+    }
+}
+
+/// Says when the last image of an index was built.
+///
+/// Of those whose time the repository's list has told only the latest is looked at.
+async fn latest_build(
+    reader: &Reader<'_>,
+    listing: &Listing<'_>,
+    children: &[(Platform, Descriptor)],
+) -> Result<Option<Timestamp>, Nested> {
+    let (mut latest, mut listed, mut unread) = (None, None, Vec::new());
+    for (_, child) in children {
+        match built::by_annotations(&child.annotations) {
+            Some(built_at) => latest = latest.max(Some(built_at)),
+            None => match listing.built_at(&child.digest) {
+                Some(built_at) if listed.is_none_or(|(best, _)| built_at > best) => {
+                    listed = Some((built_at, child));
+                }
+                Some(_) => {}
+                None => unread.push(child),
+            },
+        }
+    }
+    unread.extend(listed.map(|(_, child)| child));
+    // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
+    let builds: Vec<_> = unread.iter().map(|child| built(reader, child)).collect();
+    let builds = stream::iter(builds).buffer_unordered(CONCURRENCY);
+    let builds: Vec<_> = builds.try_collect().await?;
+    Ok(latest.max(builds.into_iter().flatten().max()))
+}
+
+/// Says when the image of an index was built.
+async fn built(reader: &Reader<'_>, child: &Descriptor) -> Result<Option<Timestamp>, Nested> {
+    match reader.manifest_of_digest(&child.digest).await? {
+        Manifest::Index(_) => Err(Nested::Index),
+        Manifest::Single(manifest) => match built::by_annotations(&manifest.annotations) {
+            Some(created_at) => Ok(Some(created_at)),
+            None => Ok(built::by_config(
+                &reader.config(&manifest.config.digest).await?,
+            )),
+        },
+    }
+}
+
+fn platform(platform: &registry::Platform) -> Platform {
+    let registry::Platform {
+        os,
+        architecture,
+        variant,
+    } = platform.clone();
+    Platform {
+        os,
+        architecture,
+        variant,
+    }
+}

@@ -1,0 +1,285 @@
+//! Lists a repository the way its registry does it best, and says when nothing has changed.
+//!
+//! ```text
+//!            small: one page, which is all            ┌─ changed, or an hour old ─► newest first, or page by page
+//! listing ──┤                                         │
+//!            large: one row, the newest, is asked for ┴─ unchanged ─► what was selected before
+//! ```
+//!
+//! A registry is known by its host alone. Whatever goes wrong with its own way of listing, the standard's is taken.
+
+mod artifact_registry;
+mod children;
+mod notes;
+mod versions;
+
+use std::sync::Arc;
+
+use credentials::google::ImageAddress;
+use domain::selection::{Listed, Rest, Selected};
+use jiff::{SignedDuration, Timestamp};
+
+use super::tags::{End, Page, Pages, Row, read_names};
+use super::{Error, Problem, Reader, Repository};
+use children::Children;
+use notes::{Note, Standing};
+use versions::{Newest, Refusal, Versions};
+
+pub(super) use notes::Notes;
+pub(super) use versions::artifact_registry;
+
+/// How long a large list counts as unchanged while its newest row does: deletions are seen by listing it anew.
+const LISTED_ANEW: SignedDuration = SignedDuration::from_hours(1);
+/// Most pages, newest first, that are read while the pages of tags are there, each ten times as long.
+const NEWEST_PAGES_BOUND: usize = 10;
+
+/// How a registry lists. Others have their place here once their answers are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Names, and nothing else.
+    Standard,
+    /// Artifact Registry: digests and times as well; and an API that lists the newest first.
+    ArtifactRegistry(ImageAddress),
+}
+
+impl Dialect {
+    /// Tells by the exact host, as credentials for it are told.
+    pub(super) fn of(repository: &Repository) -> Self {
+        ImageAddress::parse(&repository.to_string()).map_or(Self::Standard, Self::ArtifactRegistry)
+    }
+
+    /// Gives the most tags that are asked for at a time; a registry may give fewer.
+    pub(super) fn page_size(&self) -> usize {
+        match self {
+            Self::Standard => 1_000,
+            Self::ArtifactRegistry(_) => artifact_registry::PAGE,
+        }
+    }
+
+    /// Reads a page; what is wrong with more than its names is passed over.
+    pub(super) fn read(&self, body: &[u8], page: &mut Page<'_>) -> Result<(), Problem> {
+        match self {
+            Self::Standard => read_names(body, page),
+            Self::ArtifactRegistry(_) => match artifact_registry::read(body) {
+                Ok(read) => read.tell(page),
+                Err(error) => {
+                    tracing::debug!(%error, "the list says nothing but names");
+                    read_names(body, page)
+                }
+            },
+        }
+    }
+}
+
+/// Which list is wanted, and when it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    /// Tells apart what is selected from the same list.
+    pub(crate) rules: &'a str,
+    /// The list may be left early if the newest come first.
+    pub(crate) newest_first: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// Says where a list stands after one of its pages.
+pub(crate) enum Turn {
+    Page(Rest),
+    /// It is listed another way, from the start: nothing that was offered counts.
+    Again,
+}
+
+/// A list of a repository on its way.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
+    reader: &'a Reader<'a>,
+    wish: Wish<'a>,
+    dialect: Dialect,
+    source: Source<'a>,
+    standing: Standing,
+    /// The newest row as it was before anything was listed.
+    newest: Option<Newest>,
+    /// Whether a full page came that does not say what follows.
+    is_cut: bool,
+    /// Whether listing the newest first came to nothing.
+    has_gone_back: bool,
+    children: Children,
+}
+
+/// Where the next page comes from.
+#[derive(Debug)]
+enum Source<'a> {
+    NotYet,
+    Pages(Pages<'a>),
+    Newest(Versions<'a>),
+}
+
+impl<'a> Listing<'a> {
+    pub(crate) fn new(reader: &'a Reader<'a>, wish: Wish<'a>) -> Self {
+        Self {
+            dialect: Dialect::of(reader.repository),
+            standing: reader.client.notes.standing(reader),
+            source: Source::NotYet,
+            newest: None,
+            is_cut: false,
+            has_gone_back: false,
+            children: Children::default(),
+            reader,
+            wish,
+        }
+    }
+
+    /// Gives what was selected before if nothing has changed since; asks only if the list is known to be large.
+    pub(crate) async fn unchanged(&mut self) -> Option<Arc<Selected>> {
+        if !self.standing.is_large {
+            return None;
+        }
+        let note = self.reader.client.notes.find(self.reader, self.wish.rules);
+        // What lists the newest first begins with the row that would be asked for.
+        if note.is_none() && self.wish.newest_first {
+            return None;
+        }
+        match self.versions()?.newest().await {
+            Ok(newest) => self.newest = Some(newest),
+            Err(refusal) => {
+                self.was_refused(&refusal);
+                return None;
+            }
+        }
+        let age = |it: Timestamp| self.wish.now.duration_since(it);
+        let note = note.filter(|it| age(it.listed_at) < LISTED_ANEW)?;
+        (self.newest.as_ref() == Some(&note.newest)).then(|| Arc::clone(&note.selected))
+    }
+
+    /// Gives the next page to `offer`.
+    pub(crate) async fn next(
+        &mut self,
+        offer: &mut (dyn FnMut(Listed) + Send),
+    ) -> Result<Turn, Error> {
+        if let Source::NotYet = self.source {
+            let is_worth_it = self.standing.is_large && self.wish.newest_first;
+            self.source = match self.versions().filter(|_| is_worth_it) {
+                Some(versions) => Source::Newest(versions),
+                None => self.pages().await,
+            };
+        }
+        let children = &mut self.children;
+        let mut take = |row| match row {
+            Row::Tag(listed) => {
+                if let Some(digest) = &listed.digest {
+                    children.add(digest, listed.built_at);
+                }
+                offer(listed);
+            }
+            Row::Untagged { digest, built_at } => children.add(&digest, built_at),
+        };
+        match &mut self.source {
+            Source::NotYet => unreachable!("the source was chosen just now"),
+            Source::Pages(pages) => {
+                let is_first = pages.is_first();
+                let end = pages.next(&mut take).await?;
+                Ok(self.after_page(is_first, end))
+            }
+            Source::Newest(versions) => {
+                let outcome = versions.next(&mut take).await;
+                Ok(self.after_newest(outcome).await)
+            }
+        }
+    }
+
+    /// Says when an image was built that no tag names, if a list has said so: none where it has not.
+    pub(crate) fn built_at(&self, digest: &str) -> Option<Option<Timestamp>> {
+        self.children.find(digest)
+    }
+
+    /// Remembers what was selected, if the next look can find out whether anything has changed.
+    pub(crate) fn note(&self, selected: &Selected) {
+        let (reader, notes) = (self.reader, &self.reader.client.notes);
+        notes.keep_standing(reader, &self.standing);
+        if let Some(newest) = self.newest.as_ref().filter(|_| self.standing.is_large) {
+            let note = Note {
+                newest: newest.clone(),
+                listed_at: self.wish.now,
+                selected: Arc::new(selected.clone()),
+            };
+            notes.keep(reader, self.wish.rules, note);
+        }
+    }
+
+    async fn pages(&self) -> Source<'a> {
+        Source::Pages(Pages::start(self.reader, self.dialect.clone()).await)
+    }
+
+    /// Begins to list the newest first, where there is a way and it has not refused us a moment ago.
+    fn versions(&self) -> Option<Versions<'a>> {
+        let is_refused = |it: Timestamp| self.wish.now < it;
+        if self.standing.refused_until.is_some_and(is_refused) {
+            return None;
+        }
+        match &self.dialect {
+            Dialect::Standard => None,
+            Dialect::ArtifactRegistry(address) => Versions::start(self.reader, address),
+        }
+    }
+
+    fn after_page(&mut self, is_first: bool, end: End) -> Turn {
+        if is_first {
+            self.standing.is_large = end != End::Last && self.dialect != Dialect::Standard;
+        }
+        self.is_cut |= end == End::Full;
+        // A full page may be all there is or not: the other way knows its end.
+        let is_better = self.wish.newest_first || self.is_cut;
+        if is_first
+            && self.standing.is_large
+            && is_better
+            && !self.has_gone_back
+            && let Some(versions) = self.versions()
+        {
+            self.source = Source::Newest(versions);
+            return Turn::Again;
+        }
+        Turn::Page(match end {
+            End::Last => Rest::Nothing,
+            End::Linked | End::Full => Rest::Anything,
+        })
+    }
+
+    async fn after_newest(&mut self, outcome: Result<Rest, Refusal>) -> Turn {
+        let Source::Newest(versions) = &self.source else {
+            unreachable!("a page of the newest came from there");
+        };
+        let (is_long, rows) = (versions.pages() >= NEWEST_PAGES_BOUND, versions.rows());
+        let rest = match outcome {
+            Ok(rest) => rest,
+            Err(refusal) => {
+                self.was_refused(&refusal);
+                return self.go_back().await;
+            }
+        };
+        if self.newest.is_none() {
+            self.newest = versions.first().cloned();
+        }
+        match rest {
+            Rest::Nothing => self.standing.is_large = rows >= self.dialect.page_size(),
+            Rest::UploadedUntil(_) | Rest::Anything if is_long && !self.is_cut => {
+                return self.go_back().await;
+            }
+            Rest::UploadedUntil(_) | Rest::Anything => {}
+        }
+        Turn::Page(rest)
+    }
+
+    /// Lists page by page after all.
+    async fn go_back(&mut self) -> Turn {
+        self.has_gone_back = true;
+        self.source = self.pages().await;
+        Turn::Again
+    }
+
+    fn was_refused(&mut self, refusal: &Refusal) {
+        let repository = self.reader.repository;
+        tracing::debug!(%repository, error = %refusal, "the newest cannot be listed first, so all are listed");
+        let until = self.wish.now.saturating_add(refusal.lasts());
+        self.standing.refused_until = Some(until.unwrap_or(Timestamp::MAX));
+        self.newest = None;
+    }
+}

@@ -1,0 +1,137 @@
+//! How a dry run reaches the outside, and as whom: the flags that all three commands share.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs;
+use std::io::{self, BufRead as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use artifacts::Limits;
+use artifacts::child::Launcher;
+use artifacts::egress::Policy;
+use artifacts::registry::Registries;
+use clap::Args;
+use credentials::{AccessToken, Login};
+use secret::Secret;
+use url::Url;
+
+use crate::gcp;
+
+/// Holds a password where it is not to be typed.
+const PASSWORD_VARIABLE: &str = "ARGOSY_DISCOVER_PASSWORD";
+
+/// What is remembered in a dry run is no project's.
+pub(super) const PROJECT: &str = "";
+
+/// Who asks, and where connections go.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Who asks, and where connections go")]
+pub(super) struct Outside {
+    /// User name at the repository; the password is read from ARGOSY_DISCOVER_PASSWORD or by --password-stdin
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["google", "ssh_key"])]
+    username: Option<String>,
+    /// Reads the password from standard input
+    #[arg(long, requires = "username")]
+    password_stdin: bool,
+    /// Private key for a Git host over SSH
+    #[arg(long, value_name = "FILE", conflicts_with = "google")]
+    ssh_key: Option<PathBuf>,
+    /// Asks Google's registries as you: gcloud auth application-default login
+    #[arg(long)]
+    google: bool,
+    /// Where connections to a registry's host go instead, such as europe-docker.pkg.dev=http://127.0.0.1:5000; repeatable
+    #[arg(
+        long = "registry-endpoint",
+        env = "ARGOSY_REGISTRY_ENDPOINT",
+        value_name = "HOST=URL",
+        value_delimiter = ',',
+        value_parser = ::gcp::named_address
+    )]
+    registry_endpoints: Vec<(String, Url)>,
+    /// Certificates that Git trusts beside the system's, in PEM
+    #[arg(long, env = "ARGOSY_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Host keys that SSH trusts [default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts]
+    #[arg(long, env = "ARGOSY_KNOWN_HOSTS", value_name = "FILE")]
+    known_hosts: Option<PathBuf>,
+    /// Gives up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+}
+
+impl Outside {
+    /// Finds out as whom the repository is asked.
+    pub(super) async fn login(&self) -> Result<Option<Login>> {
+        if let Some(username) = &self.username {
+            let password = self.password()?;
+            let username = username.clone();
+            return Ok(Some(Login::Basic { username, password }));
+        }
+        if let Some(path) = &self.ssh_key {
+            let key = fs::read_to_string(path)
+                .with_context(|| format!("failed to read the key {}", path.display()))?;
+            return Ok(Some(Login::SshKey(Secret::from(key))));
+        }
+        if self.google {
+            let password = gcp::access_token().await?;
+            let username = AccessToken::USERNAME.to_owned();
+            return Ok(Some(Login::Basic { username, password }));
+        }
+        Ok(None)
+    }
+
+    fn password(&self) -> Result<Secret<String>> {
+        if self.password_stdin {
+            let mut line = String::new();
+            io::stdin()
+                .lock()
+                .read_line(&mut line)
+                .context("failed to read the password from standard input")?;
+            return Ok(Secret::from(line.trim_end_matches(['\r', '\n'])));
+        }
+        match env::var(PASSWORD_VARIABLE) {
+            Ok(password) => Ok(Secret::from(password)),
+            Err(_) => bail!(
+                "there is no password: set {PASSWORD_VARIABLE}, or pipe it to --password-stdin"
+            ),
+        }
+    }
+
+    pub(super) fn policy() -> Arc<Policy> {
+        Arc::new(Policy::new().with_loopback())
+    }
+
+    pub(super) fn registries(&self) -> Registries {
+        let endpoints: HashMap<String, Url> = self.registry_endpoints.iter().cloned().collect();
+        Registries::new(Self::policy(), Limits::default()).with_endpoints(endpoints)
+    }
+
+    /// Starts git without a fence: it runs on somebody's own machine, for them.
+    pub(super) fn launcher(&self) -> Launcher {
+        let mut launcher = Launcher::direct();
+        if let Some(path) = env::var_os("PATH") {
+            launcher = launcher.with_search_path(path);
+        }
+        if let Some(file) = &self.ca_file {
+            launcher = launcher.with_ca_file(file);
+        }
+        if let Some(file) = self.known_hosts() {
+            launcher = launcher.with_known_hosts(file);
+        }
+        launcher
+    }
+
+    fn known_hosts(&self) -> Option<PathBuf> {
+        let home = || Some(Path::new(&env::var_os("HOME")?).join(".ssh/known_hosts"));
+        self.known_hosts
+            .clone()
+            .or_else(|| home().filter(|it| it.exists()))
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}

@@ -1,0 +1,117 @@
+//! What a dry run found, in the form that is printed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use artifacts::{Outcome, Spent};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What a dry run found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    /// The subscription as a Warehouse would have it.
+    pub(super) subscription: Value,
+    /// Columns of the table, by the names of the fields of what is taken.
+    #[serde(skip)]
+    pub(super) columns: &'static [(&'static str, &'static str)],
+    /// Best first.
+    pub(super) taken: Vec<Value>,
+    pub(super) ruled_out: Vec<RuledOut>,
+    pub(super) remarks: Vec<Remark>,
+    pub(super) cost: Cost,
+}
+
+/// What one rule leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RuledOut {
+    pub(super) rule: String,
+    pub(super) count: usize,
+    /// Some of them.
+    pub(super) examples: Vec<String>,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Remark {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+/// What it cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Cost {
+    pub(super) requests: u64,
+    /// By host, then by how they ended.
+    pub(super) hosts: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    pub(super) git: u64,
+    pub(super) remembered: u64,
+    pub(super) seconds: f64,
+    /// Of all requests together.
+    pub(super) waited_seconds: f64,
+}
+
+impl Cost {
+    pub(super) fn of(spent: &Spent, took: Duration) -> Self {
+        let mut hosts: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        for ((host, outcome), count) in &spent.requests {
+            let outcome: Outcome = *outcome;
+            let by_outcome = hosts.entry(host.clone()).or_default();
+            *by_outcome.entry(outcome.label()).or_default() += count;
+        }
+        Self {
+            requests: spent.total(),
+            hosts,
+            git: spent.git.values().sum(),
+            remembered: spent.remembered,
+            seconds: took.as_secs_f64(),
+            waited_seconds: spent.waited.as_secs_f64(),
+        }
+    }
+}
+
+/// Counts things by the rule that left them out, in the order in which the rules first did.
+pub(super) fn by_rule(all: impl IntoIterator<Item = (String, String)>) -> Vec<RuledOut> {
+    const EXAMPLES: usize = 100;
+    let mut found: Vec<RuledOut> = Vec::new();
+    for (what, rule) in all {
+        match found.iter_mut().find(|it| it.rule == rule) {
+            Some(known) => {
+                known.count += 1;
+                if known.examples.len() < EXAMPLES {
+                    known.examples.push(what);
+                }
+            }
+            None => found.push(RuledOut {
+                rule,
+                count: 1,
+                examples: vec![what],
+            }),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_counted_by_rule() {
+        let all = [("a", "one"), ("b", "two"), ("c", "one")];
+        let all = all.map(|(what, rule)| (what.to_owned(), rule.to_owned()));
+        let found = by_rule(all);
+        let told: Vec<_> = found
+            .iter()
+            .map(|it| (it.rule.as_str(), it.count, it.examples.join(",")))
+            .collect();
+        assert_eq!(
+            told,
+            [("one", 2, "a,c".to_owned()), ("two", 1, "b".to_owned())]
+        );
+    }
+}
