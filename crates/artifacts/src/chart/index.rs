@@ -92,8 +92,10 @@ impl Index {
 
     /// Estimates the memory it takes.
     pub fn bytes(&self) -> usize {
-        let one = |(name, versions): (&Box<str>, &Box<str>)| name.len() + versions.len();
-        self.charts.iter().map(|it| one(it) + NAME_COST).sum()
+        let charts = self.charts.iter();
+        charts
+            .map(|(name, versions)| name.len() + versions.len() + NAME_COST)
+            .sum()
     }
 }
 

@@ -135,8 +135,8 @@ fn an_index_that_attacks_is_refused_before_it_takes_memory() {
         ..BOUNDS
     };
     let anchors = |count: usize| {
-        let many: String = (0..count).map(|it| format!("&a{it} y, ")).collect();
-        format!("entries: {{}}\nx: [{many}]")
+        let many: Vec<String> = (0..count).map(|it| format!("&a{it} y")).collect();
+        format!("entries: {{}}\nx: [{}]", many.join(", "))
     };
     for (text, expected) in [
         (format!("x: \"{}\"", "y".repeat(2_100)), "a value longer"),
