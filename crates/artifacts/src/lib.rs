@@ -1,9 +1,10 @@
-//! Git hosts and image registries.
+//! Git hosts, image registries and repositories of charts.
 //!
 //! | concept | finds | changes |
 //! | --- | --- | --- |
 //! | image | [`image`], over [`registry`] | |
 //! | commit | [`git`] | [`work_tree`] |
+//! | chart | [`chart`], over [`registry`] where it is in one | |
 //!
 //! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
 //! run as [`child`]ren that see only what they need.

@@ -66,18 +66,6 @@ pub struct AccessToken {
     pub(super) token: Arc<Token>,
 }
 
-impl Login {
-    /// Says whether it is a token of the simulator's, which is not for anybody beyond this machine.
-    pub fn is_simulated(&self) -> bool {
-        let token = match self {
-            Self::AccessToken(token) => token.password(),
-            Self::Basic { username, password } if username == AccessToken::USERNAME => password,
-            Self::Basic { .. } | Self::SshKey(_) => return false,
-        };
-        token.expose().starts_with(gcp::SIMULATED_TOKENS)
-    }
-}
-
 impl AccessToken {
     /// The user name that Google's registries take an access token under.
     ///

@@ -1,6 +1,7 @@
 //! The loops over an embedded API: Freight in, Promotions through, history out.
 
 mod auto_promotion;
+mod charts;
 mod control_flow;
 mod going;
 mod promotions;
