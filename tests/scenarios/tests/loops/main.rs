@@ -2,6 +2,7 @@
 
 mod auto_promotion;
 mod control_flow;
+mod fairness;
 mod going;
 mod promotions;
 mod soaking;
