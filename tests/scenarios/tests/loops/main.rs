@@ -3,6 +3,7 @@
 mod auto_promotion;
 mod charts;
 mod control_flow;
+mod fairness;
 mod going;
 mod promotions;
 mod soaking;
