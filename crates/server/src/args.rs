@@ -4,6 +4,7 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
+mod discovery;
 mod google;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use artifacts::egress::{Network, NetworkError};
 use clap::{Args, ValueEnum};
 
+pub use self::discovery::{CacheByTag, Discovery};
 pub use self::google::{Google, Mode, TokenScope};
 use crate::child;
 
@@ -279,6 +281,8 @@ pub struct Work {
     /// Time that running work has to stop after SIGTERM, such as 20s
     #[arg(long, env = "ARGOSY_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub shutdown_grace: Duration,
+    #[command(flatten)]
+    pub discovery: Discovery,
     #[command(flatten)]
     pub google: Google,
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use artifacts::{
-    Limits, child::Launcher, egress::Policy, git::Mirrors, git::Repositories, registry::Registries,
+    Limits, chart, child::Launcher, egress::Policy, git::Mirrors, git::Repositories,
+    registry::Registries,
 };
 use controllers::{Context, FreightIndex, Metrics, Settings};
+use credentials::PlainHttp;
 use credentials::google::Fallback;
 use embedded_apiserver::Options;
 use k8s_openapi::api::authentication::v1::UserInfo;
@@ -145,6 +147,7 @@ impl Harbour {
         let limits = Limits::default();
         let policy = Arc::new(Policy::new().with_loopback());
         engine.egress = Arc::clone(&policy);
+        engine.credentials = engine.credentials.with_plain_http(PlainHttp::Loopback);
         let controller = self.client_as("kargo-controller");
         let mut registries = Registries::new(Arc::clone(&policy), limits.clone());
         if let Some(simulated) = &self.surroundings.google {
@@ -162,6 +165,10 @@ impl Harbour {
                 ..Settings::default()
             },
             registries: Arc::new(registries),
+            charts: Arc::new(chart::Repositories::new(
+                Arc::clone(&policy),
+                limits.clone(),
+            )),
             repositories: Arc::new(Repositories::new(
                 Launcher::direct(),
                 policy,

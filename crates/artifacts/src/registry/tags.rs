@@ -336,3 +336,45 @@ pub(crate) fn is_tag(tag: &str) -> bool {
             .all(|it| it.is_ascii_alphanumeric() || b"._-".contains(it))
         && !matches!(bytes[0], b'.' | b'-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives the tags, or what is wrong with the page.
+    fn read(body: &str, room: usize) -> Vec<String> {
+        let mut tags = Vec::new();
+        let mut take = |row| match row {
+            Row::Tag(listed) => tags.push(listed.tag),
+            Row::Untagged { .. } => {}
+        };
+        match read_names(body.as_bytes(), &mut Page::new(&mut take, room)) {
+            Ok(()) => tags,
+            Err(problem) => vec![problem.to_string()],
+        }
+    }
+
+    #[test]
+    fn names_are_read_one_by_one_until_there_are_too_many() {
+        let three = r#"{"name":"web","tags":["a","not a tag","b"],"more":{"tags":["c"]}}"#;
+        assert_eq!(read(three, 3), ["a", "b"]);
+        let too_many = "the pages of tags hold more than two million tags";
+        assert_eq!(read(three, 2), [too_many]);
+        assert_eq!(read(r#"{"tags":null}"#, 3), [""; 0]);
+        assert_eq!(read("{}", 3), [""; 0]);
+        for body in [
+            "",
+            "null",
+            "[]",
+            r#"{"tags":"a"}"#,
+            r#"{"tags":[1]}"#,
+            r#"{"tags":[]} x"#,
+        ] {
+            assert_eq!(
+                read(body, 3),
+                ["the answer is not a list of tags"],
+                "{body}"
+            );
+        }
+    }
+}

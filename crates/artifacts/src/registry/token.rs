@@ -202,7 +202,7 @@ pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
 /// which spares a request for another.
 pub(crate) fn unasked(login: &Login) -> Option<HeaderValue> {
     match login {
-        Login::AccessToken(token) => bearer(token),
+        Login::AccessToken(token) => bearer(token.password()),
         Login::Basic { .. } | Login::SshKey(_) => None,
     }
 }
@@ -210,8 +210,8 @@ pub(crate) fn unasked(login: &Login) -> Option<HeaderValue> {
 /// Makes the header that carries an access token itself, which Google's registries and APIs take.
 ///
 /// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication>
-pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
-    sensitive(format!("Bearer {}", token.password().expose()))
+pub(crate) fn bearer(token: &Secret<String>) -> Option<HeaderValue> {
+    sensitive(format!("Bearer {}", token.expose()))
 }
 
 fn sensitive(text: String) -> Option<HeaderValue> {

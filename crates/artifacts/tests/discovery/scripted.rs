@@ -21,6 +21,7 @@ pub(crate) struct Sent {
     /// The path and the query.
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) if_none_match: Option<String>,
     /// The server's own host and port, as the client sees them.
     pub(crate) host: String,
     pub(crate) headers: http::HeaderMap,
@@ -83,6 +84,7 @@ impl Server {
                 method: request.method().to_string(),
                 target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: header("authorization"),
+                if_none_match: header("if-none-match"),
                 host: header("host").unwrap_or_default(),
                 headers: request.headers().clone(),
             };

@@ -54,7 +54,7 @@ pub(super) async fn ask(
     match source {
         Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
         Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
-        Source::Chart(chart) => charts(cx, project, name, &chart, cost).await,
+        Source::Chart(chart) => charts(cx, warehouse.namespace(), name, &chart, cost).await,
         Source::Other {
             kind,
             subscription: _,

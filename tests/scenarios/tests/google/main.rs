@@ -6,6 +6,7 @@ mod annotation;
 mod fallback;
 mod kubernetes_account;
 mod leaks;
+mod newest_build;
 mod own_account;
 mod revoked;
 mod soak;

@@ -11,13 +11,14 @@ use std::collections::HashSet;
 use credentials::Login;
 use credentials::google::{AccessToken, ImageAddress};
 use domain::selection::{Listed, Rest};
-use http::StatusCode;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
 use crate::registry::Reader;
+use crate::registry::is_here;
 use crate::registry::manifest::check_digest;
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
@@ -133,12 +134,17 @@ fn time<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error
 }
 
 impl<'a> Versions<'a> {
-    /// Begins; none without a token of Google's, which is all that the API takes.
+    /// Begins; none without a token of Google's, which is all that the API takes, or where any certificate would do.
     pub(super) fn start(reader: &'a Reader<'a>, address: &ImageAddress) -> Option<Self> {
-        let Some(Login::AccessToken(_)) = reader.client.login() else {
+        let login = reader.client.login()?;
+        google_token(&login)?;
+        if reader.client.scope.insecure {
             return None;
-        };
+        }
         let mut url = reader.client.artifact_registry.clone();
+        if login.is_simulated() && !is_here(&url) {
+            return None;
+        }
         let ImageAddress {
             repository, image, ..
         } = address;
@@ -222,6 +228,7 @@ impl<'a> Versions<'a> {
         if !answer.status.is_success() {
             return Err(Refusal::Status(answer.status));
         }
+        self.reader.let_in();
         serde_json::from_slice(&answer.body).map_err(Refusal::Malformed)
     }
 }
@@ -284,26 +291,38 @@ fn last_part(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
 }
 
-/// Sends a request once with the token of the login; where that is turned down, once more with another of its identity.
+/// Makes the header of a login that holds an access token: an identity's, or one that somebody had for this.
+fn google_token(login: &Login) -> Option<HeaderValue> {
+    match login {
+        Login::AccessToken(token) => bearer(token.password()),
+        Login::Basic { username, password } if username == AccessToken::USERNAME => {
+            bearer(password)
+        }
+        Login::Basic { .. } | Login::SshKey(_) => None,
+    }
+}
+
+/// Sends a request once with the token of the login; where an identity's is turned down, once more with another of it.
 ///
 /// There is another way to list, so nothing is waited for.
 async fn send(reader: &Reader<'_>, call: Call) -> Result<Answer, Fault> {
     let client = &reader.client;
-    let Some(Login::AccessToken(token)) = client.login() else {
-        return client.sender.send_paced(&call).await;
-    };
-    let with = |token: &AccessToken| match bearer(token) {
+    let login = client.login();
+    let with = |login: Option<&Login>| match login.and_then(google_token) {
         Some(header) => call.clone().header(AUTHORIZATION, header),
         None => call.clone(),
     };
-    let answer = client.sender.send_paced(&with(&token)).await?;
+    let answer = client.sender.send_paced(&with(login.as_ref())).await?;
+    let Some(Login::AccessToken(token)) = &login else {
+        return Ok(answer);
+    };
     if answer.status != StatusCode::UNAUTHORIZED {
         return Ok(answer);
     }
-    let Some(renewed) = token.renewed().await else {
+    let Some(renewed) = token.renewed().await.map(Login::AccessToken) else {
         return Ok(answer);
     };
-    client.log_in_with(Login::AccessToken(renewed.clone()));
+    client.log_in_with(renewed.clone());
     client.tokens.forget_all();
-    client.sender.send_paced(&with(&renewed)).await
+    client.sender.send_paced(&with(Some(&renewed))).await
 }

@@ -284,7 +284,7 @@ fn every_tag_that_is_left_out_says_why() {
 #[test]
 fn rules_that_cannot_be_followed_name_their_field() {
     type Change = fn(&mut ImageSubscription);
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
         (|it| it.constraint = ">>1".to_owned(), "constraint"),
         (
             |it| it.allow_tags_regexes = owned(&["("]),
@@ -300,6 +300,7 @@ fn rules_that_cannot_be_followed_name_their_field() {
             "constraint",
         ),
         (|it| it.allow_tags = "v.*".to_owned(), "allowTagsRegexes"),
+        (|it| it.ignore_tags = owned(&["dev"]), "ignoreTagsRegexes"),
     ];
     for (change, field) in cases {
         let error = ImageRules::parse(&subscription(change)).expect_err(field);
