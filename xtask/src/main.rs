@@ -36,7 +36,7 @@ enum Command {
     },
     /// Lets libFuzzer look for bytes on which a reader of what servers send breaks.
     Fuzz {
-        /// Readers to try [default: all]: challenge, manifest, tags, pkt_line, chart_index.
+        /// Readers to try [default: all]: challenge, manifest, tags, `pkt_line`, `chart_index`.
         targets: Vec<String>,
         /// How long each is tried.
         #[arg(long, default_value_t = 600)]

@@ -133,7 +133,7 @@ pub async fn select(
     }
     let mut selection = rules.start();
     loop {
-        match selection.next() {
+        match selection.next_step() {
             Next::Selected(selected) => {
                 listing.note(&selected);
                 return Ok(selected);

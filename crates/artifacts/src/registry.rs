@@ -42,7 +42,7 @@ use realm::Shown;
 use token::Tokens;
 
 pub use error::{Asker, Error, Problem};
-pub(crate) use listing::{Listing, Turn, Wish};
+pub(crate) use listing::{Listing, Said, Turn, Wish};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use memory::Memory;
 pub use reader::Reader;
@@ -344,9 +344,7 @@ impl Client {
         scope: &str,
         cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
-        if login.is_some_and(Login::is_simulated)
-            && !is_here(&self.base(cost).await)
-        {
+        if login.is_some_and(Login::is_simulated) && !is_here(&self.base(cost).await) {
             let host = self.endpoint.clone();
             return Err(Problem::Simulated { host });
         }

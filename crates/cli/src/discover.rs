@@ -7,6 +7,7 @@
 //! Nothing is written anywhere but to a folder that is deleted at the end.
 
 mod chart;
+mod git;
 mod image;
 mod outside;
 mod print;
@@ -20,6 +21,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 
 pub use chart::Chart;
+pub use git::Git;
 pub use image::Image;
 
 use report::Report;
@@ -35,6 +37,7 @@ const NOTHING: u8 = 3;
 #[derive(Debug, Clone, Subcommand)]
 pub enum Discover {
     Image(Image),
+    Git(Git),
     Chart(Chart),
 }
 
@@ -61,6 +64,7 @@ enum Form {
 pub fn run(arguments: &Discover) -> Result<ExitCode> {
     match arguments {
         Discover::Image(image) => finish(image::report(image), image.output),
+        Discover::Git(git) => finish(git::report(git), git.output),
         Discover::Chart(chart) => finish(chart::report(chart), chart.output),
     }
 }

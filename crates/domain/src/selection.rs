@@ -1,7 +1,7 @@
 //! Which discovered artifacts a subscription takes.
 //!
 //! Listing a repository can take a million tags, and looking at every image of it a request or three for each, so the
-//! rules steer both: [`ImageSelection::next`] is asked again and again what it takes to go on, and keeps of what it is
+//! rules steer both: [`ImageSelection::next_step`] is asked again and again what it takes to go on, and keeps of what it is
 //! told only what could still be taken. Same input, same answer.
 //!
 //! ```text

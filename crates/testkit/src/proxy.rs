@@ -1,6 +1,6 @@
 //! A proxy on loopback, in front of a real server, that goes wrong as a script says.
 //!
-//! It shows what a real server cannot be made to do: pages and pages in circles, ETags, Retry-After, connections that break
+//! It shows what a real server cannot be made to do: pages and pages in circles, `ETag`s, Retry-After, connections that break
 //! off, and a way as long as to another continent.
 
 use std::net::SocketAddr;

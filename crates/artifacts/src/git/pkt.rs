@@ -95,7 +95,7 @@ mod tests {
             b"0009pee",
             b"ffff",
             b"<html>",
-            &[b"fff1".as_slice(), &[b'x'; 65_521]].concat(),
+            &[b"fff1".as_slice(), &vec![b'x'; 65_521]].concat(),
         ] {
             assert_eq!(
                 read(bytes).collect::<Vec<_>>(),

@@ -20,6 +20,8 @@ use crate::cost::Cost;
 use crate::registry::basic;
 use crate::sender::{Answer, Call};
 pub(super) use listing::Ref;
+#[cfg(fuzzing)]
+pub(super) use listing::read_anything;
 use listing::{Greeting, REFS_BOUND, Unread, read_greeting, read_lines, read_listing};
 
 /// Most bytes of a server's list of refs: an old server lists all it has.

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::{CONCURRENCY, built};
-use crate::registry::{self, Descriptor, Index, Listing, Manifest, Problem, Reader, Single};
+use crate::registry::{self, Descriptor, Index, Listing, Said, Manifest, Problem, Reader, Single};
 
 /// Most images of an index: the rest is a mistake or an attack.
 const CHILDREN_BOUND: usize = 200;
@@ -148,11 +148,11 @@ async fn latest_build(
         match built::by_annotations(&child.annotations) {
             Some(built_at) => latest = latest.max(Some(built_at)),
             None => match listing.built_at(&child.digest) {
-                Some(built_at) if listed.is_none_or(|(best, _)| built_at > best) => {
+                Said::Built(built_at) if listed.is_none_or(|(best, _)| built_at > best) => {
                     listed = Some((built_at, child));
                 }
-                Some(_) => {}
-                None => unread.push(child),
+                Said::Built(_) => {}
+                Said::Nothing => unread.push(child),
             },
         }
     }

@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::tags::{End, Page, Pages, Row, read_names};
 use super::{Error, Problem, Reader, Repository};
 use children::Children;
+pub(crate) use children::Said;
 use notes::{Note, Standing};
 use versions::{Newest, Refusal, Versions};
 
@@ -186,8 +187,8 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Says when an image was built that no tag names, if a list has said so: none where it has not.
-    pub(crate) fn built_at(&self, digest: &str) -> Option<Option<Timestamp>> {
+    /// Says when an image was built that no tag names, if a list has said so.
+    pub(crate) fn built_at(&self, digest: &str) -> Said {
         self.children.find(digest)
     }
 

@@ -146,11 +146,7 @@ pub(super) async fn report(arguments: &Image) -> Result<Report> {
             "annotations": it.annotations,
         })
     });
-    let ruled_out = ruled_out.into_iter().map(|it| RuledOut {
-        rule: it.rule.to_string(),
-        count: it.count,
-        examples: it.tags,
-    });
+    let ruled_out = ruled_out.into_iter().map(RuledOut::from);
     let remarks = remarks.into_iter().map(|it| Remark {
         reason: it.reason(),
         message: it.to_string(),

@@ -33,6 +33,16 @@ pub(super) struct RuledOut {
     pub(super) examples: Vec<String>,
 }
 
+impl From<domain::selection::RuledOut> for RuledOut {
+    fn from(it: domain::selection::RuledOut) -> Self {
+        Self {
+            rule: it.rule.to_string(),
+            count: it.count,
+            examples: it.tags,
+        }
+    }
+}
+
 /// Something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

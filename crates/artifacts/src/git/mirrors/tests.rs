@@ -19,19 +19,19 @@ async fn make(mirrors: &Mirrors, scope: char, size: usize) -> PathBuf {
 async fn the_mirror_that_was_not_used_for_longest_goes_first() {
     let root = tempfile::tempdir().expect("a folder");
     let mirrors = Mirrors::new(root.path().join("mirrors"), 250_000);
-    let a = make(&mirrors, 'a', 100_000).await;
-    let b = make(&mirrors, 'b', 100_000).await;
+    let first = make(&mirrors, 'a', 100_000).await;
+    let second = make(&mirrors, 'b', 100_000).await;
     drop(mirrors.hold(&"a".repeat(40)).await.expect("held"));
-    let c = make(&mirrors, 'c', 100_000).await;
-    assert_eq!((a.exists(), b.exists(), c.exists()), (true, false, true));
+    let third = make(&mirrors, 'c', 100_000).await;
+    assert_eq!((first.exists(), second.exists(), third.exists()), (true, false, true));
     // One that is worked on stays, whatever it takes.
     let held = mirrors.hold(&"a".repeat(40)).await.expect("held");
-    let d = make(&mirrors, 'd', 100_000).await;
-    assert_eq!((a.exists(), c.exists(), d.exists()), (true, false, true));
+    let fourth = make(&mirrors, 'd', 100_000).await;
+    assert_eq!((first.exists(), third.exists(), fourth.exists()), (true, false, true));
     drop(held);
     // One that is too large alone is of use once.
-    let e = make(&mirrors, 'e', 300_000).await;
-    assert_eq!((a.exists(), d.exists(), e.exists()), (false, false, false));
+    let fifth = make(&mirrors, 'e', 300_000).await;
+    assert_eq!((first.exists(), fourth.exists(), fifth.exists()), (false, false, false));
 }
 
 #[tokio::test]

@@ -89,6 +89,21 @@ pub(super) fn read_lines(text: &str) -> Result<Vec<Ref>, Unread> {
     Ok(refs.end())
 }
 
+/// Reads bytes in each way in which a server may say what its refs are.
+#[cfg(fuzzing)]
+pub(in crate::git) fn read_anything(bytes: &[u8]) {
+    let answer = Answer {
+        status: StatusCode::OK,
+        headers: http::HeaderMap::new(),
+        body: bytes::Bytes::copy_from_slice(bytes),
+        url: url::Url::parse("https://git.test/web").expect("a URL"),
+    };
+    // What cannot be read is an error; all others are as good.
+    read_listing(&answer).ok();
+    read_greeting(bytes).ok();
+    read_lines(&String::from_utf8_lossy(bytes)).ok();
+}
+
 /// Collects refs. One whose name means something else to git is left out, and the others stay.
 #[derive(Default)]
 struct Refs {
@@ -145,7 +160,7 @@ fn read_id(text: &[u8]) -> Option<String> {
 fn is_ref(name: &str) -> bool {
     let fits = |it: char| !it.is_control() && !" ~^:?*[\\".contains(it);
     let is_part =
-        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
     (name == "HEAD" || name.starts_with("refs/"))
         && name.len() <= NAME_BOUND
         && name.chars().all(fits)

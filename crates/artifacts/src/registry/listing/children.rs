@@ -13,6 +13,15 @@ pub(super) struct Children {
     built: HashMap<u64, Option<i64>>,
 }
 
+/// What a list said of an image that no tag names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// It did not list it.
+    Nothing,
+    /// When it was built; none where the image does not say.
+    Built(Option<Timestamp>),
+}
+
 impl Children {
     pub(super) fn add(&mut self, digest: &str, built_at: Option<Timestamp>) {
         if self.built.len() < BOUND
@@ -23,10 +32,12 @@ impl Children {
         }
     }
 
-    /// Finds what a list said of an image: perhaps that it was built at no time.
-    pub(super) fn find(&self, digest: &str) -> Option<Option<Timestamp>> {
-        let built = self.built.get(&key(digest)?)?;
-        Some(built.and_then(|it| Timestamp::from_millisecond(it).ok()))
+    /// Finds what a list said of an image.
+    pub(super) fn find(&self, digest: &str) -> Said {
+        match key(digest).and_then(|key| self.built.get(&key)) {
+            None => Said::Nothing,
+            Some(built) => Said::Built(built.and_then(|it| Timestamp::from_millisecond(it).ok())),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl<'a> ImageSelection<'a> {
     }
 
     /// Says what to do next, or what is selected.
-    pub fn next(&mut self) -> Next {
+    pub fn next_step(&mut self) -> Next {
         if self.rest == Rest::Anything {
             return Next::List;
         }

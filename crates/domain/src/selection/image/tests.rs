@@ -50,12 +50,14 @@ fn run_over(
     let mut selection = rules.start();
     let mut seen = HashSet::new();
     loop {
-        match selection.next() {
+        match selection.next_step() {
             Next::Selected(selected) => return (selected, seen.len()),
             Next::TooMany { count } => panic!("{count} are not too many"),
             Next::List => {
                 let (listed, rest) = pages.next().expect("one more page");
-                listed.into_iter().for_each(|it| selection.offer(it));
+                for it in listed {
+                    selection.offer(it);
+                }
                 selection.page_ended(rest);
             }
             Next::Fetch(wanted) => {
@@ -321,7 +323,7 @@ fn too_many_tags_to_look_at_are_counted() {
         listed.for_each(|it| selection.offer(it));
         selection.page_ended(Rest::Nothing);
         loop {
-            match selection.next() {
+            match selection.next_step() {
                 Next::TooMany { count } => return Some(count),
                 Next::Selected(_) | Next::List => return None,
                 Next::Fetch(wanted) => wanted

@@ -71,7 +71,7 @@ impl Page {
     pub(super) fn answer(&self, name: &str, made: Vec<Value>, more: bool) -> Value {
         let mut answer = Map::new();
         if !made.is_empty() {
-            answer.insert(name.to_owned(), json!(made));
+            answer.insert(name.to_owned(), Value::Array(made));
         }
         if more {
             let next = self.start.saturating_add(self.size);
