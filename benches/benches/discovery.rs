@@ -71,7 +71,8 @@ fn images(first: usize, count: usize) -> Vec<Pushed> {
     (first..first + count)
         .map(|index| Pushed {
             tag: format!("build-{index:05}"),
-            created: (start + SignedDuration::from_mins(i64::try_from(index).unwrap_or(0))).to_string(),
+            created: (start + SignedDuration::from_mins(i64::try_from(index).unwrap_or(0)))
+                .to_string(),
             more: serde_json::Value::Null,
         })
         .collect()
@@ -106,7 +107,13 @@ fn as_float(count: impl TryInto<u32>) -> f64 {
 fn tell(what: &str, spent: &Spent, took: Duration, peer: &str, requests: f64, seconds: f64) {
     let total = as_float(spent.total());
     compare(&format!("{what}: requests"), total, "", peer, requests);
-    compare(&format!("{what}: seconds"), took.as_secs_f64(), "s", peer, seconds);
+    compare(
+        &format!("{what}: seconds"),
+        took.as_secs_f64(),
+        "s",
+        peer,
+        seconds,
+    );
 }
 
 async fn plain_registry() -> Result<()> {
@@ -115,13 +122,18 @@ async fn plain_registry() -> Result<()> {
     let filled = Instant::now();
     fill(&registry.host(), "acme/web", images(0, tags)).await?;
     fill(&registry.host(), "acme/small", images(0, SMALL)).await?;
-    println!("a docker-registry with {tags} tags, filled in {:.0?}", filled.elapsed());
+    println!(
+        "a docker-registry with {tags} tags, filled in {:.0?}",
+        filled.elapsed()
+    );
     let proxy = Proxy::start(&registry.host(), AWAY, proxy::pass).await?;
 
     // Tag by tag, a manifest and a config for each, at upstream's rate: measured small, and computed for all.
     let per_image = tag_by_tag(&proxy.host()).await?;
     let (requests, seconds) = (2.0 * as_float(tags), per_image * as_float(tags));
-    println!("tag by tag at {UPSTREAM_RATE}/s: {per_image:.3} s for each of {SMALL} images, measured");
+    println!(
+        "tag by tag at {UPSTREAM_RATE}/s: {per_image:.3} s for each of {SMALL} images, measured"
+    );
     let peer = "tag by tag at 20/s, computed";
 
     let folder = tempfile::tempdir()?;
@@ -131,17 +143,45 @@ async fn plain_registry() -> Result<()> {
     let mut registries = open();
     let (best, spent, took) = look(&registries, &subscription, None).await?;
     ensure!(best == format!("build-{:05}", tags - 1), "{best}");
-    tell("plain registry, cold", &spent, took, peer, requests, seconds);
+    tell(
+        "plain registry, cold",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     let (_, spent, took) = look(&registries, &subscription, None).await?;
-    tell("plain registry, unchanged", &spent, took, peer, requests, seconds);
+    tell(
+        "plain registry, unchanged",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     drop(registries);
     registries = open();
     let (_, spent, took) = look(&registries, &subscription, None).await?;
-    tell("plain registry, after a restart", &spent, took, peer, requests, seconds);
+    tell(
+        "plain registry, after a restart",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     fill(&registry.host(), "acme/web", images(tags, 1)).await?;
     let (best, spent, took) = look(&registries, &subscription, None).await?;
     ensure!(best == format!("build-{tags:05}"), "{best}");
-    tell("plain registry, after a push", &spent, took, peer, requests, seconds);
+    tell(
+        "plain registry, after a push",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     let still = ImageSubscription {
         cache_by_tag: true,
         ..subscription.clone()
@@ -149,7 +189,14 @@ async fn plain_registry() -> Result<()> {
     fill(&registry.host(), "acme/web", images(tags + 1, 1)).await?;
     let (best, spent, took) = look(&registries, &still, None).await?;
     ensure!(best == format!("build-{:05}", tags + 1), "{best}");
-    tell("the same with cacheByTag", &spent, took, peer, requests, seconds);
+    tell(
+        "the same with cacheByTag",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     skopeo(&proxy.host(), tags)
 }
 
@@ -187,7 +234,11 @@ fn skopeo(host: &str, tags: usize) -> Result<()> {
     let run = |arguments: &[&str]| -> Result<Duration> {
         let started = Instant::now();
         let output = Command::new(&program).args(arguments).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(started.elapsed())
     };
     let repository = format!("docker://{host}/acme/small");
@@ -234,14 +285,36 @@ async fn artifact_registry() -> Result<()> {
     let (requests, peer) = (2.0 * as_float(tags), "tag by tag at 20/s, computed");
     let seconds = requests / UPSTREAM_RATE;
     let (_, spent, took) = look(&registries, &subscription, Some(&login)).await?;
-    tell("Artifact Registry, cold", &spent, took, peer, requests, seconds);
+    tell(
+        "Artifact Registry, cold",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     let (_, spent, took) = look(&registries, &subscription, Some(&login)).await?;
-    tell("Artifact Registry, unchanged", &spent, took, peer, requests, seconds);
-    let pushed = serde_json::json!({"name": "web", "tags": ["newest"], "built": now, "uploaded": now});
+    tell(
+        "Artifact Registry, unchanged",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
+    let pushed =
+        serde_json::json!({"name": "web", "tags": ["newest"], "built": now, "uploaded": now});
     google.push(PROJECT, &serde_json::from_value(pushed)?);
     let (best, spent, took) = look(&registries, &subscription, Some(&login)).await?;
     ensure!(best == "newest", "{best}");
-    tell("Artifact Registry, after a push", &spent, took, peer, requests, seconds);
+    tell(
+        "Artifact Registry, after a push",
+        &spent,
+        took,
+        peer,
+        requests,
+        seconds,
+    );
     Ok(())
 }
 
@@ -276,7 +349,11 @@ async fn git_repository() -> Result<()> {
     let mut known = Vec::new();
     for what in ["cold", "unchanged", "after a push"] {
         if what == "after a push" {
-            server.commit("mono", &[("apps/app-0/values.yaml", "image: new\n")], "Promote")?;
+            server.commit(
+                "mono",
+                &[("apps/app-0/values.yaml", "image: new\n")],
+                "Promote",
+            )?;
         }
         let (cost, before, started) = (Cost::default(), proxy.count(), Instant::now());
         let caller = Caller {
@@ -284,9 +361,18 @@ async fn git_repository() -> Result<()> {
             login: None,
             cost: &cost,
         };
-        let asks = subscriptions.iter().enumerate().map(|(index, subscription)| {
-            git::discover(&repositories, caller, subscription, known.get(index), Timestamp::now())
-        });
+        let asks = subscriptions
+            .iter()
+            .enumerate()
+            .map(|(index, subscription)| {
+                git::discover(
+                    &repositories,
+                    caller,
+                    subscription,
+                    known.get(index),
+                    Timestamp::now(),
+                )
+            });
         let found: Result<Vec<_>, _> = futures::future::join_all(asks).await.into_iter().collect();
         known = found?;
         let took = started.elapsed().as_secs_f64();
@@ -306,6 +392,10 @@ fn clone_once(url: &str, to: &Path) -> Result<Duration> {
         .args(["clone", "--quiet", "--bare", "--filter=blob:none", url])
         .arg(to)
         .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(started.elapsed())
 }

@@ -62,7 +62,16 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "--test=listings",
                 "slow::",
             ])?;
-            workspace::run(&mut days)
+            workspace::run(&mut days)?;
+            let mut monorepo = workspace::cargo(&[
+                "test",
+                "--package=artifacts",
+                "--locked",
+                "--features=slow",
+                "--test=discovery",
+                "slow::",
+            ])?;
+            workspace::run(monorepo.env("ARGOSY_TOOLS", &bin))
         })?;
         step("benchmarks", || {
             // The promotion benchmark looks for the program beside it.

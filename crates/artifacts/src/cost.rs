@@ -91,7 +91,7 @@ impl Cost {
             *spent
                 .requests
                 .entry((host.to_owned(), outcome))
-                .or_default() += 1
+                .or_default() += 1;
         });
     }
 

@@ -1,28 +1,29 @@
 //! Discovers the commits of a Git repository.
 //!
-//! Asking a server for one branch costs one small request ([`refs`]), and mostly says that nothing changed. Otherwise the
-//! new commits are fetched into a bare mirror without file contents ([`mirror`]), and `git log` reads them there.
+//! Asking a server for one branch, or for all tags, costs one small request ([`refs`]), and mostly says that nothing
+//! changed. Otherwise what is new is fetched into a bare mirror without file contents ([`mirror`]), unless another
+//! subscription has brought it there already, and read there: the commits of a [`branch`], or what [`tags`] name.
 //!
 //! Mirrors and connections are kept per project, repository and login; nothing is shared across them.
 
+mod branch;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod location;
 mod mirror;
+mod mirrors;
 mod pkt;
 mod refs;
+mod tags;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use credentials::Login;
-use domain::selection::{Commit, CommitRules};
+use domain::selection::{CommitRules, GitTagRules, RuledOut, RulesError};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use moka::future::Cache;
-use resources::subscription::CommitSelectionStrategy;
 use resources::{DiscoveredCommit, DiscoveredCommits, GitSubscription, ObservedRefs};
 use sha2::{Digest as _, Sha256};
 
@@ -35,15 +36,18 @@ use location::Location;
 use mirror::Mirror;
 
 pub use error::Error;
+pub use mirrors::Mirrors;
 
 /// Most senders that are kept, each idle for no longer than half an hour.
 const SENDERS_BOUND: u64 = 2_000;
 const IDLE: std::time::Duration = std::time::Duration::from_mins(30);
-/// Commits that are read at a time, at most, and commits of a branch that are looked at in all.
-const BATCH: usize = 1_000;
-const COMMITS_BOUND: usize = 100_000;
-/// Longest subject, in bytes, as upstream keeps it.
+/// Most lists of tags that are known again by their digest.
+const LISTS_BOUND: u64 = 10_000;
+/// Most bytes of the paths that commits change, as far as they are remembered.
+const CHANGES_BOUND: u64 = 32 << 20;
+/// Longest subject, in bytes, as upstream keeps it, and longest name of a person.
 const SUBJECT_BOUND: usize = 80;
+const PERSON_BOUND: usize = 512;
 
 /// Knows how to reach Git hosts, and where the mirrors are.
 #[derive(Debug)]
@@ -52,10 +56,15 @@ pub struct Repositories {
     policy: Arc<Policy>,
     tls: Arc<Tls>,
     limits: Limits,
-    folder: PathBuf,
-    senders: Cache<String, Arc<Sender>>,
-    locks: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    mirrors: Arc<Mirrors>,
+    senders: Cache<Arc<str>, Arc<Sender>>,
+    /// Digests of lists of tags that were too long for a status, with what was made of them.
+    lists: Cache<[u8; 32], ()>,
+    changes: Changes,
 }
+
+/// What commits change, by scope and id: every subscription of a monorepo wants to know it of the same commits.
+type Changes = Cache<(Arc<str>, String), Arc<[String]>>;
 
 /// Holds what one project asks of one repository.
 #[derive(Debug)]
@@ -64,25 +73,45 @@ struct Ask<'a> {
     location: Location,
     login: Option<Login>,
     /// Tells apart whose asks share anything.
-    scope: String,
+    scope: Arc<str>,
     cost: &'a Cost,
 }
 
+/// What a subscription takes of a repository, and what it leaves out.
+#[derive(Debug, Clone, Default)]
+pub struct Selected {
+    pub found: DiscoveredCommits,
+    /// Of what is older than all that is taken nothing is told: nobody looked.
+    pub ruled_out: Vec<RuledOut>,
+}
+
+/// What a subscription follows.
+#[derive(Debug)]
+enum Rules {
+    Branch(CommitRules),
+    Tags(GitTagRules),
+}
+
 impl Repositories {
-    /// Reaches hosts under `policy` and within `limits`, and keeps mirrors in `folder`, which is ours alone.
-    pub fn new(launcher: Launcher, policy: Arc<Policy>, limits: Limits, folder: PathBuf) -> Self {
+    /// Reaches hosts under `policy` and within `limits`.
+    pub fn new(launcher: Launcher, policy: Arc<Policy>, limits: Limits, mirrors: Mirrors) -> Self {
         let senders = Cache::builder()
             .max_capacity(SENDERS_BOUND)
             .time_to_idle(IDLE)
+            .build();
+        let changes = Cache::builder()
+            .max_capacity(CHANGES_BOUND)
+            .weigher(|_, paths: &Arc<[String]>| weight(paths))
             .build();
         Self {
             launcher,
             policy,
             tls: Arc::default(),
             limits,
-            folder,
+            mirrors: Arc::new(mirrors),
             senders,
-            locks: Mutex::default(),
+            lists: Cache::new(LISTS_BOUND),
+            changes,
         }
     }
 
@@ -96,33 +125,15 @@ impl Repositories {
                 self.limits.clone(),
             ))
         };
-        self.senders.get_with(ask.scope.clone(), build).await
-    }
-
-    /// Lets one task at a time work on a mirror.
-    fn lock(&self, scope: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.retain(|_, lock| lock.strong_count() > 0);
-        if let Some(lock) = locks.get(scope).and_then(Weak::upgrade) {
-            return lock;
-        }
-        let lock = Arc::default();
-        locks.insert(scope.to_owned(), Arc::downgrade(&lock));
-        lock
-    }
-
-    fn mirror_folder(&self, scope: &str) -> PathBuf {
-        Path::new(&self.folder).join(scope)
+        self.senders.get_with(Arc::clone(&ask.scope), build).await
     }
 }
 
 /// Discovers the commits that `subscription` takes, best first.
 ///
 /// `previous` is what was discovered for the same subscription as it is now written; it comes back where the branch has
-/// not moved, for the price of one request. `now` is what `now()` in `expressionFilter` says.
-///
-/// # Errors
-/// [`Error::Unsupported`] for the strategies that select tags.
+/// not moved or the matching tags are the same, for the price of one request. `now` is what `now()` in `expressionFilter`
+/// says.
 pub async fn discover(
     repositories: &Repositories,
     caller: Caller<'_>,
@@ -130,47 +141,50 @@ pub async fn discover(
     previous: Option<&DiscoveredCommits>,
     now: Timestamp,
 ) -> Result<DiscoveredCommits, Error> {
+    let selected = find(repositories, caller, subscription, previous, now).await?;
+    Ok(selected.found)
+}
+
+/// Discovers as [`discover`] does for the first time, and also says what was left out by which rule.
+pub async fn select(
+    repositories: &Repositories,
+    caller: Caller<'_>,
+    subscription: &GitSubscription,
+    now: Timestamp,
+) -> Result<Selected, Error> {
+    find(repositories, caller, subscription, None, now).await
+}
+
+async fn find(
+    repositories: &Repositories,
+    caller: Caller<'_>,
+    subscription: &GitSubscription,
+    previous: Option<&DiscoveredCommits>,
+    now: Timestamp,
+) -> Result<Selected, Error> {
     let ask = ask(caller, subscription)?;
-    let rules = CommitRules::parse(subscription)
+    let rules = rules(subscription)
         .map_err(|source| ask.error(|repo_url| Error::Rules { repo_url, source }))?;
+    let branch = &subscription.branch;
+    if matches!(rules, Rules::Branch(_)) && !location::is_branch(branch) {
+        let branch = branch.clone();
+        return Err(ask.error(|repo_url| Error::BranchName { repo_url, branch }));
+    }
     ask.location
         .check(&repositories.policy)
         .await
         .map_err(|source| ask.error(|repo_url| Error::Egress { repo_url, source }))?;
-    let found = refs::find(repositories, &ask).await?;
-    let known =
-        previous.filter(|it| it.repo_url == subscription.repo_url && !found.head.is_empty());
-    if let Some(known) = known.filter(|it| {
-        it.observed_refs
-            .as_ref()
-            .is_some_and(|refs| refs.branch_head == found.head)
-    }) {
-        caller.cost.remembered();
-        return Ok(known.clone());
+    let previous = previous.filter(|it| it.repo_url == subscription.repo_url);
+    match &rules {
+        Rules::Branch(rules) => branch::find(repositories, &ask, rules, previous, now).await,
+        Rules::Tags(rules) => tags::find(repositories, &ask, rules, previous, now).await,
     }
-    let lock = repositories.lock(&ask.scope);
-    let _held = lock.lock().await;
-    let mirror = Mirror::fetch(repositories, &ask, &found).await?;
-    let taken = take(&mirror, &rules, now)
-        .await
-        .map_err(|fault| ask.error(|repo_url| fault.into_error(repo_url)))?;
-    let commits = taken.into_iter().map(|commit| DiscoveredCommit {
-        id: commit.id,
-        branch: subscription.branch.clone(),
-        tag: String::new(),
-        subject: shortened(&commit.subject),
-        author: commit.author,
-        committer: commit.committer,
-        creator_date: Some(Time(commit.date)),
-    });
-    Ok(DiscoveredCommits {
-        repo_url: subscription.repo_url.clone(),
-        commits: commits.collect(),
-        subscription_name: String::new(),
-        observed_refs: Some(ObservedRefs {
-            branch_head: mirror.head,
-            tags: Vec::new(),
-        }),
+}
+
+fn rules(subscription: &GitSubscription) -> Result<Rules, RulesError> {
+    Ok(match GitTagRules::parse(subscription)? {
+        Some(rules) => Rules::Tags(rules),
+        None => Rules::Branch(CommitRules::parse(subscription)?),
     })
 }
 
@@ -185,24 +199,6 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         repo_url: child::shown(repo_url),
         why,
     })?;
-    let strategy = match subscription.commit_selection_strategy {
-        CommitSelectionStrategy::NewestFromBranch => None,
-        CommitSelectionStrategy::SemVer => Some("SemVer"),
-        CommitSelectionStrategy::Lexical => Some("Lexical"),
-        CommitSelectionStrategy::NewestTag => Some("NewestTag"),
-    };
-    if let Some(strategy) = strategy {
-        return Err(Error::Unsupported {
-            repo_url: child::shown(repo_url),
-            strategy,
-        });
-    }
-    if !location::is_branch(&subscription.branch) {
-        return Err(Error::BranchName {
-            repo_url: child::shown(repo_url),
-            branch: subscription.branch.clone(),
-        });
-    }
     let fingerprint = login.map(Login::fingerprint).unwrap_or_default();
     let insecure = subscription.insecure_skip_tls_verify;
     let scope = serde_json::json!([
@@ -216,7 +212,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         subscription,
         location,
         login: login.cloned(),
-        scope,
+        scope: scope.into(),
         cost,
     })
 }
@@ -225,45 +221,83 @@ impl Ask<'_> {
     fn error(&self, make: impl FnOnce(String) -> Error) -> Error {
         make(child::shown(&self.subscription.repo_url))
     }
+
+    fn rules_error(&self, source: RulesError) -> Error {
+        self.error(|repo_url| Error::Rules { repo_url, source })
+    }
+
+    /// Puts what was discovered as a status has it.
+    fn discovered(
+        &self,
+        commits: Vec<DiscoveredCommit>,
+        observed_refs: Option<ObservedRefs>,
+    ) -> DiscoveredCommits {
+        DiscoveredCommits {
+            repo_url: self.subscription.repo_url.clone(),
+            commits,
+            subscription_name: String::new(),
+            observed_refs,
+        }
+    }
 }
 
-/// Reads commits in growing batches until enough count.
-async fn take(
-    mirror: &Mirror<'_>,
-    rules: &CommitRules,
-    now: Timestamp,
-) -> Result<Vec<Commit>, mirror::Fault> {
-    let mut taken = Vec::new();
-    let (mut skip, mut batch) = (0, rules.limit());
-    while skip < COMMITS_BOUND {
-        let commits = mirror.log(rules, skip, batch).await?;
-        let is_last = commits.len() < batch;
-        for commit in commits {
-            if rules.take(&commit, now)? {
-                taken.push(commit);
-            }
-            if taken.len() == rules.limit() {
-                return Ok(taken);
-            }
+/// Does something with a mirror; one that seems to be damaged is made anew once.
+///
+/// `$work` is an expression over `$mirror`, a `&mut Mirror`. A macro, because a closure that lends a mirror to a future
+/// cannot be shown to be `Send`.
+macro_rules! with_mirror {
+    ($repositories:expr, $ask:expr, $place:expr, |$mirror:ident| $work:expr) => {{
+        let mut opened = Mirror::open($repositories, $ask, $place).await?;
+        let mut outcome = {
+            let $mirror = &mut opened;
+            $work.await
+        };
+        if opened.was_there && outcome.as_ref().is_err_and(Error::may_be_of_mirror) {
+            opened.discard()?;
+            opened = Mirror::open($repositories, $ask, $place).await?;
+            let $mirror = &mut opened;
+            outcome = $work.await;
         }
-        if is_last || !rules.passes_over() {
-            return Ok(taken);
-        }
-        skip += batch;
-        batch = (batch * 2).min(BATCH);
-    }
-    Ok(taken)
+        opened.close().await;
+        outcome
+    }};
+}
+use with_mirror;
+
+/// Gives about how many bytes paths take in memory, their key included.
+fn weight(paths: &[String]) -> u32 {
+    let paths: usize = paths.iter().map(|path| path.len() + 24).sum();
+    u32::try_from(paths + 200).unwrap_or(u32::MAX)
 }
 
-fn shortened(subject: &str) -> String {
-    if subject.len() <= SUBJECT_BOUND {
-        return subject.to_owned();
+/// Puts a commit as a status has it.
+fn discovered(
+    commit: domain::selection::Commit,
+    date: Timestamp,
+    branch: &str,
+    tag: &str,
+) -> DiscoveredCommit {
+    DiscoveredCommit {
+        id: commit.id,
+        branch: branch.to_owned(),
+        tag: tag.to_owned(),
+        subject: cut(&commit.subject, SUBJECT_BOUND),
+        author: cut(&commit.author, PERSON_BOUND),
+        committer: cut(&commit.committer, PERSON_BOUND),
+        creator_date: Some(Time(date)),
     }
-    let end = (0..=SUBJECT_BOUND - 3)
+}
+
+/// Cuts a text between two characters and says so by three dots.
+fn cut(text: &str, bound: usize) -> String {
+    if text.len() <= bound {
+        return text.to_owned();
+    }
+    let end = (0..=bound - 3)
         .rev()
-        .find(|at| subject.is_char_boundary(*at))
+        .find(|at| text.is_char_boundary(*at))
         .unwrap_or_default();
-    format!("{}...", &subject[..end])
+    format!("{}...", &text[..end])
 }
 
 #[cfg(test)]
@@ -272,6 +306,7 @@ mod tests {
 
     #[test]
     fn a_long_subject_is_cut_between_characters() {
+        let shortened = |text: &str| cut(text, SUBJECT_BOUND);
         assert_eq!(shortened("short"), "short");
         assert_eq!(shortened(&"x".repeat(80)), "x".repeat(80));
         assert_eq!(shortened(&"x".repeat(81)), format!("{}...", "x".repeat(77)));

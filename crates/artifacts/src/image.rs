@@ -9,6 +9,7 @@
 mod built;
 mod look;
 
+use domain::CacheByTagRequired;
 use domain::selection::{
     ImageRules, ImageSelection, LOOKS_BOUND, NewestBuildBy, Next, Rule, RulesError, Selected,
     Wanted,
@@ -44,6 +45,8 @@ pub enum Error {
     },
     #[error("image subscription cannot be followed")]
     Repository(#[from] RepositoryError),
+    #[error("image subscription is not allowed")]
+    CacheByTag(#[from] CacheByTagRequired),
     #[error("image subscription {repo_url:?} names {tag:?}, which cannot be a tag")]
     Tag { repo_url: String, tag: String },
     #[error(transparent)]
@@ -69,6 +72,7 @@ impl Error {
                 "correct the Warehouse's image subscription: kubectl explain warehouse.spec"
                     .to_owned()
             }
+            Self::CacheByTag(error) => error.hint().to_owned(),
             Self::Registry(error) => error.hint(),
             Self::Unusable { repo_url, tag, .. } => {
                 format!("skopeo inspect docker://{repo_url}:{tag}")
@@ -112,7 +116,10 @@ pub async fn select(
     let rules = rules.with_newest_build_by(newest_build_by);
     let repository = Repository::parse(repo_url)?;
     let insecure = subscription.insecure_skip_tls_verify;
-    let reader = registries.reader(caller, &repository, insecure).await;
+    let mut reader = registries.reader(caller, &repository, insecure).await;
+    if registries.cache_by_tag().applies_to(subscription)? {
+        reader = reader.trusting_tags();
+    }
     let wish = Wish {
         rules: &fingerprint(subscription, newest_build_by),
         newest_first: rules.takes_newest(),

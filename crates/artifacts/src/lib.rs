@@ -1,9 +1,10 @@
-//! Git hosts and image registries.
+//! Git hosts, image registries and repositories of charts.
 //!
 //! | concept | finds | changes |
 //! | --- | --- | --- |
 //! | image | [`image`], over [`registry`] | |
 //! | commit | [`git`] | [`work_tree`] |
+//! | chart | [`chart`], over [`registry`] where it is in one | |
 //!
 //! What a tenant writes decides where requests go, so [`egress`] has the last word on every connection, and programs
 //! run as [`child`]ren that see only what they need.
@@ -23,7 +24,7 @@ pub mod work_tree;
 use credentials::Login;
 
 pub use crate::cost::{Cost, Outcome, Spent};
-pub use crate::sender::{Fault, Limits};
+pub use crate::sender::{Fault, InFlight, Limits};
 
 /// Says on whose behalf the outside is asked, and who pays.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,9 @@
 //! The OCI distribution protocol: challenge, token, pages of tags, manifests, blobs.
 //!
 //! [`Registries`] holds what all share: the egress policy, the limits, the roots of trust. A [`Client`] speaks to one
-//! host for one project with one credential, and everything it remembers (tokens, connections, pace, manifests) dies
-//! with it; nothing is shared across projects or credentials. Plain http is spoken to this machine only.
+//! host for one project with one credential; its tokens, connections and pace die with it, and what it was answered goes
+//! into that part of the [`Memory`] which is its own. Nothing is shared across projects or credentials. Plain http is
+//! spoken to this machine only.
 //!
 //! Invariant: a login or token leaves only for the registry itself or for a realm that [`realm`] accepts, and stays
 //! behind when a redirect changes the origin.
@@ -14,6 +15,7 @@ mod error;
 pub mod fuzzing;
 mod listing;
 mod manifest;
+mod memory;
 mod reader;
 mod realm;
 mod repository;
@@ -24,6 +26,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use credentials::Login;
+use domain::CacheByTagPolicy;
 use http::{HeaderValue, StatusCode};
 use moka::future::Cache;
 use tokio::sync::OnceCell;
@@ -34,7 +37,6 @@ use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Answer, Call, Limits, Sender, Tls};
 use challenge::Challenge;
-use content::Memory;
 use listing::Notes;
 use realm::Shown;
 use token::Tokens;
@@ -42,6 +44,7 @@ use token::Tokens;
 pub use error::{Asker, Error, Problem};
 pub(crate) use listing::{Listing, Turn, Wish};
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
+pub use memory::Memory;
 pub use reader::Reader;
 pub use realm::RealmError;
 pub use repository::{Repository, RepositoryError};
@@ -64,14 +67,17 @@ pub struct Registries {
     endpoints: HashMap<String, Url>,
     artifact_registry: Url,
     notes: Arc<Notes>,
+    memory: Arc<Memory>,
+    cache_by_tag: CacheByTagPolicy,
     clients: Cache<Scope, Arc<Client>>,
 }
 
-/// Tells apart whose requests share a client.
+/// Tells apart whose requests share a client, and whose answers a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Scope {
     project: String,
     host: String,
+    /// The login's fingerprint.
     login: Option<String>,
     insecure: bool,
 }
@@ -91,6 +97,8 @@ impl Registries {
             endpoints: HashMap::new(),
             artifact_registry: listing::artifact_registry(),
             notes: Arc::default(),
+            memory: Arc::default(),
+            cache_by_tag: CacheByTagPolicy::default(),
             clients,
         }
     }
@@ -121,6 +129,28 @@ impl Registries {
         }
     }
 
+    /// Remembers answers in `memory`, rather than for the life of the process.
+    #[must_use]
+    pub fn with_memory(self, memory: Memory) -> Self {
+        Self {
+            memory: Arc::new(memory),
+            ..self
+        }
+    }
+
+    /// Says which subscriptions may take tags to stay where they are.
+    #[must_use]
+    pub fn with_cache_by_tag(self, cache_by_tag: CacheByTagPolicy) -> Self {
+        Self {
+            cache_by_tag,
+            ..self
+        }
+    }
+
+    pub(crate) fn cache_by_tag(&self) -> CacheByTagPolicy {
+        self.cache_by_tag
+    }
+
     /// Gives what reads `repository` for `caller`; `insecure` accepts any certificate.
     pub async fn reader<'a>(
         &self,
@@ -133,39 +163,37 @@ impl Registries {
             login,
             cost,
         } = caller;
-        Reader {
-            client: self.client(project, repository, login, insecure).await,
-            repository,
-            cost,
-        }
-    }
-
-    /// Gives the client of `project` for the registry of `repository` under `login`.
-    async fn client(
-        &self,
-        project: &str,
-        repository: &Repository,
-        login: Option<&Login>,
-        insecure: bool,
-    ) -> Arc<Client> {
-        let host = repository.endpoint().to_owned();
         // An access token opens more than this repository: whoever wrote the subscription cannot show it to just anybody.
         let insecure = insecure && !matches!(login, Some(Login::AccessToken(_)));
         let scope = Scope {
             project: project.to_owned(),
-            host,
+            host: repository.endpoint().to_owned(),
             login: login.map(Login::fingerprint),
             insecure,
         };
+        let memory = self.memory.scoped(&scope, &repository.path);
+        let client = self.client(scope, repository, login).await;
+        Reader::new(client, repository, cost, memory)
+    }
+
+    /// Gives the client for the registry of `repository` under `login`.
+    async fn client(
+        &self,
+        scope: Scope,
+        repository: &Repository,
+        login: Option<&Login>,
+    ) -> Arc<Client> {
         let build_scope = scope.clone();
+        let (project, insecure) = (scope.project.clone(), scope.insecure);
         let build = async {
             let connects_to = self.endpoints.get(repository.endpoint()).cloned();
             let mut sender = Sender::new(
                 Arc::clone(&self.policy),
                 Arc::clone(&self.tls),
                 insecure,
-                self.limits.clone(),
-            );
+                self.limits.of_host(repository.endpoint()),
+            )
+            .of_project(&project);
             if let Some(address) = &connects_to {
                 sender = sender.calling(address, repository.endpoint());
             }
@@ -181,7 +209,6 @@ impl Registries {
                 login: RwLock::new(login.cloned()),
                 trusted_realms: Arc::clone(&self.trusted_realms),
                 tokens: Tokens::default(),
-                memory: Memory::default(),
             })
         };
         let client = self.clients.get_with(scope, build).await;
@@ -212,7 +239,6 @@ struct Client {
     login: RwLock<Option<Login>>,
     trusted_realms: Arc<[String]>,
     tokens: Tokens,
-    memory: Memory,
 }
 
 impl Client {
@@ -318,6 +344,12 @@ impl Client {
         scope: &str,
         cost: &Cost,
     ) -> Result<Option<HeaderValue>, Problem> {
+        if login.is_some_and(Login::is_simulated)
+            && !is_here(&self.base(cost).await)
+        {
+            let host = self.endpoint.clone();
+            return Err(Problem::Simulated { host });
+        }
         match challenge {
             None => Ok(login.and_then(token::unasked)),
             Some(Challenge::Basic) => Ok(login.and_then(token::basic)),
@@ -382,6 +414,11 @@ impl Client {
     fn log_in_with(&self, login: Login) {
         *self.login.write().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
+}
+
+/// Says whether requests to the address stay on this machine.
+fn is_here(url: &Url) -> bool {
+    url.host_str().is_some_and(crate::egress::is_loopback_name)
 }
 
 fn is_refusal(status: StatusCode) -> bool {

@@ -1,30 +1,37 @@
 //! Sends requests to hosts that tenants name: one connection pool per credential, every wait and every body bounded.
 //!
-//! [`Sender::send_paced`] keeps to a rate, follows redirects itself, under the egress policy, and leaves the login behind
+//! [`Sender::send_paced`] keeps to a [`pace`], follows redirects itself, under the egress policy, and leaves the login behind
 //! when the origin changes. [`Sender::send_patiently`] also asks again after 429, 5xx and broken connections, with
-//! growing pauses and the server's own Retry-After, within a budget of time.
+//! growing pauses, within a budget of time. While a server wants to be left alone (Retry-After) nothing is sent.
 
+mod call;
 mod fault;
+mod limits;
+mod pace;
 mod pieces;
 mod tls;
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use bytes::{Bytes, BytesMut};
-use governor::{DefaultDirectRateLimiter, Jitter, Quota, RateLimiter};
-use http::header::{AUTHORIZATION, HOST, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use bytes::Bytes;
+use http::header::{DATE, HOST, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::cost::{Cost, Outcome};
+use crate::cost::Outcome;
 use crate::egress::{self, Policy, Resolver};
+pub(crate) use call::{Answer, Call};
+use call::{Counting, read_bounded, redirected};
 pub use fault::Fault;
+use limits::enter;
+pub use limits::{InFlight, Limits};
+use pace::{Pace, Sign};
 pub(crate) use pieces::BodyReader;
 pub(crate) use tls::Tls;
 
@@ -35,102 +42,16 @@ const ORIGINS_BOUND: usize = 16;
 /// Longest silence while a body arrives.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Says how hard a host may be asked.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Requests a second to one host with one credential.
-    pub rate: NonZeroU32,
-    /// Requests at the same time to one host with one credential.
-    pub concurrency: usize,
-    /// Longest wait for one answer, its body included.
-    pub timeout: Duration,
-    /// Longest time one request may take with all its repetitions and pauses.
-    pub patience: Duration,
-    /// Shortest and longest pause before asking again; Retry-After may lengthen it.
-    pub pauses: (Duration, Duration),
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            rate: NonZeroU32::new(50).expect("50 is not zero"),
-            concurrency: 8,
-            timeout: Duration::from_mins(1),
-            patience: Duration::from_mins(2),
-            pauses: (Duration::from_millis(250), Duration::from_secs(10)),
-        }
-    }
-}
-
-/// Holds one request.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
-    /// Most bytes of the answer's body.
-    pub(crate) bound: usize,
-    /// Who reads the body of a success, if it is not to be held as a whole; then other bodies are left unread.
-    pub(crate) reader: Option<BodyReader>,
-    /// Where the request is counted.
-    pub(crate) cost: Cost,
-}
-
-impl Call {
-    pub(crate) fn get(url: Url, bound: usize, cost: &Cost) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: None,
-            bound,
-            reader: None,
-            cost: cost.clone(),
-        }
-    }
-
-    /// Has the body read while it arrives; the answer's own is empty then.
-    #[must_use]
-    pub(crate) fn read_by(self, reader: BodyReader) -> Self {
-        Self {
-            reader: Some(reader),
-            ..self
-        }
-    }
-
-    #[must_use]
-    pub(crate) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-}
-
-/// Holds an answer, whatever its status.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    /// Where the answer came from, after redirects.
-    pub(crate) url: Url,
-}
-
-impl Answer {
-    /// Reads a header that is text.
-    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
 /// Sends requests on behalf of one credential, or of none.
 pub(crate) struct Sender {
     policy: Arc<Policy>,
     tls: Arc<Tls>,
     insecure: bool,
     limits: Limits,
-    pace: DefaultDirectRateLimiter,
+    pace: Pace,
     slots: Semaphore,
+    /// What all requests of the project share, whichever host they go to.
+    project: Option<Arc<Semaphore>>,
     /// What a server on plain http is called, whose address says nothing of it.
     called: Option<(Url, HeaderValue)>,
     clients: Mutex<HashMap<String, reqwest::Client>>,
@@ -149,13 +70,13 @@ impl std::fmt::Debug for Sender {
 impl Sender {
     /// Sends under `policy`; `insecure` accepts any certificate.
     pub(crate) fn new(policy: Arc<Policy>, tls: Arc<Tls>, insecure: bool, limits: Limits) -> Self {
-        let quota = Quota::per_second(limits.rate).allow_burst(limits.rate);
         Self {
             policy,
             tls,
             insecure,
-            pace: RateLimiter::direct(quota),
+            pace: Pace::new(limits.rate),
             slots: Semaphore::new(limits.concurrency.max(1)),
+            project: None,
             limits,
             called: None,
             clients: Mutex::new(HashMap::new()),
@@ -174,6 +95,15 @@ impl Sender {
         }
     }
 
+    /// Counts the requests among those of a project, of which only so many may be under way.
+    #[must_use]
+    pub(crate) fn of_project(self, project: &str) -> Self {
+        Self {
+            project: Some(self.limits.in_flight.of_project(project)),
+            ..self
+        }
+    }
+
     /// Sends a request until it is answered by something else than 429 and 5xx, or patience ends.
     pub(crate) async fn send_patiently(&self, call: &Call) -> Result<Answer, Fault> {
         let end = Instant::now() + self.limits.patience;
@@ -185,7 +115,7 @@ impl Sender {
             .with_jitter()
             .build();
         loop {
-            let fault = match self.send_paced(call).await {
+            let fault = match self.send_before(end, call).await {
                 Ok(answer) if is_busy(answer.status) => busy(&answer),
                 Ok(answer) => return Ok(answer),
                 Err(fault) if fault.is_passing() => fault,
@@ -212,22 +142,35 @@ impl Sender {
 
     /// Sends a request once, at the pace of the client and within the time of one answer.
     pub(crate) async fn send_paced(&self, call: &Call) -> Result<Answer, Fault> {
+        let end = Instant::now() + self.limits.patience;
+        self.send_before(end, call).await
+    }
+
+    /// Sends a request once, unless its turn comes only after `end`.
+    async fn send_before(&self, end: Instant, call: &Call) -> Result<Answer, Fault> {
         let came = Instant::now();
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-        self.pace
-            .until_ready_with_jitter(Jitter::up_to(Duration::from_millis(5)))
-            .await;
+        let _slot = enter(&self.slots).await;
+        let turn = self.pace.turn(end).await;
+        // Last, so that nobody who waits for a pace keeps others from theirs.
+        let _of_project = match &self.project {
+            Some(project) => Some(enter(project).await),
+            None => None,
+        };
+        let _of_all = self.limits.in_flight.enter().await;
         call.cost.waited(came.elapsed());
-        let host = call.url.host_str().unwrap_or_default().to_owned();
+        turn.map_err(|pause| Fault::Busy {
+            host: host_of(&call.url),
+            status: pause.status,
+            retry_after: Some(pause.until.saturating_duration_since(Instant::now())),
+        })?;
+        let (sent, host) = (Instant::now(), host_of(&call.url));
         let own = call.reader.as_ref().map(|it| it.timeout);
         let timeout = own.unwrap_or(self.limits.timeout);
-        tokio::time::timeout(timeout, self.send(call))
+        let answer = tokio::time::timeout(timeout, self.send(call))
             .await
-            .unwrap_or(Err(Fault::Silence { host }))
+            .unwrap_or(Err(Fault::Silence { host }))?;
+        self.pace.learn(sent, sign(&answer));
+        Ok(answer)
     }
 
     /// Sends a request once, following redirects of GET and HEAD.
@@ -329,71 +272,41 @@ impl Sender {
     }
 }
 
-/// Counts one request, also where nobody waits for its answer any more.
-struct Counting<'a> {
-    call: &'a Call,
-    outcome: Outcome,
-}
-
-impl<'a> Counting<'a> {
-    fn start(call: &'a Call) -> Self {
-        let outcome = Outcome::Failed;
-        Self { call, outcome }
-    }
-
-    fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Counting<'_> {
-    fn drop(&mut self) {
-        let host = host_of(&self.call.url);
-        self.call.cost.request(&host, self.outcome);
-    }
-}
-
 fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
 fn busy(answer: &Answer) -> Fault {
-    // The header may hold a date instead; then our own pauses apply.
-    let seconds = answer
-        .header(RETRY_AFTER)
-        .and_then(|text| text.trim().parse().ok());
     Fault::Busy {
         host: host_of(&answer.url),
         status: answer.status,
-        retry_after: seconds.map(Duration::from_secs),
+        retry_after: retry_after(answer),
     }
 }
 
-/// Builds the request that follows a redirect; the login stays behind when the origin changes.
-fn redirected(call: Call, location: &str) -> Result<Call, Fault> {
-    let error = |why| Fault::Redirect {
-        host: host_of(&call.url),
-        why,
+/// Reads off an answer whether the host can be asked faster, or is asked too fast.
+fn sign(answer: &Answer) -> Sign {
+    let (status, wait) = (answer.status, retry_after(answer));
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Sign::TooMuch { status, wait },
+        StatusCode::SERVICE_UNAVAILABLE if wait.is_some() => Sign::TooMuch { status, wait },
+        _ if is_busy(status) => Sign::None,
+        _ => Sign::Good,
+    }
+}
+
+/// Reads how long a server wants to be left alone: seconds, or a time by its own clock.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.header(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| -> Option<Timestamp> {
+        let read = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+        read.ok()
     };
-    let url = call
-        .url
-        .join(location)
-        .map_err(|_| error("the address cannot be read"))?;
-    if call.url.scheme() == "https" && url.scheme() != "https" {
-        return Err(error("from https to something weaker"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(error("the address holds a login"));
-    }
-    let mut headers = call.headers;
-    if url.origin() != call.url.origin() {
-        headers.remove(AUTHORIZATION);
-    }
-    Ok(Call {
-        url,
-        headers,
-        ..call
-    })
+    let (then, now) = (time(text)?, time(answer.header(DATE)?)?);
+    Some(Duration::try_from(then.duration_since(now)).unwrap_or_default())
 }
 
 /// Lets plain http through to this machine only.
@@ -406,28 +319,6 @@ fn check_scheme(url: &Url) -> Result<(), Fault> {
             scheme: scheme.to_owned(),
         }),
     }
-}
-
-async fn read_bounded(
-    mut response: reqwest::Response,
-    host: &str,
-    bound: usize,
-) -> Result<Bytes, Fault> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Fault::reading(host, error))?
-    {
-        if body.len() + chunk.len() > bound {
-            return Err(Fault::TooLarge {
-                host: host.to_owned(),
-                bound,
-            });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 /// Gives the host and port of a URL, for messages: a path or a query may hold a secret.

@@ -20,6 +20,7 @@ mod freight_index;
 mod indexed_store;
 mod indexes;
 mod metrics;
+mod places;
 mod project;
 mod project_config;
 mod promotion;
@@ -50,7 +51,9 @@ use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{error::Error, freight_index::FreightIndex, metrics::Metrics, shard::Shard};
+pub use self::{
+    error::Error, freight_index::FreightIndex, metrics::Metrics, places::Share, shard::Shard,
+};
 use self::{
     queue::{Key, Next, Queue},
     stores::{Queues, Stores},
@@ -88,8 +91,8 @@ pub struct Settings {
     pub workers: usize,
     /// How many promotions run their steps at a time.
     pub promotions: usize,
-    /// How many Warehouses discover at a time.
-    pub discoveries: usize,
+    /// How many Warehouses discover at a time, in all and of one project.
+    pub discoveries: Share,
     /// The shortest time between two discoveries of a Warehouse, whatever it says itself.
     pub shortest_interval: Duration,
     /// How long a stop waits for tasks to end.
@@ -104,7 +107,7 @@ impl Default for Settings {
             shard: Shard::default(),
             workers: 4,
             promotions: 4,
-            discoveries: 4,
+            discoveries: Share::quartered(16),
             shortest_interval: Duration::ZERO,
             patience: Duration::from_secs(20),
             namespace: "argosy".to_owned(),

@@ -72,6 +72,7 @@ pub struct Metrics {
     pub(crate) promotions: Family<Ending, Counter>,
     pub(crate) discoveries: Family<Ending, Counter>,
     pub(crate) discovery_seconds: Histogram,
+    pub(crate) queued_seconds: Histogram,
     pub(crate) requests: Family<Request, Counter>,
     hosts: Arc<Mutex<BTreeSet<String>>>,
     pub(crate) remembered: Counter,
@@ -111,6 +112,11 @@ impl Metrics {
             "argosy_discovery_seconds",
             "How long discoveries took, of all subscriptions of a Warehouse",
             it.discovery_seconds.clone(),
+        );
+        registry.register(
+            "argosy_discovery_queued_seconds",
+            "How long discoveries that were due waited for a place",
+            it.queued_seconds.clone(),
         );
         registry.register(
             "argosy_discovery_requests",
@@ -185,6 +191,7 @@ impl Default for Metrics {
             promotions: Family::default(),
             discoveries: Family::default(),
             discovery_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 9)),
+            queued_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 9)),
             requests: Family::default(),
             hosts: Arc::default(),
             remembered: Counter::default(),

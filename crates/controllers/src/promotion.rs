@@ -24,9 +24,10 @@ use crate::{
     Metrics, World,
     error::Error,
     freight,
+    places::Share,
     queue::{Key, Next},
     recorder::Recorder,
-    tasks::{Task, Tasks},
+    tasks::{Start, Task, Tasks},
     writes,
 };
 
@@ -46,7 +47,7 @@ impl Loop {
     pub(crate) fn new(world: Arc<World>, cancel: &CancellationToken) -> Self {
         let cx = &world.cx;
         let tasks = Tasks::new(
-            cx.settings.promotions,
+            Share::undivided(cx.settings.promotions),
             Arc::clone(&world.queues.promotions),
             cancel.clone(),
         );
@@ -301,9 +302,12 @@ impl Loop {
         };
         let log = Log::new(self.api(key), key.clone(), status);
         let engine = self.world.cx.engine.clone();
-        let work = |cancel| async move { Some(engine::run(run, &engine, &log, cancel).await) };
+        let running = key.clone();
+        let work = |Start { cancel, waited }| async move {
+            tracing::info!(project = %running.namespace, promotion = %running.name, ?waited, "runs the steps of a Promotion");
+            Some(engine::run(run, &engine, &log, cancel).await)
+        };
         if self.tasks.start(key, work, || None) {
-            tracing::info!(project = %key.namespace, promotion = %key.name, "runs the steps of a Promotion");
             self.started.lock().insert(key.clone(), uid);
         }
     }

@@ -1,23 +1,23 @@
 //! Work that takes minutes: one task per object, cancellable, its result waiting to be fetched.
 //!
 //! A loop starts a task when its decision says so and goes on; when the task ends, the object is asked for again and the
-//! loop finds the result here. There are only so many places; who finds none is woken when one is free.
+//! loop finds the result here. A task waits for one of the [`Places`], which projects share; what it works on it reads
+//! once it has one.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::places::{Places, Share};
 use crate::queue::{Key, Queue};
 
 /// What became of an object's task.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task<T> {
     None,
+    /// It runs, or waits for a place.
     Running,
     /// The result is handed over once.
     Ended(T),
@@ -28,33 +28,30 @@ enum Slot<T> {
     Ended(T),
 }
 
-struct State<T> {
-    slots: HashMap<Key, Slot<T>>,
-    running: usize,
-    waiting: VecDeque<Key>,
+/// What a task is told when it starts.
+pub(crate) struct Start {
+    /// Fires when the task is to stop; it may have fired before.
+    pub(crate) cancel: CancellationToken,
+    /// How long the task waited for its place.
+    pub(crate) waited: Duration,
 }
 
 /// The tasks of one loop.
 pub(crate) struct Tasks<T> {
-    state: Arc<Mutex<State<T>>>,
+    slots: Arc<Mutex<HashMap<Key, Slot<T>>>>,
     queue: Arc<Queue>,
-    places: usize,
+    places: Places,
     tracker: TaskTracker,
     cancel: CancellationToken,
 }
 
 impl<T: Send + 'static> Tasks<T> {
-    /// Makes room for `places` tasks at a time; `cancel` ends all of them.
-    pub(crate) fn new(places: usize, queue: Arc<Queue>, cancel: CancellationToken) -> Self {
-        let state = State {
-            slots: HashMap::new(),
-            running: 0,
-            waiting: VecDeque::new(),
-        };
+    /// Runs as many tasks at a time as `share` says; `cancel` ends all of them.
+    pub(crate) fn new(share: Share, queue: Arc<Queue>, cancel: CancellationToken) -> Self {
         Self {
-            state: Arc::new(Mutex::new(state)),
+            slots: Arc::default(),
             queue,
-            places: places.max(1),
+            places: Places::new(share),
             tracker: TaskTracker::new(),
             cancel,
         }
@@ -62,70 +59,63 @@ impl<T: Send + 'static> Tasks<T> {
 
     /// Fetches what became of the task of `key`; a result is handed out once.
     pub(crate) fn take(&self, key: &Key) -> Task<T> {
-        let mut state = self.state.lock();
-        match state.slots.remove(key) {
+        let mut slots = self.slots.lock();
+        match slots.remove(key) {
             None => Task::None,
             Some(Slot::Ended(result)) => Task::Ended(result),
             Some(running @ Slot::Running(_)) => {
-                state.slots.insert(key.clone(), running);
+                slots.insert(key.clone(), running);
                 Task::Running
             }
         }
     }
 
-    /// Starts `work` for `key` unless it already runs; without a free place the key is asked for again when there is one.
+    /// Starts `work` for `key` as soon as there is a place, unless it already runs or waits.
     ///
-    /// A task that panics gives `on_panic()` as its result, so that nobody waits for ever.
+    /// What is stopped before it had a place starts without one, to say what became of it. A task that panics gives
+    /// `on_panic()` as its result, so that nobody waits for ever.
     pub(crate) fn start<F>(
         &self,
         key: &Key,
-        work: impl FnOnce(CancellationToken) -> F,
+        work: impl FnOnce(Start) -> F + Send + 'static,
         on_panic: impl FnOnce() -> T + Send + 'static,
     ) -> bool
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut state = self.state.lock();
-        if matches!(state.slots.get(key), Some(Slot::Running(_))) || self.cancel.is_cancelled() {
-            return false;
-        }
-        if state.running >= self.places {
-            if !state.waiting.contains(key) {
-                state.waiting.push_back(key.clone());
-            }
+        let mut slots = self.slots.lock();
+        if matches!(slots.get(key), Some(Slot::Running(_))) || self.cancel.is_cancelled() {
             return false;
         }
         let cancel = self.cancel.child_token();
-        state.running += 1;
-        state
-            .slots
-            .insert(key.clone(), Slot::Running(cancel.clone()));
-        drop(state);
+        slots.insert(key.clone(), Slot::Running(cancel.clone()));
+        drop(slots);
 
-        let working = tokio::spawn(work(cancel));
-        let (state, queue, key) = (
-            Arc::clone(&self.state),
+        let (slots, queue, places) = (
+            Arc::clone(&self.slots),
             Arc::clone(&self.queue),
-            key.clone(),
+            self.places.clone(),
         );
+        let (key, came) = (key.clone(), Instant::now());
         self.tracker.spawn(async move {
+            let place = tokio::select! {
+                biased;
+                () = cancel.cancelled() => None,
+                place = places.take(&key.namespace) => Some(place),
+            };
+            let waited = came.elapsed();
+            let working = tokio::spawn(async move { work(Start { cancel, waited }).await });
             let result = working.await.unwrap_or_else(|_| on_panic());
-            let mut state = state.lock();
-            state.running -= 1;
-            state.slots.insert(key.clone(), Slot::Ended(result));
-            let waiting = state.waiting.pop_front();
-            drop(state);
+            drop(place);
+            slots.lock().insert(key.clone(), Slot::Ended(result));
             queue.add(key);
-            if let Some(waiting) = waiting {
-                queue.add(waiting);
-            }
         });
         true
     }
 
     /// Asks the task of `key` to stop; its result still comes.
     pub(crate) fn stop(&self, key: &Key) {
-        if let Some(Slot::Running(cancel)) = self.state.lock().slots.get(key) {
+        if let Some(Slot::Running(cancel)) = self.slots.lock().get(key) {
             cancel.cancel();
         }
     }
@@ -147,7 +137,8 @@ mod tests {
     use super::*;
 
     fn tasks(places: usize) -> Tasks<u8> {
-        Tasks::new(places, Arc::new(Queue::default()), CancellationToken::new())
+        let share = Share::undivided(places);
+        Tasks::new(share, Arc::new(Queue::default()), CancellationToken::new())
     }
 
     #[tokio::test]
@@ -167,22 +158,44 @@ mod tests {
         assert_eq!(tasks.take(&key), Task::Ended(9));
     }
 
-    #[tokio::test]
-    async fn places_are_limited_and_one_that_stops_makes_room() {
+    #[tokio::test(start_paused = true)]
+    async fn a_task_waits_for_a_place_and_is_told_how_long() {
         let (tasks, first, second) = (tasks(1), Key::new("acme", "a"), Key::new("acme", "b"));
-        let wait = |cancel: CancellationToken| async move {
-            cancel.cancelled().await;
+        let work = |start: Start| async move {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            u8::try_from(start.waited.as_secs()).expect("it is short")
+        };
+        assert!(tasks.start(&first, work, || 0));
+        tokio::task::yield_now().await;
+        assert!(tasks.start(&second, work, || 0));
+        assert!(!tasks.start(&second, work, || 0), "it waits already");
+        assert_eq!(tasks.take(&second), Task::Running);
+        tasks.ended(Duration::from_mins(5)).await;
+        assert_eq!(tasks.take(&first), Task::Ended(0));
+        assert_eq!(tasks.take(&second), Task::Ended(30));
+    }
+
+    #[tokio::test]
+    async fn what_is_stopped_before_it_had_a_place_says_so() {
+        let (tasks, first, second) = (tasks(1), Key::new("acme", "a"), Key::new("acme", "b"));
+        let wait = |start: Start| async move {
+            start.cancel.cancelled().await;
             1
         };
         assert!(tasks.start(&first, wait, || 0));
-        assert!(!tasks.start(&second, wait, || 0));
-        assert_eq!(tasks.take(&first), Task::Running);
-        tasks.stop(&first);
-        tasks.tracker.close();
-        tasks.tracker.wait().await;
+        tokio::task::yield_now().await;
         assert!(tasks.start(&second, wait, || 0));
+        tasks.stop(&second);
+        let ended = async {
+            while tasks.take(&second) != Task::Ended(1) {
+                tokio::task::yield_now().await;
+            }
+        };
+        ended.await;
+        assert_eq!(tasks.take(&first), Task::Running);
         tasks.cancel.cancel();
         tasks.ended(Duration::from_secs(5)).await;
-        assert_eq!(tasks.take(&second), Task::Ended(1));
+        assert_eq!(tasks.take(&first), Task::Ended(1));
+        assert!(!tasks.start(&second, wait, || 0), "everything stops");
     }
 }

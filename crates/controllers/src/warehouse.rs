@@ -11,20 +11,25 @@ use artifacts::Cost;
 use domain::event::Tone;
 use domain::message::with_next;
 use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
+use futures::StreamExt as _;
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
 use tokio_util::sync::CancellationToken;
 
 use self::discovery::Asked;
 use self::identity::Acting;
+use self::spending::Spending;
 use crate::{
     Metrics, World,
     error::{Error, said},
     queue::{Key, Next},
     recorder::Recorder,
-    tasks::{Task, Tasks},
+    tasks::{Start, Task, Tasks},
     writes,
 };
+
+/// How many subscriptions of a Warehouse are asked at a time.
+const SUBSCRIPTIONS_AT_A_TIME: usize = 4;
 
 /// The loop over Warehouses.
 pub(crate) struct Loop {
@@ -186,7 +191,7 @@ impl Loop {
             }
         };
         self.tasks
-            .start(key, |cancel| discover(world, subject, cancel), crashed);
+            .start(key, |start| discover(world, subject, start), crashed);
     }
 
     async fn create(&self, key: &Key, freight: Freight) -> Creation {
@@ -227,7 +232,8 @@ impl Loop {
 }
 
 /// Reads the Warehouse as it is now, and asks every subscription.
-async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Discovery {
+async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
+    let Start { cancel, waited } = start;
     let api: Api<Warehouse> = Api::namespaced(world.cx.controller.clone(), &key.namespace);
     let warehouse = match api.get(&key.name).await {
         Ok(warehouse) => warehouse,
@@ -259,18 +265,26 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
         world.cx.credentials.forget_refusals(warehouse.namespace());
     }
     let (started, cost) = (Instant::now(), Cost::default());
+    // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
+    let asking: Vec<_> = warehouse
+        .spec
+        .subscriptions
+        .iter()
+        .map(|it| discovery::ask(&world.cx, &warehouse, it, &cost))
+        .collect();
+    let asking = futures::stream::iter(asking).buffered(SUBSCRIPTIONS_AT_A_TIME);
+    let asked: Vec<Asked> = tokio::select! {
+        asked = asking.collect() => asked,
+        () = cancel.cancelled() => Vec::new(),
+    };
     let (mut answers, mut remarks) = (Vec::new(), Vec::new());
     let mut identities = Some(Vec::new());
-    for subscription in &warehouse.spec.subscriptions {
-        let asking = discovery::ask(&world.cx, &warehouse, subscription, &cost);
-        let Asked {
-            answer,
-            acting,
-            remarks: found,
-        } = tokio::select! {
-            asked = asking => asked,
-            () = cancel.cancelled() => break,
-        };
+    for Asked {
+        answer,
+        acting,
+        remarks: found,
+    } in asked
+    {
         answers.push(answer);
         remarks.extend(found);
         match (acting, &mut identities) {
@@ -279,6 +293,11 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
             (Acting::Unknown, _) => identities = None,
         }
     }
+    let spent = Spending {
+        spent: cost.spent(),
+        took: started.elapsed(),
+        queued: waited,
+    };
     Discovery {
         generation: if cancel.is_cancelled() {
             i64::MIN
@@ -289,7 +308,7 @@ async fn discover(world: Arc<World>, key: Key, cancel: CancellationToken) -> Dis
         answers,
         identities,
         remarks,
-        cost: spending::told(&world.cx.metrics, &cost.spent(), started.elapsed()),
+        cost: spent.told(&world.cx.metrics),
     }
 }
 

@@ -61,6 +61,16 @@ pub enum Login {
 }
 
 impl Login {
+    /// Says whether it is a token of the simulator's, which is not for anybody beyond this machine.
+    pub fn is_simulated(&self) -> bool {
+        let token = match self {
+            Self::AccessToken(token) => token.password(),
+            Self::Basic { username, password } if username == AccessToken::USERNAME => password,
+            Self::Basic { .. } | Self::SshKey(_) => return false,
+        };
+        token.expose().starts_with(gcp::SIMULATED_TOKENS)
+    }
+
     /// Tells two logins apart without keeping either: 64 hexadecimal digits.
     ///
     /// Whatever is remembered on behalf of a login is kept under this, so that a rotated password starts afresh. Access

@@ -6,6 +6,7 @@
 //! | May a Stage take this Freight, and which would it take? | [`availability::available`], [`availability::choose`] | `availability.rs` |
 //! | Does a Stage promote by itself, what holds it back? | [`auto_promotion::enabled`], [`auto_promotion::effective`] | `auto_promotion.rs` |
 //! | Which of the artifacts of a repository are taken? | [`selection::ImageSelection::next`] | `selection.rs` |
+//! | Do tags stay where they are? | [`CacheByTagPolicy::applies_to`] | `cache_by_tag.rs` |
 //! | May Freight be made of what was found? | [`criteria::satisfied`] | `criteria.rs` |
 //! | Which Freight do discovered artifacts make? | [`freight::build`] | `freight.rs` |
 //! | What does a Warehouse need next? | [`warehouse::decide`] | `warehouse.rs` |
@@ -23,6 +24,7 @@
 
 pub mod auto_promotion;
 pub mod availability;
+mod cache_by_tag;
 pub mod control_flow;
 pub mod criteria;
 pub mod event;
@@ -39,6 +41,8 @@ pub mod version;
 pub mod warehouse;
 
 use std::time::Duration;
+
+pub use self::cache_by_tag::{CacheByTagPolicy, CacheByTagRequired};
 
 /// Says when an object should be looked at again although nothing woke its loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

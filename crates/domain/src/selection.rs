@@ -10,27 +10,35 @@
 //!                                                                    → Selected { taken, ruled_out, remarks }
 //! ```
 //!
-//! For the commits of a branch, [`CommitRules`] says which count; for the versions of a chart, [`ChartRules`].
+//! For the commits of a branch, [`CommitRules`] says which count; for the tags of a Git repository, [`GitTagSelection::next`]
+//! is asked as for images; for the versions of a chart, [`ChartRules`] decide.
 
 mod charts;
 mod commits;
+mod filter;
+mod git_tags;
 mod image;
 mod paths;
 mod platform;
+mod ruled_out;
 mod tags;
 
 use resources::subscription::MAX_DISCOVERY_LIMIT;
 
-use crate::version::ConstraintError;
+use crate::version::{Constraint, ConstraintError, Version};
 
 pub use charts::{ChartRule, ChartRules, ChartSource, RuledOutVersion, SelectedVersions};
 pub use commits::{Commit, CommitRules};
+pub use git_tags::{
+    GitTagRules, GitTagSelection, NextTags, SeenTags, SelectedTags, TagLook, TaggedCommit,
+};
 pub use image::{
     Image, ImageRules, ImageSelection, LOOKS_BOUND, Listed, Look, NewestBuildBy,
-    NewestBuildByError, Next, PlatformImage, Remark, Rest, RuledOut, Selected, Taken, Wanted,
+    NewestBuildByError, Next, PlatformImage, Remark, Rest, Selected, Taken, Wanted,
 };
 pub use paths::PathRules;
 pub use platform::{Platform, PlatformError};
+pub use ruled_out::{RuledOut, Tally};
 pub use tags::TagRules;
 
 /// Why a subscription cannot be followed: a person has to change it.
@@ -82,6 +90,12 @@ pub enum Rule {
     Constraint,
     #[error("it has no image for the platform")]
     Platform,
+    #[error("it is older than since")]
+    Since,
+    #[error("expressionFilter is not true for it")]
+    Expression,
+    #[error("it changes no file that includePaths and excludePaths ask for")]
+    Paths,
     #[error("it has gone since it was listed")]
     Gone,
     #[error("{0}")]
@@ -91,4 +105,33 @@ pub enum Rule {
 fn limit(discovery_limit: i64) -> usize {
     usize::try_from(discovery_limit.clamp(1, MAX_DISCOVERY_LIMIT))
         .expect("the limit is between 1 and 100")
+}
+
+/// Refuses the fields that later ones replaced: to pass them by would let tags through that nobody wants.
+fn refuse_removed(allow_tags: &str, ignore_tags: &[String]) -> Result<(), RulesError> {
+    if !allow_tags.is_empty() {
+        return Err(RulesError::Removed {
+            field: "allowTags",
+            instead: "allowTagsRegexes",
+        });
+    }
+    if !ignore_tags.is_empty() {
+        return Err(RulesError::Removed {
+            field: "ignoreTags",
+            instead: "ignoreTagsRegexes",
+        });
+    }
+    Ok(())
+}
+
+/// Reads the version that a tag is, if it is one that is asked for.
+fn version(tag: &str, strict: bool, constraint: Option<&Constraint>) -> Result<Version, Rule> {
+    let version = Version::parse(tag).map_err(|_| Rule::NoVersion)?;
+    if strict && Version::parse_strict(tag.strip_prefix('v').unwrap_or(tag)).is_err() {
+        return Err(Rule::NotStrict);
+    }
+    if constraint.is_some_and(|constraint| !constraint.allows(&version)) {
+        return Err(Rule::Constraint);
+    }
+    Ok(version)
 }

@@ -218,7 +218,8 @@ mod tests {
     fn an_endpoint_is_a_name_and_an_origin() {
         let metadata = "metadata=http://169.254.169.254";
         assert!(named_address(metadata).is_ok(), "{metadata}");
-        let (name, url) = named_address("europe-docker.pkg.dev=http://127.0.0.1:5000").expect("an address");
+        let (name, url) =
+            named_address("europe-docker.pkg.dev=http://127.0.0.1:5000").expect("an address");
         assert_eq!(
             (name.as_str(), url.as_str()),
             ("europe-docker.pkg.dev", "http://127.0.0.1:5000/")

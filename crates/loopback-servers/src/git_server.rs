@@ -74,6 +74,11 @@ impl GitServer {
         format!("http://127.0.0.1:{}/{name}.git", self.port)
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where a repository lies on disk; see [`Repositories::path`].
     pub fn path(&self, name: &str) -> PathBuf {
         self.repositories.path(name)

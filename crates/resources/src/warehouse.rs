@@ -152,7 +152,7 @@ pub struct ObservedRefs {
     pub tags: Vec<ObservedTag>,
 }
 
-/// A tag and the commit it names.
+/// A tag and what it points to: a commit, or the object that holds its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObservedTag {

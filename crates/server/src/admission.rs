@@ -6,15 +6,16 @@ use controllers::FreightIndex;
 use embedded_apiserver::{AdmissionHook, EmbeddedApi};
 use futures::FutureExt as _;
 use kube::Client;
-use webhooks::admission::{Access, Admission, HOOKS, Hook, Phase, Settings};
+pub(crate) use webhooks::admission::{Access, Settings};
+use webhooks::admission::{Admission, HOOKS, Hook, Phase};
 
 /// Has the API ask every hook from now on; `client` and `freight` read what their answers rest on.
-pub(crate) fn install(api: &EmbeddedApi, client: Client, freight: &FreightIndex, namespace: &str) {
-    // Without RBAC there is nobody to ask whether a user may promote: one token, full rights.
-    let settings = Settings {
-        namespace: namespace.to_owned(),
-        access: Access::Unchecked,
-    };
+pub(crate) fn install(
+    api: &EmbeddedApi,
+    client: Client,
+    freight: &FreightIndex,
+    settings: Settings,
+) {
     let admission = Arc::new(Admission::new(
         client,
         Arc::new(freight.clone()),

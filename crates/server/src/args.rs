@@ -4,6 +4,7 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
+mod discovery;
 mod google;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use artifacts::egress::{Network, NetworkError};
 use clap::{Args, ValueEnum};
 
+pub use self::discovery::{CacheByTag, Discovery};
 pub use self::google::{Google, Mode, TokenScope};
 use crate::child;
 
@@ -262,6 +264,9 @@ pub struct Work {
     /// Certificates (PEM) that git trusts, rather than the system's
     #[arg(long, env = "ARGOSY_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Disk that the mirrors of Git repositories may take together, such as 500Mi or 4Gi; the longest unused goes first
+    #[arg(long, env = "ARGOSY_MIRROR_DISK", value_name = "SIZE", default_value = "4Gi", value_parser = size)]
+    pub mirror_disk: u64,
     /// Shortest time between two looks of a Warehouse at its repositories, such as 30s or 5m
     #[arg(long, env = "ARGOSY_MIN_WAREHOUSE_INTERVAL", value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub min_warehouse_interval: Duration,
@@ -276,6 +281,8 @@ pub struct Work {
     /// Time that running work has to stop after SIGTERM, such as 20s
     #[arg(long, env = "ARGOSY_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub shutdown_grace: Duration,
+    #[command(flatten)]
+    pub discovery: Discovery,
     #[command(flatten)]
     pub google: Google,
 }
@@ -327,6 +334,25 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; write a number with a unit, such as 30s or 5m"))
 }
 
+/// Reads a number of bytes as Kubernetes writes it: `500Mi`, `4Gi`.
+fn size(text: &str) -> Result<u64, String> {
+    let example = "write a number with a unit, such as 500Mi or 4Gi";
+    let digits = text.trim_end_matches(|it: char| !it.is_ascii_digit());
+    let shift = match &text[digits.len()..] {
+        "Ki" => 10,
+        "Mi" => 20,
+        "Gi" => 30,
+        "Ti" => 40,
+        _ => return Err(format!("no size in bytes; {example}")),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|error| format!("{error}; {example}"))?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| format!("too large; {example}"))
+}
+
 fn network(text: &str) -> Result<Network, String> {
     text.parse().map_err(|error: NetworkError| {
         let example = error.example();
@@ -346,6 +372,16 @@ mod tests {
              --deny-network 10.1.0.0/16"
         );
         assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        assert_eq!(size("4Gi"), Ok(4 << 30));
+        assert_eq!(size("500Mi"), Ok(500 << 20));
+        for text in ["4", "Gi", "4GB", "-1Gi", "99999999Ti", "1.5Gi", ""] {
+            let error = size(text).unwrap_err();
+            assert!(error.ends_with("such as 500Mi or 4Gi"), "{error}");
+        }
     }
 
     #[test]

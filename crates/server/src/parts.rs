@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use artifacts::chart;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
-use artifacts::git::Repositories;
+use artifacts::git::{Mirrors, Repositories};
 use artifacts::registry::Registries;
 use artifacts::work_tree::{Identity, Integration};
 use controllers::{FreightIndex, Metrics, Settings, Shard};
@@ -79,7 +79,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
     } = installation;
     let policy = Arc::new(egress(work, place, api_server));
     let launcher = launcher(work)?;
-    let limits = artifacts::Limits::default();
+    let limits = work.discovery.limits();
     let plain_http = match place {
         _ if work.allow_credentials_over_http => PlainHttp::Anywhere,
         Place::Laptop => PlainHttp::Loopback,
@@ -111,7 +111,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             shard,
             workers: concurrency,
             promotions: concurrency,
-            discoveries: concurrency,
+            discoveries: work.discovery.share(),
             shortest_interval: work.min_warehouse_interval,
             patience: work.shutdown_grace,
             ..Settings::default()
@@ -120,7 +120,9 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         registries: Arc::new(
             Registries::new(Arc::clone(&policy), limits.clone())
                 .with_endpoints(google::registry_endpoints(&work.google))
-                .with_artifact_registry(google::artifact_registry(&work.google)?),
+                .with_artifact_registry(google::artifact_registry(&work.google)?)
+                .with_memory(work.discovery.memory(data))
+                .with_cache_by_tag(work.discovery.cache_by_tag()),
         ),
         charts: Arc::new(chart::Repositories::new(
             Arc::clone(&policy),
@@ -130,7 +132,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             launcher,
             policy,
             limits,
-            data.join("mirrors"),
+            Mirrors::new(data.join("mirrors"), work.mirror_disk),
         )),
         credentials: Arc::new(credentials),
         clock,

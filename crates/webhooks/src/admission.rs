@@ -22,6 +22,7 @@ mod warehouse;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::CacheByTagPolicy;
 use domain::availability::FreightIndex;
 use jiff::Timestamp;
 use kube::Client;
@@ -104,6 +105,8 @@ pub struct Settings {
     pub namespace: String,
     /// How it is decided who may promote.
     pub access: Access,
+    /// Which image subscriptions may take their tags to stay where they are.
+    pub cache_by_tag: CacheByTagPolicy,
 }
 
 /// How it is decided who may promote into a Stage.
@@ -234,6 +237,10 @@ impl Call<'_> {
 
     fn operation(&self) -> &Operation {
         &self.request.operation
+    }
+
+    fn cache_by_tag(&self) -> CacheByTagPolicy {
+        self.admission.settings.cache_by_tag
     }
 
     fn is_create(&self) -> bool {

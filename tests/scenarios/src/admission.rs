@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use controllers::FreightIndex;
+use domain::CacheByTagPolicy;
 use domain::availability::{FreightIndex as _, Row};
 use resources::Freight;
 use testkit::{AdmissionHook, World};
@@ -50,6 +51,7 @@ pub fn admission(world: &World, freight: &FreightIndex, clock: Clock) -> Admissi
     let settings = Settings {
         namespace: NAMESPACE.to_owned(),
         access: Access::Unchecked,
+        cache_by_tag: CacheByTagPolicy::default(),
     };
     Admission::new(world.client(), Arc::new(freight.clone()), settings, clock)
 }

@@ -8,8 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use artifacts::{Limits, child::Launcher, egress::Policy, git::Repositories, registry::Registries};
+use artifacts::{
+    Limits, chart, child::Launcher, egress::Policy, git::Mirrors, git::Repositories,
+    registry::Registries,
+};
 use controllers::{Context, FreightIndex, Metrics, Settings};
+use credentials::PlainHttp;
 use credentials::google::Fallback;
 use embedded_apiserver::Options;
 use k8s_openapi::api::authentication::v1::UserInfo;
@@ -143,6 +147,7 @@ impl Harbour {
         let limits = Limits::default();
         let policy = Arc::new(Policy::new().with_loopback());
         engine.egress = Arc::clone(&policy);
+        engine.credentials = engine.credentials.with_plain_http(PlainHttp::Loopback);
         let controller = self.client_as("kargo-controller");
         let mut registries = Registries::new(Arc::clone(&policy), limits.clone());
         if let Some(simulated) = &self.surroundings.google {
@@ -160,7 +165,7 @@ impl Harbour {
                 ..Settings::default()
             },
             registries: Arc::new(registries),
-            charts: Arc::new(artifacts::chart::Repositories::new(
+            charts: Arc::new(chart::Repositories::new(
                 Arc::clone(&policy),
                 limits.clone(),
             )),
@@ -168,7 +173,7 @@ impl Harbour {
                 Launcher::direct(),
                 policy,
                 limits,
-                self.folder.path().join("mirrors"),
+                Mirrors::new(self.folder.path().join("mirrors"), Mirrors::DISK),
             )),
             credentials: Arc::new(engine.credentials.clone()),
             clock: Arc::clone(&engine.clock),

@@ -85,20 +85,17 @@ impl Index {
         self.scope
     }
 
-    /// Counts the charts.
-    pub fn len(&self) -> usize {
+    /// Counts the charts that the index knows of.
+    pub fn chart_count(&self) -> usize {
         self.charts.len()
-    }
-
-    /// Says whether there is no chart.
-    pub fn is_empty(&self) -> bool {
-        self.charts.is_empty()
     }
 
     /// Estimates the memory it takes.
     pub fn bytes(&self) -> usize {
-        let one = |(name, versions): (&Box<str>, &Box<str>)| name.len() + versions.len();
-        self.charts.iter().map(|it| one(it) + NAME_COST).sum()
+        let charts = self.charts.iter();
+        charts
+            .map(|(name, versions)| name.len() + versions.len() + NAME_COST)
+            .sum()
     }
 }
 

@@ -103,13 +103,11 @@ impl Memory {
 
     /// Finds an index that knows whether there is such a chart.
     pub(super) async fn find(&self, scope: &Scope, chart: &str) -> Option<Remembered> {
-        match self.known.get(&(scope.clone(), None)).await {
-            Some(all) => Some(all),
-            None => {
-                let one = Some(chart.to_owned());
-                self.known.get(&(scope.clone(), one)).await
-            }
+        if let Some(all) = self.known.get(&(scope.clone(), None)).await {
+            return Some(all);
         }
+        let one = Some(chart.to_owned());
+        self.known.get(&(scope.clone(), one)).await
     }
 
     pub(super) async fn insert(&self, scope: Scope, chart: &str, remembered: Remembered) {

@@ -215,8 +215,10 @@ async fn ask(
 struct Reading {
     chart: String,
     timeout: Duration,
-    last: Arc<Mutex<Option<JoinHandle<Result<Index, IndexError>>>>>,
+    last: Arc<Mutex<Option<Task>>>,
 }
+
+type Task = JoinHandle<Result<Index, IndexError>>;
 
 impl Reading {
     fn new(chart: &str, timeout: Duration) -> Self {

@@ -1,199 +1,344 @@
-//! A bare copy of a repository's history, without the contents of files.
+//! A bare copy of the history of a repository, without the contents of files.
+//!
+//! What is fetched is named by its id, as the server has just told it: names of branches and tags play no part, so that
+//! none can collide, be missing or mean something else. Histories are cut where nobody has asked further: the file
+//! `shallow` lists the commits whose parents are not here.
 
+mod contents;
+mod shallow;
+
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::fs;
 
-use domain::selection::{Commit, CommitRules, RulesError};
-use jiff::Timestamp;
-
-use super::location::Location;
-use super::refs::Found;
+use super::mirrors::{self, GIT_DIR, Held};
+use super::refs::Place;
 use super::{Ask, Error, Repositories};
-use crate::child::{self, GitAccess, Launcher, Output};
+use crate::child::{self, Command, GitAccess, Output};
+pub(super) use contents::Tag;
 
-/// What the fetched head is called in a mirror; a fetch for another branch moves it.
-const HEAD: &str = "refs/argosy/head";
-/// Separates commits, and the fields of a commit, in the log.
-const RECORD: char = '\u{1e}';
-const FIELD: char = '\u{1f}';
+/// Most fetches into one mirror: each leaves a pack behind, so it is then made anew.
+const PACKS_BOUND: usize = 200;
+/// Most objects that are asked for in one fetch.
+const WANTS_BOUND: usize = 10_000;
+/// Of how many objects of a fetch the next one tells the server, so that it sends what is new only.
+const KEPT: usize = 100;
+/// Most fetches to find out which objects of many a server cannot give.
+const TRIES: usize = 40;
+/// Says that the server refuses to leave out the contents of files.
+const UNFILTERED: &str = "unfiltered";
+/// Lists the tags that could not be fetched, by id, so that nobody tries again.
+const ODD: &str = "odd";
+/// Lists all tags that the server had when tags were fetched last, by id.
+const LISTED: &str = "listed";
 
-/// Reads the history of one repository. Whoever has it holds the lock of its scope.
+/// What git says when one of the objects is why nothing was fetched.
+const SIGNS_OF_ODD: &[&str] = &[
+    "not our ref",
+    "couldn't find remote ref",
+    "did not send all necessary objects",
+    "bad object",
+    "bad tag",
+    "repository corruption on the remote side",
+    "bad revision",
+];
+
+/// The history of one repository, while nobody else works on it.
 #[derive(Debug)]
 pub(super) struct Mirror<'a> {
-    launcher: &'a Launcher,
-    work_dir: PathBuf,
-    /// The commit that was fetched.
-    pub(super) head: String,
+    repositories: &'a Repositories,
+    ask: &'a Ask<'a>,
+    place: &'a Place,
+    held: Held,
+    /// Says whether there was something before.
+    pub(super) was_there: bool,
+    has_grown: bool,
+    /// Commits whose parents are not here.
+    shallow: HashSet<String>,
+    /// Objects that the server cannot give.
+    odd: HashSet<String>,
 }
 
-/// Says why the commits could not be read.
+/// Why a fetch failed.
 #[derive(Debug)]
-pub(super) enum Fault {
-    Rules(RulesError),
-    Child(child::Error),
-    Malformed(&'static str),
+struct Failed {
+    error: Error,
+    /// Says that one of the objects is why, so that the others can be had without it.
+    is_of_one: bool,
 }
 
-impl From<RulesError> for Fault {
-    fn from(error: RulesError) -> Self {
-        Self::Rules(error)
-    }
-}
-
-impl Fault {
-    pub(super) fn into_error(self, repo_url: String) -> Error {
-        match self {
-            Self::Rules(source) => Error::Rules { repo_url, source },
-            Self::Child(source) => Error::Log { repo_url, source },
-            Self::Malformed(why) => Error::Malformed { repo_url, why },
-        }
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let is_of_one = false;
+        Self { error, is_of_one }
     }
 }
 
 impl<'a> Mirror<'a> {
-    /// Brings the mirror up to date with the branch that was found, making it if there is none.
-    ///
-    /// A mirror that cannot be fetched into is made anew once: it may be damaged.
-    pub(super) async fn fetch(
+    /// Waits for the mirror and opens it, making it if there is none.
+    pub(super) async fn open(
         repositories: &'a Repositories,
-        ask: &Ask<'_>,
-        found: &Found,
+        ask: &'a Ask<'a>,
+        place: &'a Place,
     ) -> Result<Self, Error> {
-        let work_dir = repositories.mirror_folder(&ask.scope);
-        let is_new = !work_dir.join(GIT_DIR).join("HEAD").exists();
-        match Self::try_fetch(repositories, ask, found, &work_dir).await {
-            Err(Error::Fetch { .. }) if !is_new => {
-                remove(&work_dir.join(GIT_DIR))
-                    .map_err(|source| ask.error(|repo_url| Error::Mirror { repo_url, source }))?;
-                Self::try_fetch(repositories, ask, found, &work_dir).await
-            }
-            outcome => outcome,
+        let fail = |source| ask.error(|repo_url| Error::Mirror { repo_url, source });
+        let held = repositories.mirrors.hold(&ask.scope).await.map_err(fail)?;
+        let git_dir = held.folder.join(GIT_DIR);
+        mirrors::remove_unfinished(&git_dir).map_err(fail)?;
+        let packs = fs::read_dir(git_dir.join("objects/pack")).map_or(0, Iterator::count);
+        // A pack has three files.
+        if packs > 3 * PACKS_BOUND {
+            clear(&held).map_err(fail)?;
+        }
+        let was_there = git_dir.join("HEAD").exists();
+        let mut mirror = Self {
+            repositories,
+            ask,
+            place,
+            odd: ids_in(&held, ODD).into_iter().collect(),
+            held,
+            was_there,
+            has_grown: false,
+            shallow: HashSet::new(),
+        };
+        if was_there {
+            mirror.shallow = shallow::read(&git_dir).map_err(fail)?;
+        } else {
+            let command = mirror
+                .local()?
+                .args(["init", "--quiet", "--bare", "--template="]);
+            mirror.run(command).await?;
+        }
+        Ok(mirror)
+    }
+
+    /// Leaves the mirror to others, and makes room where it has grown.
+    pub(super) async fn close(self) {
+        if !self.has_grown {
+            return;
+        }
+        let (mirrors, held) = (self.repositories.mirrors.clone(), self.held);
+        let settled = tokio::task::spawn_blocking(move || mirrors.settle(held)).await;
+        match settled {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "room for mirrors could not be made"),
+            Err(error) => tracing::warn!(%error, "room for mirrors could not be made"),
         }
     }
 
-    async fn try_fetch(
-        repositories: &'a Repositories,
-        ask: &Ask<'_>,
-        found: &Found,
-        work_dir: &Path,
-    ) -> Result<Self, Error> {
-        let launcher = &repositories.launcher;
-        let fail = |source: child::Error| ask.error(|repo_url| Error::Fetch { repo_url, source });
-        child::create_private_dir(work_dir)
-            .map_err(|source| ask.error(|repo_url| Error::Mirror { repo_url, source }))?;
-        let url = found.location.url();
-        let local = async |arguments: &[&str]| {
-            let command = launcher
-                .local_git(work_dir)?
-                .arg(git_dir(work_dir))
-                .args(arguments);
-            launcher.run(command).await.and_then(Output::checked)
-        };
-        if !work_dir.join(GIT_DIR).join("HEAD").exists() {
-            local(&["init", "--quiet", "--bare"]).await.map_err(fail)?;
+    /// Throws away what is there, so that it is made anew.
+    pub(super) fn discard(self) -> Result<(), Error> {
+        clear(&self.held).map_err(|source| self.mirror_error(source))
+    }
+
+    /// Says whether the parents of a commit are not here.
+    pub(super) fn is_cut_at(&self, commit: &str) -> bool {
+        self.shallow.contains(commit)
+    }
+
+    /// Says whether the server was found unable to give an object.
+    pub(super) fn is_odd(&self, id: &str) -> bool {
+        self.odd.contains(id)
+    }
+
+    /// Fetches objects, with that many commits behind each.
+    pub(super) async fn fetch(&mut self, wants: &[String], depth: usize) -> Result<(), Error> {
+        let fetched = self.try_to_fetch(wants, depth).await;
+        fetched.map_err(|failed| failed.error)
+    }
+
+    /// Fetches objects as [`Mirror::fetch`] does. Those that the server cannot give are found out and left out.
+    pub(super) async fn fetch_each(
+        &mut self,
+        wants: Vec<String>,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let (mut groups, mut tries) = (vec![wants], 0);
+        while let Some(mut group) = groups.pop() {
+            tries += 1;
+            match self.try_to_fetch(&group, depth).await {
+                Ok(()) => {}
+                Err(failed) if !failed.is_of_one || tries == TRIES => return Err(failed.error),
+                Err(_) if group.len() == 1 => {
+                    self.odd.extend(group);
+                    self.remember(ODD, self.odd.iter())?;
+                }
+                Err(_) => {
+                    let half = group.split_off(group.len() / 2);
+                    groups.extend([group, half]);
+                }
+            }
         }
-        local(&["config", "remote.origin.url", url])
-            .await
-            .map_err(fail)?;
-        let access = GitAccess {
-            url: url.to_owned(),
-            login: found.login.clone(),
-            insecure_skip_tls_verify: ask.subscription.insecure_skip_tls_verify,
-        };
-        let pinned = pin(repositories, ask, &found.location).await?;
-        ask.cost.git(found.location.host());
-        let command = launcher
-            .remote_git(work_dir, &access)
-            .map_err(fail)?
-            .arg(git_dir(work_dir))
-            .args(pinned)
-            .args([
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--filter=blob:none",
-                "origin",
-            ])
-            .arg(format!("+{}:{HEAD}", found.source));
-        launcher
-            .run(command)
-            .await
-            .and_then(Output::checked)
-            .map_err(fail)?;
-        let head = local(&["rev-parse", "--verify", HEAD])
-            .await
-            .map_err(fail)?
-            .text();
-        Ok(Self {
-            launcher,
-            work_dir: work_dir.to_owned(),
-            head,
+        Ok(())
+    }
+
+    /// Gives those of all tags that the server did not have yet when tags were fetched last; none the first time.
+    pub(super) fn new_since_last_time(&self, listed: &HashSet<&str>) -> Vec<String> {
+        let before: HashSet<String> = ids_in(&self.held, LISTED).into_iter().collect();
+        let new = listed
+            .iter()
+            .filter(|id| !before.is_empty() && !before.contains(**id));
+        new.map(|id| (*id).to_owned()).collect()
+    }
+
+    /// Remembers which tags the server has.
+    pub(super) fn remember_listed(&self, listed: &HashSet<&str>) -> Result<(), Error> {
+        self.remember(LISTED, listed.iter())
+    }
+
+    async fn try_to_fetch(&mut self, wants: &[String], depth: usize) -> Result<(), Failed> {
+        for wants in wants.chunks(WANTS_BOUND) {
+            self.fetch_some(wants, depth).await?;
+            let git_dir = self.held.folder.join(GIT_DIR);
+            let cuts = shallow::read(&git_dir).map_err(|source| self.mirror_error(source))?;
+            self.shallow = self.without_parents(cuts).await?;
+            shallow::write(&git_dir, &self.shallow).map_err(|source| self.mirror_error(source))?;
+        }
+        Ok(())
+    }
+
+    async fn fetch_some(&mut self, wants: &[String], depth: usize) -> Result<(), Failed> {
+        let marker = self.held.folder.join(UNFILTERED);
+        let is_filtered = !marker.exists();
+        self.has_grown = true;
+        let mut output = self.run_fetch(wants, depth, is_filtered).await?;
+        if is_filtered && !output.succeeded() && refuses_filter(&output.stderr) {
+            fs::write(&marker, "").map_err(|source| self.mirror_error(source))?;
+            output = self.run_fetch(wants, depth, false).await?;
+        }
+        let is_of_one = SIGNS_OF_ODD.iter().any(|sign| output.stderr.contains(sign));
+        let fail = |source| self.ask.error(|repo_url| Error::Fetch { repo_url, source });
+        output.checked().map(drop).map_err(|source| Failed {
+            error: fail(source),
+            is_of_one,
         })
     }
 
-    /// Reads `count` commits of the branch's own line, after the `skip` newest.
-    pub(super) async fn log(
+    async fn run_fetch(
         &self,
-        rules: &CommitRules,
-        skip: usize,
-        count: usize,
-    ) -> Result<Vec<Commit>, Fault> {
+        wants: &[String],
+        depth: usize,
+        is_filtered: bool,
+    ) -> Result<Output, Error> {
+        let fail = |source| self.ask.error(|repo_url| Error::Fetch { repo_url, source });
+        let url = self.place.location.url();
+        let access = GitAccess {
+            url: url.to_owned(),
+            login: self.place.login.clone(),
+            insecure_skip_tls_verify: self.ask.subscription.insecure_skip_tls_verify,
+        };
+        let pinned = pin(self.repositories, self.ask, self.place).await?;
+        let lines = wants.iter().enumerate().map(|(index, id)| match index {
+            0..KEPT => format!("+{id}:refs/argosy/{id}\n"),
+            _ => format!("{id}\n"),
+        });
         let command = self
+            .repositories
             .launcher
-            .local_git(&self.work_dir)
-            .map_err(Fault::Child)?;
-        let mut command = command
-            .arg(git_dir(&self.work_dir))
-            .args([
-                "log",
-                "-z",
-                "--first-parent",
-                "--no-show-signature",
-                "--no-mailmap",
-            ])
-            .arg(format!("--max-count={count}"))
-            .arg(format!("--skip={skip}"))
-            .arg(format!(
-                "--format={RECORD}%H{FIELD}%ct{FIELD}%an{FIELD}%ae{FIELD}%cn{FIELD}%ce{FIELD}%s"
-            ));
-        if rules.needs_paths() {
-            command = command.args([
-                "--diff-merges=first-parent",
-                "--name-only",
-                "--no-renames",
-                "--no-ext-diff",
-            ]);
-        }
-        if let Some(since) = rules.since() {
-            command = command.arg(format!("--since=@{} +0000", since.as_second()));
-        }
-        let command = command.arg(HEAD).arg("--");
-        let output = self
-            .launcher
-            .run(command)
-            .await
+            .remote_git(&self.held.folder, &access)
+            .map_err(fail)?
+            .arg(self.git_dir())
+            .args(pinned)
+            .args(["-c".to_owned(), format!("remote.origin.url={url}")])
+            .args(["-c", "remote.origin.promisor=true"])
+            .args(["-c", "remote.origin.partialCloneFilter=blob:none"])
+            .args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"])
+            .args(["--no-recurse-submodules", "--no-show-forced-updates"])
+            .arg(if is_filtered {
+                "--filter=blob:none"
+            } else {
+                "--no-filter"
+            })
+            .arg(format!("--depth={depth}"))
+            .args(["--stdin", "origin"])
+            .input(lines.collect::<String>());
+        self.ask.cost.git(self.place.location.host());
+        self.repositories.launcher.run(command).await.map_err(fail)
+    }
+
+    /// Begins a command that reads the mirror and fetches nothing, whatever is missing.
+    ///
+    /// That some server would give it, only fetches are told: git reads it from nowhere else.
+    fn local(&self) -> Result<Command, Error> {
+        let command = self.repositories.launcher.local_git(&self.held.folder);
+        let command = command.map_err(|source| self.log_error(source))?;
+        Ok(command.env("GIT_NO_LAZY_FETCH", "1").arg(self.git_dir()))
+    }
+
+    async fn run(&self, command: Command) -> Result<Output, Error> {
+        let output = self.repositories.launcher.run(command).await;
+        output
             .and_then(Output::checked)
-            .map_err(Fault::Child)?;
-        read_log(&String::from_utf8_lossy(&output.stdout))
+            .map_err(|source| self.log_error(source))
+    }
+
+    fn git_dir(&self) -> OsString {
+        let mut argument = OsString::from("--git-dir=");
+        argument.push(self.held.folder.join(GIT_DIR));
+        argument
+    }
+
+    fn remember(
+        &self,
+        name: &str,
+        ids: impl Iterator<Item = impl AsRef<str>>,
+    ) -> Result<(), Error> {
+        let mut text = String::new();
+        for id in ids {
+            text.push_str(id.as_ref());
+            text.push('\n');
+        }
+        let path = self.held.folder.join(name);
+        fs::write(path, text).map_err(|source| self.mirror_error(source))
+    }
+
+    fn log_error(&self, source: child::Error) -> Error {
+        self.ask.error(|repo_url| Error::Log { repo_url, source })
+    }
+
+    fn mirror_error(&self, source: std::io::Error) -> Error {
+        self.ask
+            .error(|repo_url| Error::Mirror { repo_url, source })
+    }
+
+    fn malformed(&self, why: &'static str) -> Error {
+        self.ask
+            .error(|repo_url| Error::Malformed { repo_url, why })
     }
 }
 
-const GIT_DIR: &str = "mirror.git";
+/// Removes the repository and all that is remembered of it.
+fn clear(held: &Held) -> std::io::Result<()> {
+    mirrors::remove(&held.folder.join(GIT_DIR))?;
+    for name in [UNFILTERED, ODD, LISTED] {
+        match fs::remove_file(held.folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
 
-fn git_dir(work_dir: &Path) -> OsString {
-    let mut argument = OsString::from("--git-dir=");
-    argument.push(work_dir.join(GIT_DIR));
-    argument
+/// Reads a list of ids; an unreadable one is as good as none.
+fn ids_in(held: &Held, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(held.folder.join(name)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Says whether a server takes part in fetches, but not without the contents of files.
+fn refuses_filter(stderr: &str) -> bool {
+    stderr
+        .lines()
+        .any(|line| line.contains("filter") && line.contains("not supported"))
 }
 
 /// Holds git to the addresses that the egress policy has seen, and to the host that it was given.
 async fn pin(
     repositories: &Repositories,
     ask: &Ask<'_>,
-    location: &Location,
+    place: &Place,
 ) -> Result<Vec<String>, Error> {
-    let checked = location.check(&repositories.policy).await;
+    let checked = place.location.check(&repositories.policy).await;
     let pinned =
         checked.map_err(|source| ask.error(|repo_url| Error::Egress { repo_url, source }))?;
     let settings = pinned.map(|it| format!("http.curloptResolve={it}"));
@@ -203,43 +348,4 @@ async fn pin(
     Ok(settings
         .flat_map(|setting| ["-c".to_owned(), setting])
         .collect())
-}
-
-fn remove(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        outcome => outcome,
-    }
-}
-
-fn read_log(text: &str) -> Result<Vec<Commit>, Fault> {
-    text.split(RECORD)
-        .skip(1)
-        .map(|record| {
-            read_commit(record).ok_or(Fault::Malformed("git log wrote a line that cannot be read"))
-        })
-        .collect()
-}
-
-/// Reads the fields of a commit, and the paths after them.
-fn read_commit(record: &str) -> Option<Commit> {
-    let mut fields = record.splitn(7, FIELD);
-    let mut next = || fields.next();
-    let (id, seconds) = (next()?, next()?);
-    let author = format!("{} <{}>", next()?, next()?);
-    let committer = format!("{} <{}>", next()?, next()?);
-    // The paths come after a line end, each ended by a zero byte.
-    let (subject, paths) = next()?.split_once('\0')?;
-    let changed = paths
-        .split('\0')
-        .map(|path| path.strip_prefix('\n').unwrap_or(path))
-        .filter(|path| !path.is_empty());
-    Some(Commit {
-        id: id.to_owned(),
-        date: Timestamp::from_second(seconds.parse().ok()?).ok()?,
-        author,
-        committer,
-        subject: subject.to_owned(),
-        changed: changed.map(str::to_owned).collect(),
-    })
 }

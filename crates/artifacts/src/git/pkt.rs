@@ -33,6 +33,9 @@ pub(crate) fn read(bytes: &[u8]) -> impl Iterator<Item = Result<Pkt<'_>, Malform
     })
 }
 
+/// Most bytes of a line, its length included.
+const LINE_BOUND: usize = 65_520;
+
 fn split(bytes: &[u8]) -> Option<(Pkt<'_>, &[u8])> {
     let (head, after) = bytes.split_at_checked(4)?;
     if !head.iter().all(u8::is_ascii_hexdigit) {
@@ -44,6 +47,7 @@ fn split(bytes: &[u8]) -> Option<(Pkt<'_>, &[u8])> {
         1 => Pkt::Delimiter,
         2 => Pkt::End,
         3 => return None,
+        length if length > LINE_BOUND => return None,
         _ => {
             let (line, after) = after.split_at_checked(length - 4)?;
             return Some((Pkt::Line(line.strip_suffix(b"\n").unwrap_or(line)), after));
@@ -91,6 +95,7 @@ mod tests {
             b"0009pee",
             b"ffff",
             b"<html>",
+            &[b"fff1".as_slice(), &[b'x'; 65_521]].concat(),
         ] {
             assert_eq!(
                 read(bytes).collect::<Vec<_>>(),

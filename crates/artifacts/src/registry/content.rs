@@ -1,11 +1,13 @@
 //! Fetches manifests and configs, and remembers them for the credential that was shown them.
 
-use http::header::ACCEPT;
+use std::sync::Arc;
+
+use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Method, StatusCode};
-use moka::future::Cache;
 
 use super::manifest::{Config, Manifest, check_digest, parse, verify};
-use super::{Error, Problem, Reader, Repository};
+use super::memory::{Ask, Tag};
+use super::{Error, Problem, Reader};
 use crate::sender::{Answer, Call};
 
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
@@ -18,62 +20,16 @@ const DIGEST: &str = "docker-content-digest";
 const MANIFEST_BOUND: usize = 4 << 20;
 const CONFIG_BOUND: usize = 8 << 20;
 pub(super) const ERROR_BOUND: usize = 64 << 10;
-/// Most bytes that one client remembers, and most tags whose digest it remembers.
-const MEMORY_BOUND: u64 = 2 << 20;
-const TAGS_BOUND: u64 = 10_000;
+/// Longest `ETag` that is worth keeping.
+const ETAG_BOUND: usize = 256;
 
-/// Remembers what was shown to one credential.
-#[derive(Debug)]
-pub(super) struct Memory {
-    /// What digests stand for: it can never change.
-    known: Cache<(Repository, String), Known>,
-    /// The digest each tag had when it was last seen: worth asking whether it still has.
-    tags: Cache<(Repository, String), String>,
-}
-
-/// Holds what we read of a manifest or config.
-#[derive(Debug, Clone)]
-enum Known {
-    Manifest(Manifest),
-    Config(Config),
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        let weight = |(repository, digest): &(Repository, String), known: &Known| {
-            let bytes = repository.path.len() + digest.len() + known.bytes();
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        Self {
-            known: Cache::builder()
-                .max_capacity(MEMORY_BOUND)
-                .weigher(weight)
-                .build(),
-            tags: Cache::new(TAGS_BOUND),
-        }
-    }
-}
-
-impl Known {
-    /// Estimates the memory it takes.
-    fn bytes(&self) -> usize {
-        let text = |map: &std::collections::BTreeMap<String, String>| {
-            map.iter()
-                .map(|(key, value)| key.len() + value.len() + 64)
-                .sum::<usize>()
-        };
-        500 + match self {
-            Self::Config(_) => 0,
-            Self::Manifest(Manifest::Single(single)) => text(&single.annotations),
-            Self::Manifest(Manifest::Index(index)) => {
-                let children = index
-                    .manifests
-                    .iter()
-                    .map(|child| 400 + text(&child.annotations));
-                text(&index.annotations) + children.sum::<usize>()
-            }
-        }
-    }
+/// A manifest, and what came with it.
+struct Fetched {
+    digest: String,
+    manifest: Manifest,
+    /// Whether the answer named the digest, as that to a HEAD does then.
+    is_named: bool,
+    etag: Option<String>,
 }
 
 impl Reader<'_> {
@@ -99,50 +55,122 @@ impl Reader<'_> {
             .map(str::to_owned))
     }
 
-    /// Fetches the manifest of a tag, and its digest.
+    /// Finds the manifest of a tag, and its digest.
+    ///
+    /// A tag that is known costs one request, and none where tags are [trusted](Self::trusting_tags) and the registry has
+    /// let the caller in; one that is new costs one, one that has moved two at most.
     pub async fn manifest_of_tag(&self, tag: &str) -> Result<(String, Manifest), Error> {
-        // What was shown to this very credential may be remembered; the HEAD proves that it still may see the tag.
-        let key = (self.repository.clone(), tag.to_owned());
-        if self.client.memory.tags.contains_key(&key)
-            && let Some(digest) = self.digest(tag).await?
-            && let Some(manifest) = self.known_manifest(&digest).await
+        let Some(known) = self.unproved_memory().tag(tag).await else {
+            return self.fetch_tag(tag, None, Ask::Head).await;
+        };
+        if self.trusts_tags()
+            && let Some(manifest) = self.known_manifest(&known.digest).await
         {
-            return Ok((digest, manifest));
+            return Ok((known.digest.clone(), manifest));
         }
-        let (digest, manifest) = self.fetch_manifest(tag).await?;
-        self.client.memory.tags.insert(key, digest.clone()).await;
-        Ok((digest, manifest))
+        let ask = if known.ask == Ask::Head {
+            match self.digest(tag).await? {
+                Some(digest) => match self.known_manifest(&digest).await {
+                    Some(manifest) => {
+                        self.keep_tag(tag, Some(&known), &digest, Ask::Head).await;
+                        return Ok((digest, manifest));
+                    }
+                    None => Ask::Head,
+                },
+                // It is not told in this way, or there is no such tag.
+                None => Ask::Get,
+            }
+        } else {
+            known.ask.clone()
+        };
+        self.fetch_tag(tag, Some(&known), ask).await
     }
 
-    /// Fetches the manifest of a digest, or remembers it.
+    /// Finds the manifest of a digest.
     pub async fn manifest_of_digest(&self, digest: &str) -> Result<Manifest, Error> {
         if let Some(manifest) = self.known_manifest(digest).await {
             return Ok(manifest);
         }
-        Ok(self.fetch_manifest(digest).await?.1)
+        let fetched = self.fetch_manifest(digest, None).await?;
+        let fetched = fetched.expect("nothing was named that could be unchanged");
+        Ok(fetched.manifest)
     }
 
     async fn known_manifest(&self, digest: &str) -> Option<Manifest> {
-        let key = (self.repository.clone(), digest.to_owned());
-        match self.client.memory.known.get(&key).await? {
-            Known::Manifest(manifest) => {
-                self.cost.remembered();
-                Some(manifest)
+        let manifest = self.memory()?.manifest(digest).await?;
+        self.cost.remembered();
+        Some(Arc::unwrap_or_clone(manifest))
+    }
+
+    /// Fetches the manifest of a tag; `ask` is how the tag was asked for.
+    async fn fetch_tag(
+        &self,
+        tag: &str,
+        known: Option<&Tag>,
+        ask: Ask,
+    ) -> Result<(String, Manifest), Error> {
+        // What is to be unchanged has to be at hand.
+        let at_hand = match (&ask, known) {
+            (Ask::Unless(etag), Some(known)) => {
+                let manifest = self.unproved_memory().manifest(&known.digest).await;
+                manifest.map(|it| (etag.as_str(), known, it))
             }
-            Known::Config(_) => None,
+            _ => None,
+        };
+        let etag = at_hand.as_ref().map(|it| it.0);
+        let fetched = match self.fetch_manifest(tag, etag).await {
+            Err(error) => {
+                if known.is_some() && matches!(*error.problem, Problem::NotFound { .. }) {
+                    self.unproved_memory().forget_tag(tag).await;
+                }
+                return Err(error);
+            }
+            Ok(fetched) => fetched,
+        };
+        let Some(fetched) = fetched else {
+            let (_, known, manifest) = at_hand.expect("only what is at hand can be unchanged");
+            self.cost.remembered();
+            return Ok((known.digest.clone(), Arc::unwrap_or_clone(manifest)));
+        };
+        let ask = match (fetched.is_named && ask == Ask::Head, fetched.etag) {
+            (true, _) => Ask::Head,
+            (false, Some(etag)) => Ask::Unless(etag),
+            (false, None) => Ask::Get,
+        };
+        self.keep_tag(tag, known, &fetched.digest, ask).await;
+        Ok((fetched.digest, fetched.manifest))
+    }
+
+    /// Remembers a tag that is not known to be like this.
+    async fn keep_tag(&self, tag: &str, known: Option<&Tag>, digest: &str, ask: Ask) {
+        let digest = digest.to_owned();
+        let seen = Tag { digest, ask };
+        if known != Some(&seen) {
+            self.unproved_memory().keep_tag(tag, seen).await;
         }
     }
 
-    async fn fetch_manifest(&self, reference: &str) -> Result<(String, Manifest), Error> {
+    /// Fetches a manifest; none if what is there still has this `ETag`.
+    async fn fetch_manifest(
+        &self,
+        reference: &str,
+        etag: Option<&str>,
+    ) -> Result<Option<Fetched>, Error> {
         let url = self.url(&format!("manifests/{reference}")).await;
-        let call = Call::get(url, MANIFEST_BOUND, self.cost)
+        let mut call = Call::get(url, MANIFEST_BOUND, self.cost)
             .header(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        if let Some(etag) = etag.and_then(|it| HeaderValue::from_str(it).ok()) {
+            call = call.header(IF_NONE_MATCH, etag);
+        }
         let fail = |problem| Error::new(self.repository, &call, problem);
         let is_digest = reference.contains(':');
         if is_digest {
             check_digest(reference).map_err(|error| fail(error.into()))?;
         }
         let answer = self.send(call.clone()).await?;
+        if etag.is_some() && answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
         if !answer.status.is_success() {
             return Err(fail(self.refused(&answer)));
         }
@@ -153,22 +181,29 @@ impl Reader<'_> {
         };
         let digest = verify(&answer.body, expected).map_err(|error| fail(error.into()))?;
         let manifest = parse(&answer.body, content_type(&answer)).map_err(fail)?;
-        let known = Known::Manifest(manifest.clone());
-        let key = (self.repository.clone(), digest.clone());
-        self.client.memory.known.insert(key, known).await;
-        Ok((digest, manifest))
+        self.unproved_memory()
+            .keep_manifest(&digest, &answer.body, Arc::new(manifest.clone()))
+            .await;
+        let etag = answer.header(ETAG).filter(|it| it.len() <= ETAG_BOUND);
+        Ok(Some(Fetched {
+            digest,
+            manifest,
+            is_named: answer.header(DIGEST).is_some(),
+            etag: etag.map(str::to_owned),
+        }))
     }
 
-    /// Fetches the config of an image, or remembers it.
+    /// Finds the config of an image.
     pub async fn config(&self, digest: &str) -> Result<Config, Error> {
         let url = self.url(&format!("blobs/{digest}")).await;
         let call = Call::get(url, CONFIG_BOUND, self.cost);
         let fail = |problem| Error::new(self.repository, &call, problem);
         check_digest(digest).map_err(|error| fail(error.into()))?;
-        let key = (self.repository.clone(), digest.to_owned());
-        if let Some(Known::Config(config)) = self.client.memory.known.get(&key).await {
+        if let Some(memory) = self.memory()
+            && let Some(config) = memory.config(digest).await
+        {
             self.cost.remembered();
-            return Ok(config);
+            return Ok(Arc::unwrap_or_clone(config));
         }
         let answer = self.send(call.clone()).await?;
         if !answer.status.is_success() {
@@ -179,8 +214,9 @@ impl Reader<'_> {
             let what = "an image's config";
             fail(Problem::Malformed { what, source })
         })?;
-        let known = Known::Config(config.clone());
-        self.client.memory.known.insert(key, known).await;
+        self.unproved_memory()
+            .keep_config(digest, &answer.body, Arc::new(config.clone()))
+            .await;
         Ok(config)
     }
 }

@@ -45,6 +45,10 @@ pub enum Problem {
     },
     #[error("the token service {realm} did not answer")]
     TokenRequest { realm: String, source: Fault },
+    #[error(
+        "a token of Google's simulator was to be shown to {host}, which is not on this machine"
+    )]
+    Simulated { host: String },
     #[error("the token service {realm} answered without a token")]
     NoToken { realm: String },
     #[error(transparent)]
@@ -116,6 +120,7 @@ impl Error {
             | Problem::Token { .. }
             | Problem::TokenRequest { .. }
             | Problem::NoToken { .. }
+            | Problem::Simulated { .. }
             | Problem::Digest(DigestError::Mismatch { .. })
             | Problem::Pages(_)
             | Problem::Slow(_) => false,
@@ -158,6 +163,9 @@ impl Error {
             | Problem::EmptyIndex
             | Problem::NestedIndex
             | Problem::LargeIndex { .. } => "leave the tag out with ignoreTagsRegexes".to_owned(),
+            Problem::Simulated { host } => {
+                format!("send the registry to the simulator too: --registry-endpoint {host}=http://127.0.0.1:PORT")
+            }
             Problem::Status { .. }
             | Problem::Realm { .. }
             | Problem::NoToken { .. }

@@ -18,11 +18,9 @@ use crate::told;
 
 const INDEX: &str = "entries: {web: [{version: 1.0.0}]}";
 
-/// Limits that a test can wait for.
+/// Limits with pauses that a test can wait for.
 fn hurried() -> Limits {
     Limits {
-        timeout: Duration::from_millis(100),
-        patience: Duration::from_secs(2),
         pauses: (Duration::from_millis(1), Duration::from_millis(10)),
         ..Limits::default()
     }
@@ -226,7 +224,8 @@ async fn a_busy_server_is_asked_again_and_a_dripping_one_is_left() {
     let server =
         Server::start(move |_, before| if before == 0 { dripping() } else { ok(INDEX) }).await;
     let impatient = Limits {
-        patience: Duration::from_millis(200),
+        timeout: Duration::from_millis(400),
+        patience: Duration::from_secs(1),
         ..hurried()
     };
     let charts = Charts::new(Policy::new().with_loopback(), &impatient);
@@ -290,6 +289,16 @@ async fn any_certificate_will_do_only_where_the_subscription_says_so() {
     let server = Server::start_tls(|_, _| ok(INDEX)).await;
     let charts = charts();
     let mut subscription = in_index(&format!("https://{}", server.host), "web");
+    check(
+        &failed(&charts, &subscription).await,
+        "certificate",
+        "SSL_CERT_FILE",
+    );
+    subscription.insecure_skip_tls_verify = true;
+    assert_eq!(taken(&charts, &subscription).await, ["1.0.0"]);
+
+    let registry = Server::start_tls(|_, _| ok(r#"{"name":"web","tags":["1.0.0"]}"#)).await;
+    let mut subscription = in_index(&format!("oci://{}/charts/web", registry.host), "");
     check(
         &failed(&charts, &subscription).await,
         "certificate",

@@ -1,4 +1,11 @@
-//! Discovers commits on a real Git host, and asks servers that no real host can be made into.
+//! Discovers commits on real Git hosts, and asks servers that no real host can be made into.
+
+mod histories;
+mod hosts;
+mod mirrors;
+mod monorepo;
+mod odd_tags;
+mod tags;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,17 +13,14 @@ use std::time::Duration;
 
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
-use artifacts::git::{self, Error, Repositories};
+use artifacts::git::{self, Error, Mirrors, Repositories};
 use artifacts::{Cost, Limits};
 use credentials::Login;
 use jiff::Timestamp;
-use resources::subscription::CommitSelectionStrategy;
 use resources::{DiscoveredCommits, GitSubscription};
 use secret::Secret;
-use testkit::servers::{Access, GitServer, PASSWORD, SshServer, USER};
-use testkit::tools;
+use testkit::servers::{Access, GitServer, PASSWORD, USER};
 
-use crate::scripted::{Server, answer, ok};
 use crate::{caller, told};
 
 /// Writes one field of a subscription.
@@ -31,7 +35,7 @@ fn repositories(folder: &Path) -> Repositories {
         Launcher::direct(),
         Arc::new(Policy::new().with_loopback()),
         limits,
-        folder.to_owned(),
+        Mirrors::new(folder.to_owned(), Mirrors::DISK),
     )
 }
 
@@ -245,7 +249,7 @@ async fn a_branch_that_did_not_move_is_not_fetched_again() {
         .expect("a mirror")
         .expect("a mirror")
         .path();
-    std::fs::write(mirror.join("mirror.git/config"), "[broken").expect("damaged");
+    std::fs::write(mirror.join("history.git/config"), "[broken").expect("damaged");
     let fifth = discover(&repositories, &subscription, None, None)
         .await
         .expect("commits");
@@ -287,225 +291,4 @@ async fn a_password_is_needed_and_never_told() {
     )
     .await;
     assert!(other.is_err());
-}
-
-#[tokio::test]
-async fn a_server_of_the_old_kind_is_understood() {
-    // It knows no ls-refs and lists all refs in its greeting, in the old way.
-    const ID: &str = "0123456789abcdef0123456789abcdef01234567";
-    let server = Server::start(|sent, _| {
-        if sent.method == "POST" {
-            return answer(400, &[], "what?");
-        }
-        let line = |text: &str| format!("{:04x}{text}\n", text.len() + 5);
-        let head = line(&format!("{ID} HEAD\0symref=HEAD:refs/heads/main"));
-        ok(format!(
-            "{}0000{head}{}0000",
-            line("# service=git-upload-pack"),
-            line(&format!("{ID} refs/heads/main"))
-        ))
-    })
-    .await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut subscription = subscription(format!("http://{}/app.git", server.host));
-    subscription.branch = "main".to_owned();
-    let refs = resources::ObservedRefs {
-        branch_head: ID.to_owned(),
-        tags: Vec::new(),
-    };
-    let previous = DiscoveredCommits {
-        repo_url: subscription.repo_url.clone(),
-        observed_refs: Some(refs),
-        ..DiscoveredCommits::default()
-    };
-    let found = discover(
-        &repositories(folder.path()),
-        &subscription,
-        None,
-        Some(&previous),
-    )
-    .await
-    .expect("nothing new");
-    assert_eq!(found, previous);
-    assert_eq!(server.sent().len(), 2);
-}
-
-#[tokio::test]
-async fn a_redirect_is_followed_under_the_policy() {
-    let host = host(Access::Open);
-    let real = host.url("acme/deploy");
-    let front = Server::start(move |sent, _| {
-        let rest = sent.target.strip_prefix("/old.git").unwrap_or_default();
-        answer(301, &[("location", &format!("{real}{rest}"))], "")
-    })
-    .await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let login = Login::Basic {
-        username: "me".to_owned(),
-        password: Secret::from("hunter2-hunter2"),
-    };
-    let moved = subscription(format!("http://{}/old.git", front.host));
-    let found = discover(&repositories(folder.path()), &moved, Some(&login), None)
-        .await
-        .expect("commits");
-    assert_eq!(found.commits.len(), 5);
-
-    for (location, why) in [
-        ("https://169.254.169.254/x/info/refs", "metadata"),
-        ("http://evil.test/x/info/refs", "plain http"),
-    ] {
-        let front = Server::start(move |_, _| answer(302, &[("location", location)], "")).await;
-        let subscription = subscription(format!("http://{}/old.git", front.host));
-        let error = discover(&repositories(folder.path()), &subscription, None, None)
-            .await
-            .expect_err(location);
-        assert!(told(&error).contains(why), "{}", told(&error));
-    }
-}
-
-#[tokio::test]
-async fn what_cannot_be_followed_says_so() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let repositories = repositories(folder.path());
-    for (repo_url, why) in [
-        ("file://host/etc", "scheme is not https or ssh"),
-        ("https://169.254.169.254/x.git", "metadata"),
-        (
-            "http://github.com/acme/app.git",
-            "plain http is only for this machine",
-        ),
-        ("ssh://git@169.254.169.254/x.git", "metadata"),
-        ("git@metadata.google.internal:x.git", "metadata"),
-        ("ext::sh", "neither https:// nor ssh://"),
-    ] {
-        let error = discover(
-            &repositories,
-            &subscription(repo_url.to_owned()),
-            None,
-            None,
-        )
-        .await
-        .expect_err(repo_url);
-        assert!(
-            told(&error).contains(why) && !error.hint().is_empty(),
-            "{}",
-            told(&error)
-        );
-    }
-    let mut tags = subscription("https://github.com/acme/app".to_owned());
-    tags.commit_selection_strategy = CommitSelectionStrategy::SemVer;
-    let error = discover(&repositories, &tags, None, None)
-        .await
-        .expect_err("not yet");
-    assert!(
-        error
-            .to_string()
-            .contains("commitSelectionStrategy SemVer is not supported yet"),
-        "{error}"
-    );
-
-    let closed = Repositories::new(
-        Launcher::direct(),
-        Arc::new(Policy::new()),
-        Limits::default(),
-        folder.path().to_owned(),
-    );
-    let error = discover(
-        &closed,
-        &subscription("http://127.0.0.1:1/x.git".to_owned()),
-        None,
-        None,
-    )
-    .await
-    .expect_err("closed");
-    assert!(
-        told(&error).contains("this machine") && error.hint().contains("argosy up"),
-        "{}",
-        told(&error)
-    );
-
-    let chatter = Server::start(|_, _| ok("<html>hello</html>")).await;
-    let error = discover(
-        &repositories,
-        &subscription(format!("http://{}/x.git", chatter.host)),
-        None,
-        None,
-    )
-    .await
-    .expect_err("no Git");
-    assert!(told(&error).contains("smart protocol"), "{}", told(&error));
-}
-
-#[tokio::test]
-async fn commits_are_discovered_on_a_host_that_speaks_ssh() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = SshServer::start().expect("an SSH host");
-    host.create("acme/deploy", &[("README.md", "hello")])
-        .expect("a repository");
-    let path = tools::search_path(None).expect("folders of programs");
-    let policy = Arc::new(Policy::new().with_loopback());
-    let launcher = Launcher::direct().with_search_path(path);
-    let mirrors = folder.path().join("mirrors");
-    let repositories = Repositories::new(launcher, policy, Limits::default(), mirrors);
-    let subscription = subscription(host.url("acme/deploy"));
-    let login = |key: String| Login::SshKey(Secret::from(key));
-
-    let key = login(host.private_key().expect("a key"));
-    let found = discover(&repositories, &subscription, Some(&key), None).await;
-    assert_eq!(subjects(&found.expect("commits")), ["Start"]);
-
-    let key = login(host.key_of_a_stranger().expect("a key"));
-    let error = discover(&repositories, &subscription, Some(&key), None)
-        .await
-        .expect_err("refused");
-    let reason = "Permission denied (publickey)";
-    assert!(told(&error).contains(reason), "{}", told(&error));
-}
-
-/// Stands in for ssh where the port cannot be chosen, as in `git@host:path`: writes down what it was called with and the key, and runs the command right here.
-const SSH: &str = r#"#!/bin/sh
-echo "$@" >> "$TMPDIR/../../../ssh.log"
-while [ $# -gt 1 ]; do
-  if [ "$1" = -i ]; then ls -l "$2" >> "$TMPDIR/../../../ssh.log"; cat "$2" >> "$TMPDIR/../../../ssh.log"; fi
-  shift
-done
-exec sh -c "$1"
-"#;
-
-#[tokio::test]
-async fn commits_are_discovered_over_ssh_with_a_key() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = host(Access::Open);
-    let programs = tempfile::tempdir().expect("a folder");
-    let ssh = programs.path().join("ssh");
-    std::fs::write(&ssh, SSH).expect("written");
-    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).expect("made a program");
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.path().display());
-    let policy = Arc::new(Policy::new().with_loopback());
-    let launcher = Launcher::direct().with_search_path(path);
-    let mirrors = folder.path().join("mirrors");
-    let repositories = Repositories::new(launcher, policy, Limits::default(), mirrors);
-    let login = Login::SshKey(Secret::from("a-private-key"));
-    let path = host.path("acme/deploy");
-    for repo_url in [
-        format!("git@localhost:{}", path.display()),
-        format!("ssh://git@localhost{}", path.display()),
-    ] {
-        let subscription = subscription(repo_url);
-        let found = discover(&repositories, &subscription, Some(&login), None)
-            .await
-            .expect("commits");
-        assert_eq!(subjects(&found)[..2], ["Web two", "Docs"]);
-    }
-    let log = std::fs::read_to_string(folder.path().join("mirrors/ssh.log")).expect("the log");
-    assert!(
-        log.contains("a-private-key") && log.contains("-rw-------"),
-        "{log}"
-    );
-    assert!(
-        log.contains("git-upload-pack") && log.contains("BatchMode=yes"),
-        "{log}"
-    );
 }

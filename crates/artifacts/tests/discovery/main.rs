@@ -2,9 +2,11 @@
 
 mod chart_indexes;
 mod charts;
+mod filled;
 mod git;
 mod images;
 mod listings;
+mod memory;
 mod registry_protocol;
 mod remotes;
 mod scripted;

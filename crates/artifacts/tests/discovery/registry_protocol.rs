@@ -328,7 +328,10 @@ async fn pauses_and_faults_are_waited_out() {
         1 => answer(503, &[], "later"),
         2 => answer(
             500,
-            &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")],
+            &[
+                ("date", "Wed, 21 Oct 2026 07:28:00 GMT"),
+                ("retry-after", "Wed, 21 Oct 2026 07:28:01 GMT"),
+            ],
             "oops",
         ),
         3 => broken(),
@@ -338,8 +341,8 @@ async fn pauses_and_faults_are_waited_out() {
     let start = Instant::now();
     assert_eq!(tags(&server).await.expect("the tags at last"), ["a"]);
     assert!(
-        start.elapsed() >= Duration::from_secs(1),
-        "Retry-After counts"
+        start.elapsed() >= Duration::from_secs(2),
+        "Retry-After counts, in seconds and as a time by the server's clock"
     );
     assert_eq!(server.sent().len(), 5);
 
@@ -671,7 +674,7 @@ async fn a_certificate_is_checked_unless_the_subscription_says_otherwise() {
 #[tokio::test]
 async fn a_project_keeps_to_its_pace_and_holds_up_no_other() {
     let server = Server::start(|_, _| ok(page(&["a"]))).await;
-    let registries = registries_at(20);
+    let registries = registries_at(80);
     let start = Instant::now();
     let asks = (0..40).map(|_| tags_of(&registries, "acme", &server, None));
     let asks = futures::future::join_all(asks);
@@ -684,13 +687,49 @@ async fn a_project_keeps_to_its_pace_and_holds_up_no_other() {
         asked.elapsed()
     };
     let (_, other) = futures::future::join(asks, other).await;
-    // Twenty go at once, twenty more take a second.
+    // Ten go at once, thirty more at a quarter of the rate and then a little faster.
     assert!(
-        start.elapsed() > Duration::from_millis(900),
+        start.elapsed() > Duration::from_secs(1),
         "{:?}",
         start.elapsed()
     );
     assert!(other < Duration::from_millis(500), "{other:?}");
+}
+
+#[tokio::test]
+async fn while_a_host_wants_to_be_left_alone_nobody_of_the_project_asks() {
+    let server = Server::start(|sent, before| match (sent.target.as_str(), before) {
+        ("/v2/web/tags/list?n=1000", 0) => answer(429, &[("retry-after", "2")], "slow down"),
+        _ => ok(page(&["a"])),
+    })
+    .await;
+    let registries = registries();
+    let host = &server.host;
+    let list = async |project: &str, name: &str| {
+        let repository = Repository::parse(&format!("{host}/{name}")).expect("a repository");
+        let cost = Cost::default();
+        let reader = registries
+            .reader(caller(project, None, &cost), &repository, false)
+            .await;
+        let asked = Instant::now();
+        reader.tags().await.expect("the tags");
+        (asked.elapsed(), cost.spent().waited)
+    };
+    let refused = list("acme", "web");
+    let after = async {
+        while server.count("/v2/web/") == 0 {
+            tokio::task::yield_now().await;
+        }
+        // The answer may still be on its way to the client.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        futures::future::join(list("acme", "api"), list("other", "api")).await
+    };
+    let both = Box::pin(futures::future::join(refused, after));
+    let (refused, (same, other)) = both.await;
+    assert!(refused.0 >= Duration::from_secs(2), "{refused:?}");
+    assert!(same.0 >= Duration::from_millis(1_200), "{same:?}");
+    assert!(same.1 >= Duration::from_millis(1_200), "{same:?}");
+    assert!(other.0 < Duration::from_secs(1), "{other:?}");
 }
 
 #[tokio::test]

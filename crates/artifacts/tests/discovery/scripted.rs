@@ -21,6 +21,7 @@ pub(crate) struct Sent {
     /// The path and the query.
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) if_none_match: Option<String>,
     /// The server's own host and port, as the client sees them.
     pub(crate) host: String,
     pub(crate) headers: http::HeaderMap,
@@ -62,17 +63,7 @@ impl Server {
     ) -> Self {
         let tcp = bind().await;
         let host = format!("localhost:{}", tcp.local_addr().expect("an address").port());
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
-        let made = made.expect("a certificate");
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the usual versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a certificate with its key");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor();
         Self::serve(host, TlsListener { tcp, acceptor }, answer)
     }
 
@@ -93,6 +84,7 @@ impl Server {
                 method: request.method().to_string(),
                 target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: header("authorization"),
+                if_none_match: header("if-none-match"),
                 host: header("host").unwrap_or_default(),
                 headers: request.headers().clone(),
             };
@@ -139,6 +131,55 @@ impl Server {
 
 async fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+/// Accepts TLS with a certificate that nobody knows, for `localhost`.
+fn acceptor() -> TlsAcceptor {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.expect("a certificate");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the usual versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a certificate with its key");
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Speaks TLS, with a certificate that nobody knows, in front of a server that does not.
+pub(crate) struct TlsFront {
+    pub(crate) host: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl TlsFront {
+    /// Starts on a free loopback port, in front of another one.
+    pub(crate) async fn start(behind: u16) -> Self {
+        let tcp = bind().await;
+        let host = format!("localhost:{}", tcp.local_addr().expect("an address").port());
+        let mut listener = TlsListener {
+            tcp,
+            acceptor: acceptor(),
+        };
+        let task = tokio::spawn(async move {
+            loop {
+                let (mut front, _) = listener.accept().await;
+                tokio::spawn(async move {
+                    let mut back = TcpStream::connect(("127.0.0.1", behind)).await?;
+                    tokio::io::copy_bidirectional(&mut front, &mut back).await
+                });
+            }
+        });
+        Self { host, task }
+    }
 }
 
 /// Accepts connections that begin with a TLS handshake, and drops others.

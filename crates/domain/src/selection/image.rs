@@ -3,7 +3,6 @@
 mod candidates;
 mod listed;
 mod remarks;
-mod ruled_out;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -13,13 +12,12 @@ use resources::ImageSubscription;
 use resources::subscription::ImageSelectionStrategy;
 
 use self::candidates::{Candidate, Rank};
-use super::{Platform, Rule, RulesError, TagRules, limit};
-use crate::version::{Constraint, Version};
+use super::{Platform, Rule, RuledOut, RulesError, TagRules, limit, refuse_removed, version};
+use crate::version::Constraint;
 
 pub use candidates::LOOKS_BOUND;
 pub use listed::{Listed, NewestBuildBy, NewestBuildByError, Rest};
 pub use remarks::Remark;
-pub use ruled_out::RuledOut;
 pub use selection::ImageSelection;
 
 /// Media types of what a tag of an image names, in the words of OCI and of Docker.
@@ -129,18 +127,7 @@ pub struct Taken {
 impl ImageRules {
     /// Reads the rules of a subscription.
     pub fn parse(subscription: &ImageSubscription) -> Result<Self, RulesError> {
-        if !subscription.allow_tags.is_empty() {
-            return Err(RulesError::Removed {
-                field: "allowTags",
-                instead: "allowTagsRegexes",
-            });
-        }
-        if !subscription.ignore_tags.is_empty() {
-            return Err(RulesError::Removed {
-                field: "ignoreTags",
-                instead: "ignoreTagsRegexes",
-            });
-        }
+        refuse_removed(&subscription.allow_tags, &subscription.ignore_tags)?;
         let tags = || {
             TagRules::parse(
                 &subscription.allow_tags_regexes,
@@ -257,17 +244,6 @@ impl ImageRules {
             annotations,
         })
     }
-}
-
-fn version(tag: &str, strict: bool, constraint: Option<&Constraint>) -> Result<Version, Rule> {
-    let version = Version::parse(tag).map_err(|_| Rule::NoVersion)?;
-    if strict && Version::parse_strict(tag.strip_prefix('v').unwrap_or(tag)).is_err() {
-        return Err(Rule::NotStrict);
-    }
-    if constraint.is_some_and(|constraint| !constraint.allows(&version)) {
-        return Err(Rule::Constraint);
-    }
-    Ok(version)
 }
 
 /// Spares a look at what the list itself says is no image.

@@ -3,8 +3,8 @@
 use globset::{GlobBuilder, GlobMatcher};
 use regex::bytes::Regex;
 
-use super::RulesError;
 use super::tags::compile_one;
+use super::{Rule, RulesError};
 
 /// Most patterns of one field.
 const PATTERNS_BOUND: usize = 100;
@@ -38,6 +38,12 @@ impl PathRules {
     /// Says that every change counts, so that none has to be looked at.
     pub fn is_empty(&self) -> bool {
         self.include.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Passes a change of which some path is included and not excluded. Without patterns nothing has to be changed.
+    pub(super) fn judge(&self, changed: &[String]) -> Result<(), Rule> {
+        let covered = self.is_empty() || self.cover(changed.iter().map(String::as_str));
+        covered.then_some(()).ok_or(Rule::Paths)
     }
 
     /// Says whether some changed path is included and not excluded.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use jiff::Timestamp;
 
 use super::*;
+use crate::CacheByTagPolicy;
 
 fn read<T: DeserializeOwned>(object: Value) -> T {
     serde_json::from_value(object).expect("the object has the right shape")
@@ -34,7 +35,7 @@ fn check(causes: &[Cause], expected: &[(&str, &str)]) {
 fn subscriptions(subscriptions: &Value) -> Vec<Cause> {
     let object: Warehouse =
         read(json!({ "metadata": { "name": "web" }, "spec": { "subscriptions": subscriptions } }));
-    warehouse(&object)
+    warehouse(&object, CacheByTagPolicy::default())
 }
 
 #[test]
@@ -49,6 +50,23 @@ fn a_sound_warehouse_has_no_fault() {
         { "chart": { "repoURL": "https://charts.example.com", "name": "api", "semverConstraint": null } },
     ]);
     check(&subscriptions(&sound), &[]);
+}
+
+#[test]
+fn the_operator_may_require_that_tags_are_cached() {
+    let object: Warehouse = read(
+        json!({ "metadata": { "name": "web" }, "spec": { "subscriptions": [
+        { "image": { "repoURL": "ghcr.io/acme/web", "cacheByTag": true } },
+        { "image": { "repoURL": "ghcr.io/acme/api" } },
+        { "image": { "repoURL": "nginx", "imageSelectionStrategy": "Digest", "constraint": "latest" } },
+    ] } }),
+    );
+    let expected = [(
+        "spec.subscriptions[1].image.cacheByTag",
+        "the operator requires it; set cacheByTag: true",
+    )];
+    check(&warehouse(&object, CacheByTagPolicy::Require), &expected);
+    check(&warehouse(&object, CacheByTagPolicy::Force), &[]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use resources::url::{normalize_chart, normalize_git, normalize_image};
 use resources::{ChartSubscription, GitSubscription, ImageSubscription, Subscription, Warehouse};
 
 use super::Cause;
+use crate::CacheByTagPolicy;
 use crate::selection::Platform;
 use crate::version::Constraint;
 
@@ -23,7 +24,7 @@ const LABEL_MAX: usize = 63;
 /// Says what is wrong with the subscriptions of a Warehouse.
 ///
 /// Regular expressions, path patterns, dates and filters are read when they are used: discovery reports those.
-pub fn warehouse(warehouse: &Warehouse) -> Vec<Cause> {
+pub fn warehouse(warehouse: &Warehouse, cache_by_tag: CacheByTagPolicy) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut repositories = BTreeMap::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
@@ -38,7 +39,7 @@ pub fn warehouse(warehouse: &Warehouse) -> Vec<Cause> {
                 continue;
             }
         };
-        causes.extend(repository(&path, &subscription));
+        causes.extend(repository(&path, &subscription, cache_by_tag));
         if let Some(key) = identity(&subscription) {
             let earlier = *repositories.entry(key).or_insert(index);
             if earlier != index {
@@ -65,11 +66,15 @@ pub fn warehouse(warehouse: &Warehouse) -> Vec<Cause> {
     causes
 }
 
-fn repository(path: &str, subscription: &Subscription) -> Vec<Cause> {
+fn repository(
+    path: &str,
+    subscription: &Subscription,
+    cache_by_tag: CacheByTagPolicy,
+) -> Vec<Cause> {
     let path = format!("{path}.{}", subscription.kind());
     match &subscription.source {
         Source::Git(it) => git(&path, it),
-        Source::Image(it) => image(&path, it),
+        Source::Image(it) => image(&path, it, cache_by_tag),
         Source::Chart(it) => chart(&path, it),
         Source::Other { kind, .. } => {
             let why = "there is no such kind of subscription; use git, image or chart";
@@ -99,7 +104,7 @@ fn git(path: &str, git: &GitSubscription) -> Vec<Cause> {
     causes
 }
 
-fn image(path: &str, image: &ImageSubscription) -> Vec<Cause> {
+fn image(path: &str, image: &ImageSubscription, cache_by_tag: CacheByTagPolicy) -> Vec<Cause> {
     static URL: LazyLock<Regex> = LazyLock::new(|| pattern(IMAGE_URL));
     let mut causes = Vec::new();
     causes.extend(location(path, &image.repo_url, &URL, "image repository"));
@@ -119,6 +124,10 @@ fn image(path: &str, image: &ImageSubscription) -> Vec<Cause> {
     if !platform.is_empty() && platform.parse::<Platform>().is_err() {
         let why = "must be in format <os>/<arch> or <os>/<arch>/<variant>";
         causes.push(Cause::invalid(format!("{path}.platform"), platform, why));
+    }
+    if let Err(required) = cache_by_tag.applies_to(image) {
+        let why = format!("{required}; {}", required.hint());
+        causes.push(Cause::invalid(format!("{path}.cacheByTag"), false, why));
     }
     causes.extend(limit(path, image.discovery_limit));
     causes

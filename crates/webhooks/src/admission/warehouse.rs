@@ -63,7 +63,7 @@ pub(super) async fn validate(call: &Call<'_>) -> Result<Warnings, Refusal> {
         return Ok(Warnings::new());
     }
     let warehouse: Warehouse = call.object()?;
-    let mut causes = validation::warehouse(&warehouse);
+    let mut causes = validation::warehouse(&warehouse, call.cache_by_tag());
     if call.is_create() {
         causes.extend(call.reader().project(call.namespace).await?);
     }

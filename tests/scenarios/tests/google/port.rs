@@ -11,7 +11,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use resources::names::annotation;
 use resources::{Freight, Warehouse, condition};
 use scenarios::{Clock, Harbour, PROJECT, Surroundings};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::google::{Google, ISSUER, REGISTRY, image_of};
 
 /// The Warehouse of every test.
@@ -47,9 +47,15 @@ impl Port {
 
     /// Creates the Warehouse, which subscribes to the image of a Project.
     pub(crate) async fn subscribe_to(&self, project: &str) -> Result<()> {
+        self.subscribe(json!({"image": {"repoURL": image_of(project)}}))
+            .await
+    }
+
+    /// Creates the Warehouse with a subscription.
+    pub(crate) async fn subscribe(&self, subscription: Value) -> Result<()> {
         let warehouse = json!({
             "metadata": {"name": WAREHOUSE},
-            "spec": {"subscriptions": [{"image": {"repoURL": image_of(project)}}]},
+            "spec": {"subscriptions": [subscription]},
         });
         let warehouse: Warehouse = serde_json::from_value(warehouse)?;
         self.harbour

@@ -1,7 +1,9 @@
 //! The loops over an embedded API: Freight in, Promotions through, history out.
 
 mod auto_promotion;
+mod charts;
 mod control_flow;
+mod fairness;
 mod going;
 mod promotions;
 mod soaking;

@@ -10,7 +10,7 @@ use testkit::servers::{Access, GitServer, Image, Registry};
 
 use scenarios::{Harbour, harmless_with};
 
-async fn create(harbour: &Harbour, name: &str, spec: Value) -> Result<()> {
+pub(crate) async fn create(harbour: &Harbour, name: &str, spec: Value) -> Result<()> {
     let warehouse: Warehouse =
         serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec}))?;
     harbour
@@ -21,7 +21,7 @@ async fn create(harbour: &Harbour, name: &str, spec: Value) -> Result<()> {
 }
 
 /// Waits until a Warehouse has a condition with this status and reason.
-async fn says(
+pub(crate) async fn says(
     harbour: &Harbour,
     name: &str,
     kind: &str,
@@ -40,7 +40,7 @@ async fn says(
         .await
 }
 
-async fn freight_of(harbour: &Harbour, warehouse: &str) -> Result<Vec<Freight>> {
+pub(crate) async fn freight_of(harbour: &Harbour, warehouse: &str) -> Result<Vec<Freight>> {
     let mut found: Vec<Freight> = harbour
         .api::<Freight>()
         .list(&ListParams::default())

@@ -1,4 +1,4 @@
-//! Indexes as Helm and others write them, and what no index should be.
+//! Indexes as Helm (3.22: `helm repo index`, without and with `--json`) and others write them, and what no index should be.
 
 use std::fmt::Write as _;
 
@@ -31,19 +31,18 @@ fn check_refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_helm_writes_is_read() {
-    let text = include_str!("helm.yaml");
-    let index = read(text.as_bytes(), "web").expect("an index");
-    let of = |chart| {
-        index
-            .versions(chart)
-            .expect("it is listed")
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of("web"), ["2.0.0-rc.1", "1.10.0+build.5", "1.9.0"]);
-    assert_eq!(of("worker"), ["v0.3"]);
-    assert!(index.versions("version").is_none());
-    assert_eq!((index.len(), index.scope()), (2, Scope::All));
+fn what_helm_writes_is_read_as_yaml_and_as_json() {
+    for text in [include_str!("helm.yaml"), include_str!("helm.json")] {
+        let index = read(text.as_bytes(), "web").expect("an index");
+        let of = |chart| {
+            let versions = index.versions(chart);
+            versions.expect("it is listed").collect::<Vec<_>>()
+        };
+        assert_eq!(of("web"), ["2.0.0-rc.1", "1.10.0+build.5", "1.9.0"]);
+        assert_eq!(of("worker"), ["v0.3"]);
+        assert!(index.versions("version").is_none());
+        assert_eq!((index.chart_count(), index.scope()), (2, Scope::All));
+    }
 }
 
 #[test]
@@ -136,8 +135,8 @@ fn an_index_that_attacks_is_refused_before_it_takes_memory() {
         ..BOUNDS
     };
     let anchors = |count: usize| {
-        let many: String = (0..count).map(|it| format!("&a{it} y, ")).collect();
-        format!("entries: {{}}\nx: [{many}]")
+        let many: Vec<String> = (0..count).map(|it| format!("&a{it} y")).collect();
+        format!("entries: {{}}\nx: [{}]", many.join(", "))
     };
     for (text, expected) in [
         (format!("x: \"{}\"", "y".repeat(2_100)), "a value longer"),
@@ -180,7 +179,7 @@ fn of_more_charts_than_can_be_kept_one_is() {
         let index = read_within(bounds, text.as_bytes(), chart).expect("an index");
         let found: Vec<_> = index.versions(chart).expect("it is listed").collect();
         assert_eq!(
-            (found, index.scope(), index.len()),
+            (found, index.scope(), index.chart_count()),
             (vec![expected], Scope::One, 1)
         );
         assert!(index.bytes() < 200, "{}", index.bytes());
@@ -216,7 +215,7 @@ impl io::Read for Drops<'_> {
 fn characters_may_be_torn_between_pieces() {
     let text = "entries: {wéb—𝄞: [{version: 1.0.0}]}";
     let index = read(Drops(text.as_bytes()), "wéb—𝄞").expect("an index");
-    assert_eq!(index.len(), 1);
+    assert_eq!(index.chart_count(), 1);
     assert!(index.versions("wéb—𝄞").is_some());
     let torn = &text.as_bytes()[..text.find('𝄞').expect("it is there") + 2];
     read(Drops(torn), "web").expect_err("a character without its end");

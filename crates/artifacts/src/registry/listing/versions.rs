@@ -18,6 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::registry::Reader;
+use crate::registry::is_here;
 use crate::registry::manifest::check_digest;
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
@@ -135,11 +136,15 @@ fn time<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error
 impl<'a> Versions<'a> {
     /// Begins; none without a token of Google's, which is all that the API takes, or where any certificate would do.
     pub(super) fn start(reader: &'a Reader<'a>, address: &ImageAddress) -> Option<Self> {
-        google_token(&reader.client.login()?)?;
+        let login = reader.client.login()?;
+        google_token(&login)?;
         if reader.client.scope.insecure {
             return None;
         }
         let mut url = reader.client.artifact_registry.clone();
+        if login.is_simulated() && !is_here(&url) {
+            return None;
+        }
         let ImageAddress {
             repository, image, ..
         } = address;
@@ -223,6 +228,7 @@ impl<'a> Versions<'a> {
         if !answer.status.is_success() {
             return Err(Refusal::Status(answer.status));
         }
+        self.reader.let_in();
         serde_json::from_slice(&answer.body).map_err(Refusal::Malformed)
     }
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::candidates::{Candidate, Candidates, LOOKS_BOUND, Rank};
 use super::remarks::remarks;
-use super::ruled_out::Tally;
 use super::{ImageRules, Listed, Look, Next, Rest, Selected, Strategy, Taken, Wanted};
+use crate::selection::Tally;
 
 /// Holds of all tags that were listed those that could still be taken, and of those looked at the best.
 #[derive(Debug)]

@@ -13,18 +13,19 @@ const REASONS_BOUND: usize = 100;
 pub struct RuledOut {
     pub rule: Rule,
     pub count: usize,
-    /// The first of them, a hundred at most.
+    /// The first of them, a hundred at most; for the commits of a branch their ids.
     pub tags: Vec<String>,
 }
 
 /// Counts what is left out.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
     by_rule: BTreeMap<Rule, (usize, Vec<String>)>,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, tag: String, rule: Rule) {
+    /// Counts a tag or a commit.
+    pub fn add(&mut self, tag: String, rule: Rule) {
         let is_one_more =
             self.by_rule.len() >= 2 * REASONS_BOUND && !self.by_rule.contains_key(&rule);
         let rule = match rule {
@@ -39,7 +40,7 @@ impl Tally {
     }
 
     /// Gives what each rule left out, in the order of the rules.
-    pub(super) fn told(&self) -> Vec<RuledOut> {
+    pub fn told(&self) -> Vec<RuledOut> {
         let told = self.by_rule.iter().map(|(rule, (count, tags))| RuledOut {
             rule: rule.clone(),
             count: *count,
