@@ -52,15 +52,17 @@ pub(crate) fn check(slow: bool) -> Result<()> {
                 "slow::",
             ])?;
             workspace::run(soaks.env("ARGOSY_TOOLS", &bin))?;
-            let mut day = workspace::cargo(&[
+            // A day of faults, and a list of a million tags.
+            let mut days = workspace::cargo(&[
                 "test",
                 "--package=scenarios",
                 "--locked",
                 "--features=slow",
                 "--test=google",
+                "--test=listings",
                 "slow::",
             ])?;
-            workspace::run(&mut day)?;
+            workspace::run(&mut days)?;
             let mut monorepo = workspace::cargo(&[
                 "test",
                 "--package=artifacts",
