@@ -1,6 +1,6 @@
 //! Discovery, from 20 ms away: cold, unchanged, and after one push, beside the straightforward ways.
 //!
-//! `cargo bench -p benches --bench discovery`; ARGOSY_BENCH_TAGS and ARGOSY_BENCH_COMMITS make it smaller.
+//! `cargo bench -p benches --bench discovery`; `ARGOSY_BENCH_TAGS` and `ARGOSY_BENCH_COMMITS` make it smaller.
 #![expect(clippy::print_stdout, reason = "benchmarks print")]
 
 use std::path::Path;
@@ -261,7 +261,7 @@ async fn artifact_registry() -> Result<()> {
     let tags = number("ARGOSY_BENCH_TAGS", 10_000).min(10_000);
     let now = Timestamp::now();
     let world = format!("[{{name: web, generate: {{tags: {tags}}}}}]");
-    let clock = Arc::new(Timestamp::now);
+    let clock = testkit::google::Clock::of_the_machine();
     let google = Google::start_holding(clock, &[(PROJECT, &world)]).await?;
     google.give_account(PROJECT)?;
     let member = format!("serviceAccount:{}", testkit::google::account_of(PROJECT));

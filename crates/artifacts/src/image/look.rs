@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::{CONCURRENCY, built};
-use crate::registry::{self, Descriptor, Index, Listing, Said, Manifest, Problem, Reader, Single};
+use crate::registry::{self, Descriptor, Index, Listing, Manifest, Problem, Reader, Said, Single};
 
 /// Most images of an index: the rest is a mistake or an attack.
 const CHILDREN_BOUND: usize = 200;

@@ -108,7 +108,9 @@ async fn a_list_that_tells_times_spares_a_look_at_all_but_the_newest() {
     assert_eq!(tags(&found), ["e", "d"]);
     assert_eq!(found.taken[0].annotations["tag"], "e");
     assert_eq!(
-        found.taken[0].uploaded_at.map(|it| it.as_millisecond()),
+        found.taken[0]
+            .uploaded_at
+            .map(jiff::Timestamp::as_millisecond),
         Some(1_767_225_604_500)
     );
     // The list, and for each of the two its manifest and its config.

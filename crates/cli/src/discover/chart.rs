@@ -1,4 +1,8 @@
 //! The dry run of a chart subscription.
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
 use anyhow::{Result, anyhow};
 use artifacts::chart::{self, Repositories};

@@ -1,4 +1,8 @@
 //! The dry run of a Git subscription.
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
 use anyhow::{Context as _, Result, anyhow};
 use artifacts::git::{self, Mirrors, Repositories};

@@ -1,4 +1,8 @@
 //! How a dry run reaches the outside, and as whom: the flags that all three commands share.
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
 use std::collections::HashMap;
 use std::env;
@@ -92,9 +96,9 @@ impl Outside {
                 .context("failed to read the password from standard input")?;
             return Ok(Secret::from(line.trim_end_matches(['\r', '\n'])));
         }
-        match env::var(PASSWORD_VARIABLE) {
-            Ok(password) => Ok(Secret::from(password)),
-            Err(_) => bail!(
+        match env::var_os(PASSWORD_VARIABLE).and_then(|it| it.into_string().ok()) {
+            Some(password) => Ok(Secret::from(password)),
+            None => bail!(
                 "there is no password: set {PASSWORD_VARIABLE}, or pipe it to --password-stdin"
             ),
         }

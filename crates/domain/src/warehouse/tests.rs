@@ -98,7 +98,10 @@ fn discovery_starts_when_it_is_due() {
     let (warehouse, hundred) = (discovered(100), Duration::from_secs(100));
     let seen = seen(&warehouse, Work::None);
     let left = interval(&seen, at(NOW - 100)).checked_sub(hundred);
-    assert_eq!(decide(&seen).again, Again::After(left.expect("it is longer")));
+    assert_eq!(
+        decide(&seen).again,
+        Again::After(left.expect("it is longer"))
+    );
 }
 
 #[test]

@@ -22,7 +22,11 @@ async fn reproducible_builds_are_told_apart_by_their_upload() -> Result<()> {
     let stand = Stand::open(no_time).await?;
     let (found, _) = stand.found(&newest()).await?;
     assert_eq!(tags(&found)[..2], ["1.1000.1049", "1.1000.1048"]);
-    let reasons: Vec<_> = found.remarks.iter().map(|it| it.reason()).collect();
+    let reasons: Vec<_> = found
+        .remarks
+        .iter()
+        .map(domain::selection::Remark::reason)
+        .collect();
     assert_eq!(reasons, ["UploadTimeUsed"]);
     Ok(())
 }

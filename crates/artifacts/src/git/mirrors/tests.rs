@@ -23,15 +23,24 @@ async fn the_mirror_that_was_not_used_for_longest_goes_first() {
     let second = make(&mirrors, 'b', 100_000).await;
     drop(mirrors.hold(&"a".repeat(40)).await.expect("held"));
     let third = make(&mirrors, 'c', 100_000).await;
-    assert_eq!((first.exists(), second.exists(), third.exists()), (true, false, true));
+    assert_eq!(
+        (first.exists(), second.exists(), third.exists()),
+        (true, false, true)
+    );
     // One that is worked on stays, whatever it takes.
     let held = mirrors.hold(&"a".repeat(40)).await.expect("held");
     let fourth = make(&mirrors, 'd', 100_000).await;
-    assert_eq!((first.exists(), third.exists(), fourth.exists()), (true, false, true));
+    assert_eq!(
+        (first.exists(), third.exists(), fourth.exists()),
+        (true, false, true)
+    );
     drop(held);
     // One that is too large alone is of use once.
     let fifth = make(&mirrors, 'e', 300_000).await;
-    assert_eq!((first.exists(), fourth.exists(), fifth.exists()), (false, false, false));
+    assert_eq!(
+        (first.exists(), fourth.exists(), fifth.exists()),
+        (false, false, false)
+    );
 }
 
 #[tokio::test]

@@ -159,8 +159,9 @@ fn read_id(text: &[u8]) -> Option<String> {
 /// Source: <https://git-scm.com/docs/git-check-ref-format>
 fn is_ref(name: &str) -> bool {
     let fits = |it: char| !it.is_control() && !" ~^:?*[\\".contains(it);
-    let is_part =
-        |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
+    let is_part = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
+    };
     (name == "HEAD" || name.starts_with("refs/"))
         && name.len() <= NAME_BOUND
         && name.chars().all(fits)

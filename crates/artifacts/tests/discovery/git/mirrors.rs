@@ -282,6 +282,8 @@ async fn submodules_and_large_files_are_left_alone() {
     assert_eq!(elsewhere.sent().len(), 0);
 }
 
+type Damage = fn(&Path);
+
 #[tokio::test]
 async fn a_mirror_that_is_damaged_is_made_anew() {
     let host = host(Access::Open);
@@ -290,7 +292,7 @@ async fn a_mirror_that_is_damaged_is_made_anew() {
     let main = subscription(host.url(REPOSITORY));
     ask(&repositories, &main).await;
     let mirror = mirror(folder.path());
-    let damages: [(fn(&Path), u64); 4] = [
+    let damages: [(Damage, u64); 4] = [
         (
             |it| std::fs::write(it.join("config"), "[broken").expect("written"),
             1,

@@ -1,4 +1,5 @@
 //! A repository of many applications, each watched by a subscription of its own: what that costs, in requests.
+#![expect(clippy::print_stdout, reason = "it says what it has measured")]
 
 use std::time::Instant;
 

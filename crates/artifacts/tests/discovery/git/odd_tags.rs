@@ -82,13 +82,12 @@ async fn odd_tags_do_not_fail_the_others() {
 async fn tags_too_many_for_a_status_are_known_by_their_digest() {
     let host = host(Access::Open);
     let head = git(&host, &["rev-parse", "main"]);
-    let packed: String = (0..1_200)
-        .map(|patch| format!("{head} refs/tags/v1.0.{patch:04}\n"))
-        .collect();
+    let lines = (0..1_200).map(|patch| format!("{head} refs/tags/v1.0.{patch:04}"));
+    let packed = lines.collect::<Vec<_>>().join("\n") + "\n";
     std::fs::write(host.path(REPOSITORY).join("packed-refs"), packed).expect("written");
     let folder = tempfile::tempdir().expect("a folder");
     let lexical = tagged(&host, |it| {
-        it.commit_selection_strategy = CommitSelectionStrategy::Lexical
+        it.commit_selection_strategy = CommitSelectionStrategy::Lexical;
     });
     let first_process = repositories(folder.path());
     let (first, spent) = spend(&first_process, &lexical, None).await;
