@@ -3,6 +3,7 @@
 
 mod controller;
 mod crash;
+mod discover;
 mod gcp;
 mod pipeline;
 mod quickstart;
