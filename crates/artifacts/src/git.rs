@@ -26,12 +26,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use moka::future::Cache;
 use resources::{DiscoveredCommit, DiscoveredCommits, GitSubscription, ObservedRefs};
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use crate::Caller;
 use crate::child::{self, Launcher};
 use crate::cost::Cost;
 use crate::egress::Policy;
-use crate::sender::{Limits, Sender, Tls};
+use crate::sender::{Limits, Sender, Tls, host_of};
 use location::Location;
 use mirror::Mirror;
 
@@ -57,7 +58,8 @@ pub struct Repositories {
     tls: Arc<Tls>,
     limits: Limits,
     mirrors: Arc<Mirrors>,
-    senders: Cache<Arc<str>, Arc<Sender>>,
+    /// By what one host is asked for together: its limits are those of a project and a login, not of a repository.
+    senders: Cache<String, Arc<Sender>>,
     /// Digests of lists of tags that were too long for a status, with what was made of them.
     lists: Cache<[u8; 32], ()>,
     changes: Changes,
@@ -69,6 +71,7 @@ type Changes = Cache<(Arc<str>, String), Arc<[String]>>;
 /// Holds what one project asks of one repository.
 #[derive(Debug)]
 struct Ask<'a> {
+    project: &'a str,
     subscription: &'a GitSubscription,
     location: Location,
     login: Option<Login>,
@@ -115,17 +118,16 @@ impl Repositories {
         }
     }
 
-    async fn sender(&self, ask: &Ask<'_>) -> Arc<Sender> {
+    async fn sender(&self, ask: &Ask<'_>, url: &Url) -> Arc<Sender> {
         let insecure = ask.subscription.insecure_skip_tls_verify;
+        let login = ask.login.as_ref().map(Login::fingerprint);
+        let key = serde_json::json!([ask.project, host_of(url), login, insecure]);
         let build = async {
-            Arc::new(Sender::new(
-                Arc::clone(&self.policy),
-                Arc::clone(&self.tls),
-                insecure,
-                self.limits.clone(),
-            ))
+            let (policy, tls) = (Arc::clone(&self.policy), Arc::clone(&self.tls));
+            let limits = self.limits.of_host(url.host_str().unwrap_or_default());
+            Arc::new(Sender::new(policy, tls, insecure, limits).of_project(ask.project))
         };
-        self.senders.get_with(Arc::clone(&ask.scope), build).await
+        self.senders.get_with(key.to_string(), build).await
     }
 }
 
@@ -209,6 +211,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
     ]);
     let scope = hex::encode(&Sha256::digest(scope.to_string())[..20]);
     Ok(Ask {
+        project,
         subscription,
         location,
         login: login.cloned(),

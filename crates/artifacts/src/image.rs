@@ -97,7 +97,8 @@ pub async fn discover(
 ///
 /// Costs a request per page of tags, then two for each image that is looked at: its manifest and its config; at Google's
 /// registries three, since configs are kept elsewhere. An image seen before with the same credential costs one, and none
-/// where the list names its digest. Of a large list at Google's that has not changed, one row is all that is asked for.
+/// where the list names its digest or `cacheByTag` holds. Of a large list at Google's that has not changed, one row is all
+/// that is asked for.
 pub async fn select(
     registries: &Registries,
     caller: Caller<'_>,

@@ -159,7 +159,8 @@ impl Repositories {
         } = scope.clone();
         let build = async {
             let (policy, tls) = (Arc::clone(&self.policy), Arc::clone(&self.tls));
-            Arc::new(Sender::new(policy, tls, insecure, self.limits.clone()))
+            let limits = self.limits.of_host(url.host_str().unwrap_or_default());
+            Arc::new(Sender::new(policy, tls, insecure, limits).of_project(&scope.project))
         };
         let key = (project, host_of(url), login, insecure);
         self.senders.get_with(key, build).await

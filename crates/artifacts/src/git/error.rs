@@ -40,7 +40,7 @@ pub enum Error {
     NoBranch { repo_url: String, branch: String },
     #[error("repository {repo_url:?} has no commits on its default branch")]
     NoDefaultBranch { repo_url: String },
-    #[error("more than {bound} tags of repository {repo_url:?} match, too many to find the newest")]
+    #[error("more than {bound} tags of repository {repo_url:?} would have to be read")]
     TooManyTags { repo_url: String, bound: usize },
     #[error("none of the matching tags of repository {repo_url:?} names a commit: {tag:?}: {why}")]
     NoCommit {

@@ -108,7 +108,7 @@ async fn ask_over_http(
     url: &Url,
     wanted: Wanted<'_>,
 ) -> Result<(Vec<Ref>, Place), Error> {
-    let sender = repositories.sender(ask).await;
+    let sender = repositories.sender(ask, url).await;
     let send = async |call: Call| {
         sender
             .send_patiently(&call)

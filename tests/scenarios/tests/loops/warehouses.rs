@@ -253,6 +253,43 @@ async fn commits_and_images_move_as_one() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_a_tag_names_becomes_freight_and_the_same_tags_cost_one_request() -> Result<()>
+{
+    let harbour = Harbour::open().await?;
+    let git = GitServer::start(Access::Open)?;
+    git.create("acme/config", &[("README.md", "hello")])?;
+    git.git("acme/config", &["tag", "-a", "-m", "One", "v1.0.0", "main"])?;
+    let subscriptions = json!([
+        {"name": "releases", "git": {"repoURL": git.url("acme/config"), "commitSelectionStrategy": "SemVer"}},
+    ]);
+    create(&harbour, "tags", json!({"subscriptions": subscriptions})).await?;
+    says(&harbour, "tags", "FreightCreated", "True", "NewFreight").await?;
+    let made = freight_of(&harbour, "tags").await?;
+    let head = git.git("acme/config", &["rev-parse", "main"])?;
+    assert_eq!(
+        (
+            made[0].commits[0].tag.as_str(),
+            made[0].commits[0].id.as_str()
+        ),
+        ("v1.0.0", head.trim())
+    );
+
+    harbour
+        .annotate::<Warehouse>("tags", annotation::REFRESH, "1")
+        .await?;
+    let warehouse = says(&harbour, "tags", "FreightCreated", "False", "AlreadyExists").await?;
+    let status = warehouse.status.expect("it was looked at");
+    let cost = condition::find(&status.conditions, condition::DISCOVERY_COST);
+    let cost = &cost.expect("it is told").message;
+    let told = "1), 1 answer remembered; it took";
+    assert!(
+        cost.starts_with("1 request (127.0.0.1") && cost.contains(told),
+        "{cost}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_warehouse_looks_again_when_its_interval_has_passed() -> Result<()> {
     let (mut harbour, registry) = (Harbour::open().await?, Registry::start(Access::Open)?);
     registry.push(&Image::new("acme/web", "1.0.0"))?;

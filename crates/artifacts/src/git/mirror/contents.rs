@@ -14,6 +14,8 @@ use crate::git::Error;
 const FORMAT: &str = "--format=%H%n%ct%n%an%n%ae%n%cn%n%ce%n%s";
 /// Most bytes of what commits change, as git writes it: a million files.
 const CHANGES_BOUND: usize = 128 << 20;
+/// Most objects that are read at a time.
+const READ_BOUND: usize = 5_000;
 /// Begins a signature at the end of a tag's message.
 const SIGNATURES: [&str; 2] = ["-----BEGIN PGP ", "-----BEGIN SSH "];
 
@@ -147,10 +149,7 @@ impl Mirror<'_> {
                         .ok_or_else(|| self.malformed("git diff-tree wrote what cannot be read"))?;
                 }
                 // Some commits change hundreds of thousands of files.
-                Err(Error::Log {
-                    source: child::Error::TooMuchOutput { .. },
-                    ..
-                }) if group.len() > 1 => {
+                Err(error) if is_too_much(&error) && group.len() > 1 => {
                     let half = group.split_off(group.len() / 2);
                     groups.extend([group, half]);
                 }
@@ -181,16 +180,24 @@ impl Mirror<'_> {
         Ok(commits.into_iter().filter(|id| !whole(id)).collect())
     }
 
-    /// Reads objects by their ids.
+    /// Reads objects by their ids. One that is too large to be read is left out, as one that is not here.
     async fn contents(&self, ids: &[&str]) -> Result<Vec<(String, String)>, Error> {
-        let input = lines(ids);
-        if input.is_empty() {
-            return Ok(Vec::new());
+        let mut contents = Vec::new();
+        let mut groups: Vec<&[&str]> = ids.chunks(READ_BOUND).collect();
+        while let Some(group) = groups.pop() {
+            let command = self.local()?.args(["cat-file", "--batch"]);
+            match self.run(command.input(lines(group))).await {
+                Ok(output) => {
+                    let read = read_batch(&output.stdout)
+                        .ok_or_else(|| self.malformed("git cat-file wrote what cannot be read"))?;
+                    contents.extend(read);
+                }
+                Err(error) if !is_too_much(&error) => return Err(error),
+                Err(_) if group.len() == 1 => {}
+                Err(_) => groups.extend([&group[..group.len() / 2], &group[group.len() / 2..]]),
+            }
         }
-        let command = self.local()?.args(["cat-file", "--batch"]);
-        let output = self.run(command.input(input)).await?;
-        read_batch(&output.stdout)
-            .ok_or_else(|| self.malformed("git cat-file wrote what cannot be read"))
+        Ok(contents)
     }
 
     fn read_log(&self, output: &[u8]) -> Result<Vec<Commit>, Error> {
@@ -202,6 +209,14 @@ impl Mirror<'_> {
         });
         commits.collect()
     }
+}
+
+/// Says whether git wrote more than it may.
+fn is_too_much(error: &Error) -> bool {
+    let Error::Log { source, .. } = error else {
+        return false;
+    };
+    matches!(source, child::Error::TooMuchOutput { .. })
 }
 
 /// Puts each id on a line, as git takes them.
