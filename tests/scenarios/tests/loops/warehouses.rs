@@ -303,7 +303,7 @@ async fn a_warehouse_looks_again_when_its_interval_has_passed() -> Result<()> {
     harbour.settle().await?;
     assert_eq!(freight_of(&harbour, "images").await?.len(), 1);
     harbour.stop().await?;
-    harbour.clock.advance(1);
+    harbour.clock.advance(61);
     harbour.start().await?;
     harbour
         .until("the new image is Freight", async || {

@@ -183,7 +183,7 @@ fn the_table_of_all_combinations_holds() {
             }
         }
     }
-    assert_eq!(combinations, 22 * 23 * 3);
+    assert_eq!(combinations, 23 * 24 * 3);
 }
 
 #[test]
