@@ -29,7 +29,7 @@ pub struct Pushed {
 /// # Errors
 /// When the registry does not take one.
 pub async fn fill(host: &str, repository: &str, images: Vec<Pushed>) -> Result<Vec<String>> {
-    let client = Client::builder().no_proxy().build()?;
+    let client = crate::client::build(Client::builder())?;
     let base: Arc<str> = format!("http://{host}/v2/{repository}").into();
     let pushes = images.into_iter().map(|image| {
         let (client, base) = (client.clone(), Arc::clone(&base));

@@ -1,5 +1,6 @@
 //! A world for tests: an API server, a Git host, a registry, and Google.
 
+mod client;
 mod fill;
 pub mod google;
 pub mod proxy;

@@ -91,11 +91,11 @@ impl Proxy {
             front: address.to_string(),
             away,
             script: Arc::new(script),
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .no_gzip()
-                .build()?,
+            client: crate::client::build(
+                reqwest::Client::builder()
+                    .redirect(reqwest::redirect::Policy::none())
+                    .no_gzip(),
+            )?,
             seen: Arc::clone(&seen),
         };
         let task = tokio::spawn(serve(listener, Arc::new(way)));
