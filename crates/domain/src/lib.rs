@@ -5,7 +5,7 @@
 //! | Is a version newer, does it satisfy a constraint? | | `version.rs` |
 //! | May a Stage take this Freight, and which would it take? | [`availability::available`], [`availability::choose`] | `availability.rs` |
 //! | Does a Stage promote by itself, what holds it back? | [`auto_promotion::enabled`], [`auto_promotion::effective`] | `auto_promotion.rs` |
-//! | Which of the artifacts of a repository are taken? | [`selection::ImageSelection::next`] | `selection.rs` |
+//! | Which of the artifacts of a repository are taken? | [`selection::ImageSelection::next_step`] | `selection.rs` |
 //! | Do tags stay where they are? | [`CacheByTagPolicy::applies_to`] | `cache_by_tag.rs` |
 //! | May Freight be made of what was found? | [`criteria::satisfied`] | `criteria.rs` |
 //! | Which Freight do discovered artifacts make? | [`freight::build`] | `freight.rs` |

@@ -3,6 +3,10 @@
     clippy::doc_markdown,
     reason = "doc comments here are help texts, read in a terminal"
 )]
+#![allow(
+    rustdoc::bare_urls,
+    reason = "doc comments here are help texts, read in a terminal"
+)]
 
 use anyhow::{Result, anyhow};
 use artifacts::chart::{self, Repositories};
