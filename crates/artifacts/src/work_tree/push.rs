@@ -1,6 +1,7 @@
 //! Pushing, and taking in what others pushed meanwhile.
 
-use super::{Error, WorkTree, refuse_odd_name};
+use super::revision::refuse_odd_name;
+use super::{Error, WorkTree};
 
 /// What a push is to change on the remote.
 #[derive(Debug, Clone, PartialEq, Eq)]

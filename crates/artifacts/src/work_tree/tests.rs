@@ -5,6 +5,8 @@ use testkit::servers::{Access, GitServer, PASSWORD, USER};
 use super::*;
 use std::fs;
 
+mod revisions;
+
 struct Fixture {
     server: GitServer,
     work: tempfile::TempDir,
@@ -83,68 +85,6 @@ fn login() -> Login {
 
 fn branch(name: &str) -> Target {
     Target::Branch(name.to_owned())
-}
-
-#[tokio::test]
-async fn branches_and_commits_are_checked_out_side_by_side() {
-    let fixture = Fixture::new();
-    fixture.git(&["branch", "other"]);
-    let first = fixture.git(&["rev-parse", "main"]);
-    fixture.git(&["tag", "v1", "main"]);
-    fixture
-        .server
-        .commit("app", &[("README", "changed\n")], "Change")
-        .unwrap();
-    let repository = fixture.clone("0").await;
-    let newest = fixture.git(&["rev-parse", "main"]);
-    for (name, revision, commit) in [
-        ("default", Revision::Default, &newest),
-        ("main", Revision::Branch("main"), &newest),
-        ("other", Revision::Branch("other"), &first),
-        ("tag", Revision::Tag("v1"), &first),
-        ("commit", Revision::Commit(&first[..10]), &first),
-    ] {
-        let checked_out = repository
-            .check_out(&fixture.path(name), revision, &[])
-            .await;
-        assert_eq!(&checked_out.unwrap().1, commit, "{name}");
-    }
-    for (name, text) in [
-        ("default", "changed\n"),
-        ("main", "changed\n"),
-        ("other", "hello\n"),
-        ("tag", "hello\n"),
-    ] {
-        assert_eq!(
-            fs::read_to_string(fixture.path(name).join("README")).unwrap(),
-            text,
-            "{name}"
-        );
-    }
-    assert_eq!(fixture.open("commit").head().await.unwrap(), first);
-    assert_eq!(fixture.open("commit").current_branch().await.unwrap(), None);
-    assert_eq!(
-        fixture
-            .open("other")
-            .current_branch()
-            .await
-            .unwrap()
-            .as_deref(),
-        Some("other")
-    );
-    let error = repository
-        .check_out(&fixture.path("x"), Revision::Branch("none"), &[])
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().ends_with("has no branch \"none\""),
-        "{error}"
-    );
-    let error = repository
-        .check_out(&fixture.path("x"), Revision::Tag("--all"), &[])
-        .await
-        .unwrap_err();
-    assert!(matches!(error, Error::OddName { .. }), "{error}");
 }
 
 #[tokio::test]
