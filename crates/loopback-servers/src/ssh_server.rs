@@ -104,8 +104,32 @@ impl SshServer {
     /// # Errors
     /// When git fails.
     pub fn create(&self, name: &str, files: &[(&str, &str)]) -> Result<()> {
-        self.repositories.create(name, files)?;
-        self.owner.take(&self.folder.path().join("repositories"))
+        self.write(|repositories| repositories.create(name, files))
+    }
+
+    /// Adds a commit on `main` that writes `files`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn commit(&self, name: &str, files: &[(&str, &str)], message: &str) -> Result<()> {
+        self.write(|repositories| repositories.commit(name, files, message))
+    }
+
+    /// Adds many commits on `main` at once.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn grow(&self, name: &str, count: usize) -> Result<()> {
+        self.write(|repositories| repositories.grow(name, count))
+    }
+
+    /// Lets `work` write the repositories: git refuses those that another user owns.
+    fn write(&self, work: impl FnOnce(&Repositories) -> Result<()>) -> Result<()> {
+        let folder = self.folder.path().join("repositories");
+        Owner::of_this_process().take(&folder)?;
+        let done = work(&self.repositories);
+        self.owner.take(&folder)?;
+        done
     }
 
     /// Runs git in a repository and gives what it prints: `log`, `show`, `rev-parse` …
@@ -161,16 +185,19 @@ impl SshServer {
 
 impl Owner {
     fn of_servers() -> Self {
-        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-        if user.is_root() {
+        if rustix::process::geteuid().is_root() {
             return Self {
                 user: NOBODY,
                 group: NOBODY,
             };
         }
+        Self::of_this_process()
+    }
+
+    fn of_this_process() -> Self {
         Self {
-            user: user.as_raw(),
-            group: group.as_raw(),
+            user: rustix::process::geteuid().as_raw(),
+            group: rustix::process::getegid().as_raw(),
         }
     }
 
