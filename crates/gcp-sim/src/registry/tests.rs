@@ -2,6 +2,7 @@
 
 mod faults;
 mod lists;
+mod notices;
 mod pulls;
 mod pushes;
 mod refusals;

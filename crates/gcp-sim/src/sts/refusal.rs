@@ -85,6 +85,27 @@ impl ExchangeRefusal {
         Self::new("invalid_grant", "Unable to verify the ID Token signature.")
     }
 
+    /// The provider's attribute condition does not hold of the token.
+    pub(super) fn condition_failed() -> Self {
+        Self::new(
+            "unauthorized_client",
+            "The given credential is rejected by the attribute condition.",
+        )
+    }
+
+    /// Too many exchanges.
+    ///
+    /// Source: <https://github.com/google-github-actions/auth/issues/427>
+    pub(crate) fn throttled() -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error: "rate_limit_exceeded",
+            description:
+                "The request was throttled due to rate limit. Please retry after a few seconds."
+                    .to_owned(),
+        }
+    }
+
     /// The key is not among the issuer's, or they could not be fetched.
     pub(super) fn issuer_unreachable() -> Self {
         Self::new(
