@@ -21,6 +21,8 @@ mod condition;
 mod container;
 mod evaluate;
 mod faults;
+#[cfg(test)]
+mod golden;
 mod google;
 mod iam;
 mod iam_credentials;

@@ -44,7 +44,7 @@ pub(super) fn cluster(at: &At<'_>, name: &str) -> Answer {
         return Err(Refusal::invalid_argument(text));
     }
     change(at, name, |cluster| {
-        cluster.workload_identity = !pool.is_empty()
+        cluster.workload_identity = !pool.is_empty();
     });
     Ok(done(at, "UPDATE_CLUSTER", &cluster.url(&at.project.id)))
 }

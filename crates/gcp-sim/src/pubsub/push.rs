@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// Source: <https://cloud.google.com/pubsub/docs/push#push_backoff>
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether something is due of which nothing rings.
 const TICK: Duration = Duration::from_secs(1);

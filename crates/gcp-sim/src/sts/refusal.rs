@@ -144,3 +144,6 @@ impl IntoResponse for ExchangeRefusal {
         (self.status, Json(body)).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,17 +179,27 @@ async fn only_tokens_of_which_the_condition_holds_are_let_in() -> Result<()> {
             .to_string()
             .ends_with("/subject/kind::system:serviceaccount:argosy:controller")
     );
-    for condition in ["attribute.ns == 'other'", "assertion.email == 'ann@acme.example'"] {
+    for condition in [
+        "attribute.ns == 'other'",
+        "assertion.email == 'ann@acme.example'",
+    ] {
         let audience = pool_with_condition(&talk, condition).await?;
         let reply = talk.exchange(audience, &token).await?;
         let refused = json!({"error": "unauthorized_client",
             "error_description": "The given credential is rejected by the attribute condition."});
-        assert_eq!((reply.status.as_u16(), reply.json()?), (400, refused), "{condition}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.json()?),
+            (400, refused),
+            "{condition}"
+        );
     }
     let error = pool_with_condition(&talk, "assertion.sub.extract('{a}') == 'b'")
         .await
         .expect_err("it would have to guess");
-    assert!(error.to_string().contains("cannot evaluate the expression"), "{error}");
+    assert!(
+        error.to_string().contains("cannot evaluate the expression"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -199,7 +209,10 @@ async fn a_token_outlives_the_provider_that_it_came_through() -> Result<()> {
     let token = talk.workload("argosy", 10)?;
     let audience = pool_with_condition(&talk, "true").await?;
     let federated = talk.exchange(audience, &token).await?.json()?;
-    let federated = federated["access_token"].as_str().context("no token")?.to_owned();
+    let federated = federated["access_token"]
+        .as_str()
+        .context("no token")?
+        .to_owned();
     let member = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/kind/subject/\
         kind::system:serviceaccount:argosy:controller";
     let account = gcp_sim::ResourceName::service_account("acme-prod", WEB);
@@ -221,12 +234,15 @@ async fn a_token_outlives_the_provider_that_it_came_through() -> Result<()> {
 async fn too_many_exchanges_are_refused_in_oauths_words() -> Result<()> {
     let talk = Talk::start().await?;
     let burst = Effect::TooManyRequests { retry_after: None };
-    talk.google().inject(burst.on("sts.googleapis.com").times(1));
+    talk.google()
+        .inject(burst.on("sts.googleapis.com").times(1));
     let token = talk.workload(POOL, 10)?;
     let reply = talk.exchange(AUDIENCE, &token).await?;
     let body = reply.json()?;
     assert!(
-        body["error_description"].as_str().is_some_and(|it| it.contains("throttled")),
+        body["error_description"]
+            .as_str()
+            .is_some_and(|it| it.contains("throttled")),
         "{body}"
     );
     assert_eq!(talk.exchange(AUDIENCE, &token).await?.status, 200);

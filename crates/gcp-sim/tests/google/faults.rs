@@ -108,7 +108,10 @@ async fn a_binding_is_revoked_after_a_while_and_old_tokens_stay_good() -> Result
     let minted = talk.mint(&token, WEB).await?.json()?;
     let minted = minted["accessToken"].as_str().context("a token")?;
     talk.google().clock().advance(SignedDuration::from_secs(1));
-    assert_eq!(talk.mint(&token, WEB).await?.reason(), "IAM_PERMISSION_DENIED");
+    assert_eq!(
+        talk.mint(&token, WEB).await?.reason(),
+        "IAM_PERMISSION_DENIED"
+    );
     assert!(talk.google().bearer(minted).is_ok());
     Ok(())
 }
@@ -151,7 +154,13 @@ async fn answers_can_be_late_in_parts_and_in_some() -> Result<()> {
         talk.simulator.apis
     );
     let body = json!({"scope": ["https://www.googleapis.com/auth/cloud-platform"]});
-    let response = talk.http.post(url).bearer_auth(&token).json(&body).send().await?;
+    let response = talk
+        .http
+        .post(url)
+        .bearer_auth(&token)
+        .json(&body)
+        .send()
+        .await?;
     let head = start.elapsed();
     response.text().await?;
     assert!(start.elapsed() >= head.max(std::time::Duration::from_millis(300)));

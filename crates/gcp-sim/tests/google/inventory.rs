@@ -28,7 +28,10 @@ async fn assets_are_found_without_naming_the_api() -> Result<()> {
         result["resource"],
         format!("//iam.googleapis.com/projects/acme-prod/serviceAccounts/{WEB}")
     );
-    assert_eq!(result["policy"]["bindings"][0]["role"], "roles/iam.workloadIdentityUser");
+    assert_eq!(
+        result["policy"]["bindings"][0]["role"],
+        "roles/iam.workloadIdentityUser"
+    );
     let eve = talk
         .simulator
         .token_of("user:eve@acme.example")
@@ -54,8 +57,14 @@ async fn there_are_no_insights_for_who_may_know() -> Result<()> {
         .simulator
         .token_of("user:eve@acme.example")
         .context("a user")?;
-    assert_eq!(talk.get(&eve, path).await?.reason(), "IAM_PERMISSION_DENIED");
-    let other = path.replace("google.iam.serviceAccount.Insight", "google.compute.disk.IdleResourceInsight");
+    assert_eq!(
+        talk.get(&eve, path).await?.reason(),
+        "IAM_PERMISSION_DENIED"
+    );
+    let other = path.replace(
+        "google.iam.serviceAccount.Insight",
+        "google.compute.disk.IdleResourceInsight",
+    );
     assert_eq!(talk.get(&ops, &other).await?.status, 501);
     Ok(())
 }
@@ -83,16 +92,28 @@ async fn the_use_of_a_key_is_known_by_the_day() -> Result<()> {
         .as_array()
         .context("activities")?
         .iter()
-        .map(|it| (&it["activity"]["serviceAccountKey"]["fullResourceName"], &it["activity"]["lastAuthenticatedTime"]))
+        .map(|it| {
+            (
+                &it["activity"]["serviceAccountKey"]["fullResourceName"],
+                &it["activity"]["lastAuthenticatedTime"],
+            )
+        })
         .collect();
-    let name = |id: &str| json!(format!("//iam.googleapis.com/projects/acme-prod/serviceAccounts/{WEB}/keys/{id}"));
+    let name = |id: &str| {
+        json!(format!(
+            "//iam.googleapis.com/projects/acme-prod/serviceAccounts/{WEB}/keys/{id}"
+        ))
+    };
     let expected = [
         (&name("used"), &json!("2026-03-01T07:00:00Z")),
         (&name("idle"), &Value::Null),
     ];
     assert_eq!(told, expected);
     let filter = format!("activities.fullResourceName={}", name("idle"));
-    let one = talk.get(&ops, &format!("{path}?{}", query(&[("filter", &filter)]))).await?.json()?;
+    let one = talk
+        .get(&ops, &format!("{path}?{}", query(&[("filter", &filter)])))
+        .await?
+        .json()?;
     assert_eq!(one["activities"].as_array().map(Vec::len), Some(1), "{one}");
     Ok(())
 }
@@ -106,16 +127,28 @@ async fn federation_is_turned_on_and_off() -> Result<()> {
         let shown = talk.get(&ops, cluster).await?.json()?;
         anyhow::Ok(shown["workloadIdentityConfig"]["workloadPool"].clone())
     };
-    let with_pool = |pool: &str| json!({"update": {"desiredWorkloadIdentityConfig": {"workloadPool": pool}}});
+    let with_pool =
+        |pool: &str| json!({"update": {"desiredWorkloadIdentityConfig": {"workloadPool": pool}}});
     let off = talk.put(&ops, cluster, &with_pool("")).await?.json()?;
     assert_eq!(off["status"], "DONE");
     assert_eq!(pool_of(&talk).await?, Value::Null);
     let pods = format!("{cluster}/nodePools/default-pool");
     let gke = json!({"workloadMetadataConfig": {"mode": "GKE_METADATA"}});
-    assert_eq!(talk.put(&ops, &pods, &gke).await?.status, 400, "the cluster comes first");
-    let elsewhere = talk.put(&ops, cluster, &with_pool("other.svc.id.goog")).await?;
+    assert_eq!(
+        talk.put(&ops, &pods, &gke).await?.status,
+        400,
+        "the cluster comes first"
+    );
+    let elsewhere = talk
+        .put(&ops, cluster, &with_pool("other.svc.id.goog"))
+        .await?;
     assert_eq!(elsewhere.status, 400);
-    assert_eq!(talk.put(&ops, cluster, &with_pool("acme-prod.svc.id.goog")).await?.status, 200);
+    assert_eq!(
+        talk.put(&ops, cluster, &with_pool("acme-prod.svc.id.goog"))
+            .await?
+            .status,
+        200
+    );
     assert_eq!(pool_of(&talk).await?, "acme-prod.svc.id.goog");
     let gce = json!({"workloadMetadataConfig": {"mode": "GCE_METADATA"}});
     let changed = talk.put(&ops, &pods, &gce).await?.json()?;
@@ -125,7 +158,10 @@ async fn federation_is_turned_on_and_off() -> Result<()> {
     );
     assert_eq!(talk.get(&ops, &operation).await?.json()?["status"], "DONE");
     let shown = talk.get(&ops, &pods).await?.json()?;
-    assert_eq!(shown["config"]["workloadMetadataConfig"]["mode"], "GCE_METADATA");
+    assert_eq!(
+        shown["config"]["workloadMetadataConfig"]["mode"],
+        "GCE_METADATA"
+    );
     let upgrade = json!({"update": {"desiredMasterVersion": "latest"}});
     assert_eq!(talk.put(&ops, cluster, &upgrade).await?.status, 501);
     Ok(())
@@ -143,10 +179,16 @@ async fn constraints_of_ones_own_are_kept() -> Result<()> {
     let made = talk.post(&ops, path, &constraint).await?;
     assert_eq!(made.status, 200, "{}", made.text);
     assert_eq!(talk.post(&ops, path, &constraint).await?.status, 409);
-    let shown = talk.get(&ops, &format!("{path}/custom.nodePoolsUseGke")).await?.json()?;
+    let shown = talk
+        .get(&ops, &format!("{path}/custom.nodePoolsUseGke"))
+        .await?
+        .json()?;
     assert_eq!(shown["actionType"], "ALLOW");
     let listed = talk.get(&ops, path).await?.json()?;
-    assert_eq!(listed["customConstraints"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        listed["customConstraints"].as_array().map(Vec::len),
+        Some(1)
+    );
     let unnamed = json!({"name": "nodePools", "resourceTypes": ["a"], "methodTypes": ["CREATE"], "condition": "true", "actionType": "DENY"});
     assert_eq!(talk.post(&ops, path, &unnamed).await?.status, 400);
     let missing = talk.get(&ops, &format!("{path}/custom.none")).await?;
@@ -159,11 +201,15 @@ async fn what_is_above_a_project_has_deny_rules_and_lists_of_its_own() -> Result
     let talk = Talk::start().await?;
     let ops = talk.operator()?;
     let organization = ResourceName::parse("organizations/1").context("a name")?;
-    talk.google()
-        .grant("roles/iam.denyReviewer", "user:ops@acme.example", &organization)?;
+    talk.google().grant(
+        "roles/iam.denyReviewer",
+        "user:ops@acme.example",
+        &organization,
+    )?;
     let rule = json!({"deniedPrincipals": ["principalSet://goog/public:all"], "deniedPermissions": ["iam.googleapis.com/roles.create"]});
     let parsed = serde_json::from_value(rule.clone())?;
-    talk.google().change(|world| world.organizations[0].deny.push(parsed));
+    talk.google()
+        .change(|world| world.organizations[0].deny.push(parsed));
     let path = "v2/policies/cloudresourcemanager.googleapis.com%2Forganizations%2F1/denypolicies";
     let found = talk.get(&ops, path).await?.json()?;
     let shown = &found["policies"][0]["rules"][0]["denyRule"];
@@ -171,7 +217,9 @@ async fn what_is_above_a_project_has_deny_rules_and_lists_of_its_own() -> Result
     let constraint = "iam.allowServiceAccountCredentialLifetimeExtension";
     let policy = serde_json::from_value(json!({"rules": [{"values": {"allowedValues": [WEB]}}]}))?;
     talk.google().change(|world| {
-        world.organizations[0].org_policies.insert(constraint.to_owned(), policy);
+        world.organizations[0]
+            .org_policies
+            .insert(constraint.to_owned(), policy);
     });
     let body = json!({"constraint": format!("constraints/{constraint}")});
     let effective = talk

@@ -128,7 +128,10 @@ async fn a_json_key_gets_tokens_until_it_is_disabled() -> Result<()> {
 #[tokio::test]
 async fn the_discovery_client_searches_the_inventory() -> Result<()> {
     let talk = Talk::start().await?;
-    for api in ["cloudasset.googleapis.com", "artifactregistry.googleapis.com"] {
+    for api in [
+        "cloudasset.googleapis.com",
+        "artifactregistry.googleapis.com",
+    ] {
         talk.google().enable_api("acme-prod", api)?;
     }
     let member = format!("serviceAccount:{}", crate::talk::WEB);
@@ -141,7 +144,8 @@ async fn the_discovery_client_searches_the_inventory() -> Result<()> {
         project.repositories.push(repository);
     });
     let found = run(&talk, "assets").await?;
-    let apps = "//artifactregistry.googleapis.com/projects/acme-prod/locations/europe/repositories/apps";
+    let apps =
+        "//artifactregistry.googleapis.com/projects/acme-prod/locations/europe/repositories/apps";
     let expected = json!({
         "bindings": [[reader]],
         "accounts": 3,

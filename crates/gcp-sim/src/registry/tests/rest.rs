@@ -354,8 +354,7 @@ async fn an_organization_keeps_repositories_out_of_locations() {
             .insert("gcp.resourceLocations".to_owned(), policy);
     });
     let create = async |location: &str| {
-        let path =
-            format!("/v1/projects/acme/locations/{location}/repositories?repositoryId=new");
+        let path = format!("/v1/projects/acme/locations/{location}/repositories?repositoryId=new");
         front
             .rest(Method::POST, &path, "admin", json!({"format": "DOCKER"}))
             .await
