@@ -91,18 +91,23 @@ impl Eq for PathPattern {}
 )]
 pub enum Effect {
     /// The metadata server is not up yet, until the fault is taken away or its time is over.
+    #[serde(alias = "mds_not_ready")]
     MetadataNotReady {
         how: NotReady,
     },
     /// The metadata server of a crowded node gives up on the connection.
+    #[serde(alias = "mds_499_overload")]
     MetadataOverload,
     /// The node's metadata server answers, with the node's account.
+    #[serde(alias = "mds_wrong_identity")]
     MetadataWrongIdentity,
     /// The cached token has so many seconds left.
+    #[serde(alias = "mds_near_expiry")]
     MetadataNearExpiry {
         seconds: u32,
     },
     /// The token is dead on arrival.
+    #[serde(alias = "mds_expired")]
     MetadataExpired,
     /// Answers begin late: half of them by the median or less, one in a hundred by `p99`, where that is given.
     Latency {

@@ -3,6 +3,7 @@
 //! Source: <https://cloud.google.com/apis/design/errors>
 
 mod page;
+mod services;
 mod states;
 
 use axum::response::{IntoResponse, Response};

@@ -32,10 +32,6 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "the descriptions of STS errors are as people who probed it wrote them down",
     ),
     (
-        "sts-throttled",
-        "too many exchanges answer 429 with the error rate_limit_exceeded; only the description has been seen",
-    ),
-    (
         "attribute-conditions",
         "an attribute condition without a value, for a claim that is missing, does not hold",
     ),

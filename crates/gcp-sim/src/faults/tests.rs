@@ -105,3 +105,49 @@ fn a_fault_is_written_as_one_flat_object() {
     };
     assert_eq!(fault, effect.on("sts.googleapis.com").times(3));
 }
+
+#[test]
+fn every_fault_is_known_by_its_name() {
+    for text in [
+        r#"{"fault":"mds_not_ready","how":"refuse"}"#,
+        r#"{"fault":"mds_499_overload"}"#,
+        r#"{"fault":"mds_wrong_identity"}"#,
+        r#"{"fault":"mds_near_expiry","seconds":30}"#,
+        r#"{"fault":"mds_expired"}"#,
+        r#"{"fault":"latency","milliseconds":50,"p99Milliseconds":900}"#,
+        r#"{"fault":"slow_body","milliseconds":50}"#,
+        r#"{"fault":"hang"}"#,
+        r#"{"fault":"burst_429","times":3}"#,
+        r#"{"fault":"burst_503","times":3}"#,
+        r#"{"fault":"html_502"}"#,
+        r#"{"fault":"conn_reset"}"#,
+        r#"{"fault":"truncated_json"}"#,
+        r#"{"fault":"bad_content_type"}"#,
+        r#"{"fault":"null_body"}"#,
+        r#"{"fault":"service_disabled"}"#,
+        r#"{"fault":"consumer_refused","reason":"BILLING_DISABLED"}"#,
+        r#"{"fault":"gsa_missing"}"#,
+        r#"{"fault":"gsa_denied"}"#,
+        r#"{"fault":"gsa_disabled"}"#,
+        r#"{"fault":"binding_revoked","afterSeconds":90}"#,
+        r#"{"fault":"propagation_delay","grantSeconds":70,"revokeSeconds":90,"flapping":true}"#,
+        r#"{"fault":"federated_outlives_provider"}"#,
+        r#"{"fault":"clock_skew","seconds":-90}"#,
+        r#"{"fault":"etag_conflict","times":1}"#,
+        r#"{"fault":"drs_reject"}"#,
+        r#"{"fault":"org_lifetime_cap"}"#,
+        r#"{"fault":"vpcsc","uid":"u"}"#,
+        r#"{"fault":"partial_permissions","permissions":["a.b.c"]}"#,
+        r#"{"fault":"registry_401_nochallenge"}"#,
+        r#"{"fault":"registry_slow_catalog","milliseconds":9}"#,
+        r#"{"fault":"tags_10k_no_link"}"#,
+        r#"{"fault":"asset_stale","seconds":600}"#,
+        r#"{"fault":"pubsub_dup"}"#,
+        r#"{"fault":"pubsub_reorder"}"#,
+        r#"{"fault":"pubsub_drop"}"#,
+    ] {
+        let fault: Fault = serde_json::from_str(text).expect(text);
+        let written = serde_json::to_string(&fault).unwrap();
+        assert_eq!(serde_json::from_str::<Fault>(&written).unwrap(), fault);
+    }
+}

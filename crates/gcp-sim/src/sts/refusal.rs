@@ -95,14 +95,14 @@ impl ExchangeRefusal {
 
     /// Too many exchanges.
     ///
-    /// Source: <https://github.com/google-github-actions/auth/issues/427>
+    /// Source: <https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation>
     pub(crate) fn throttled() -> Self {
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            error: "rate_limit_exceeded",
-            description:
-                "The request was throttled due to rate limit. Please retry after a few seconds."
-                    .to_owned(),
+            error: "quota_exceeded",
+            description: "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a \
+                few seconds."
+                .to_owned(),
         }
     }
 
@@ -114,10 +114,12 @@ impl ExchangeRefusal {
         )
     }
 
+    /// Source: <https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation>
     pub(super) fn subject_too_long() -> Self {
         Self::new(
             "invalid_request",
-            "The size of mapped attribute google.subject exceeds the 127 bytes limit.",
+            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping \
+             or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",
         )
     }
 

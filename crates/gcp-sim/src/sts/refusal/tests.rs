@@ -6,6 +6,9 @@ use crate::golden::{self, row};
 /// People who probe the service wrote the words down; see the assumptions `sts-words` and `sts-order`.
 const PROBED: &str = "seen: by people who probe the service; assumed: sts-words";
 
+const TROUBLE: &str =
+    "documented: https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation";
+
 #[tokio::test]
 async fn every_refusal_is_as_its_golden_file_says() {
     let rows = vec![
@@ -30,7 +33,7 @@ async fn every_refusal_is_as_its_golden_file_says() {
         row("bad-signature", PROBED, ExchangeRefusal::bad_signature()),
         row(
             "issuer-unreachable",
-            PROBED,
+            TROUBLE,
             ExchangeRefusal::issuer_unreachable(),
         ),
         row("last-second", PROBED, ExchangeRefusal::stumbled()),
@@ -39,11 +42,7 @@ async fn every_refusal_is_as_its_golden_file_says() {
             "seen: https://github.com/circleci/circleci-docs/pull/8541",
             ExchangeRefusal::condition_failed(),
         ),
-        row(
-            "throttled",
-            "seen: https://github.com/google-github-actions/auth/issues/427; assumed: sts-throttled",
-            ExchangeRefusal::throttled(),
-        ),
+        row("throttled", TROUBLE, ExchangeRefusal::throttled()),
         row(
             "grant-type",
             "documented: https://www.rfc-editor.org/rfc/rfc6749#section-5.2",
@@ -66,7 +65,7 @@ async fn every_refusal_is_as_its_golden_file_says() {
         ),
         row(
             "subject-too-long",
-            "documented: https://cloud.google.com/iam/docs/workload-identity-federation-with-kubernetes; assumed: sts-words",
+            TROUBLE,
             ExchangeRefusal::subject_too_long(),
         ),
     ];
