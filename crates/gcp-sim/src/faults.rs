@@ -327,6 +327,11 @@ impl Faults {
         &self.active
     }
 
+    /// Says whether a fault of a wanted kind is in force, whomever it hits.
+    pub(crate) fn has(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
+        self.active.iter().any(|(_, fault)| wanted(&fault.effect))
+    }
+
     /// Throws a die of `sides`, from 1.
     pub(crate) fn throw(&mut self, sides: u32) -> u32 {
         self.dice.random_range(1..=sides.max(1))

@@ -82,7 +82,16 @@ impl Google {
     /// Changes the world. Do not call back into `Google` from within.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.inner.world.write();
-        self.inner.history.keep(&world, self.now());
+        if self
+            .inner
+            .faults
+            .lock()
+            .has(|effect| matches!(effect, Effect::AssetStale { .. }))
+        {
+            self.inner.history.keep(&world, self.now());
+        } else {
+            self.inner.history.forget();
+        }
         change(&mut world)
     }
 
@@ -265,7 +274,6 @@ impl Google {
                 let after = SignedDuration::from_secs((*after_seconds).into());
                 fault.from = Some(fault.from.unwrap_or_else(|| self.now()) + after);
             }
-            Effect::AssetStale { .. } => self.inner.history.begin(),
             Effect::ClockSkew { seconds } => {
                 self.inner.clock.skew(SignedDuration::from_secs(*seconds));
             }
@@ -292,7 +300,6 @@ impl Google {
             return false;
         };
         match removed.effect {
-            Effect::AssetStale { .. } => self.inner.history.end(),
             Effect::ClockSkew { .. } => self.inner.clock.skew(SignedDuration::ZERO),
             Effect::PropagationDelay { .. } => {
                 *self.inner.propagation.lock() = Propagation::default();

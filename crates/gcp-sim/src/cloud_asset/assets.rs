@@ -99,19 +99,8 @@ fn in_project(world: &World, project: &Project, assets: &mut Vec<Asset>) {
     if !project.labels.is_empty() {
         own.set("labels", json!(project.labels));
     }
-    let parent = Parent {
-        name: own.name.clone(),
-        kind: own.kind,
-    };
-    let within = |name: String, kind: &'static str| Asset {
-        name,
-        kind,
-        parent: Some(parent.clone()),
-        fields: Map::new(),
-        resource: None,
-        ..own.clone()
-    };
-    assets.push(own.clone());
+    without_policies(project, &own, assets);
+    assets.push(own);
     for account in project.service_accounts.iter().filter(|it| !it.deleted) {
         let resource = ResourceName::service_account(&project.id, &account.email);
         let asset = Asset::of(world, resource).with_account(account);
@@ -126,43 +115,37 @@ fn in_project(world: &World, project: &Project, assets: &mut Vec<Asset>) {
         asset.set("location", json!(location));
         assets.push(asset);
     }
-    for topic in &project.topics {
-        assets.push(Asset::of(
-            world,
-            ResourceName::topic(&project.id, &topic.name),
-        ));
-    }
-    for subscription in &project.subscriptions {
-        let resource = ResourceName::subscription(&project.id, &subscription.name);
-        assets.push(Asset::of(world, resource));
-    }
+    let topics = project.topics.iter();
+    let topics = topics.map(|it| ResourceName::topic(&project.id, &it.name));
+    let subscriptions = project.subscriptions.iter();
+    let subscriptions = subscriptions.map(|it| ResourceName::subscription(&project.id, &it.name));
+    assets.extend(topics.chain(subscriptions).map(|it| Asset::of(world, it)));
+}
+
+/// Adds what of a project has no policy here: roles of its own, clusters, and their node pools.
+fn without_policies(project: &Project, own: &Asset, assets: &mut Vec<Asset>) {
     for role in project.roles.iter().filter(|role| !role.deleted) {
         let name = format!(
             "//iam.googleapis.com/projects/{}/roles/{}",
             project.id, role.id
         );
-        let mut asset = within(name, "iam.googleapis.com/Role");
+        let mut asset = own.inner(name, "iam.googleapis.com/Role");
         asset.set("displayName", json!(role.title));
         assets.push(asset);
     }
     for cluster in &project.clusters {
         let name = cluster_name(project, cluster);
-        let mut asset = within(name.clone(), "container.googleapis.com/Cluster");
+        let mut asset = own.inner(name.clone(), "container.googleapis.com/Cluster");
         asset.set("displayName", json!(cluster.name));
         asset.set("location", json!(cluster.location));
         asset.set("state", json!("RUNNING"));
-        let pools = cluster.node_pools.iter().map(|pool| {
+        for pool in &cluster.node_pools {
             let pool_name = format!("{name}/nodePools/{}", pool.name);
-            let mut pool_asset = within(pool_name, "container.googleapis.com/NodePool");
-            pool_asset.set("displayName", json!(pool.name));
-            pool_asset.set("location", json!(cluster.location));
-            pool_asset.parent = Some(Parent {
-                name: name.clone(),
-                kind: "container.googleapis.com/Cluster",
-            });
-            pool_asset
-        });
-        assets.extend(pools);
+            let mut inner = asset.inner(pool_name, "container.googleapis.com/NodePool");
+            inner.set("displayName", json!(pool.name));
+            inner.set("location", json!(cluster.location));
+            assets.push(inner);
+        }
         assets.push(asset);
     }
 }
@@ -177,23 +160,31 @@ fn cluster_name(project: &Project, cluster: &Cluster) -> String {
 /// The keys of an account that people took home.
 fn keys<'a>(account: &'a ServiceAccount, of: &'a Asset) -> impl Iterator<Item = Asset> + 'a {
     account.keys.iter().map(|key| {
-        let mut asset = Asset {
-            name: format!("{}/keys/{}", of.name, key.id),
-            kind: "iam.googleapis.com/ServiceAccountKey",
-            parent: Some(Parent {
-                name: of.name.clone(),
-                kind: of.kind,
-            }),
-            fields: Map::new(),
-            resource: None,
-            ..of.clone()
-        };
+        let name = format!("{}/keys/{}", of.name, key.id);
+        let mut asset = of.inner(name, "iam.googleapis.com/ServiceAccountKey");
         asset.set("createTime", json!(key.created));
         asset
     })
 }
 
 impl Asset {
+    /// Something without a policy that lies in this.
+    fn inner(&self, name: String, kind: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            project: self.project.clone(),
+            folders: self.folders.clone(),
+            organization: self.organization.clone(),
+            parent: Some(Parent {
+                name: self.name.clone(),
+                kind: self.kind,
+            }),
+            fields: Map::new(),
+            resource: None,
+        }
+    }
+
     fn of(world: &World, resource: ResourceName) -> Self {
         let lineage = world.lineage(&resource);
         let number = resource

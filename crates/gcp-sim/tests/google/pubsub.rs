@@ -159,6 +159,15 @@ async fn refusals_are_in_the_words_of_pubsub() -> Result<()> {
             .reason()
             .starts_with("One or more messages in the publish request is empty.")
     );
+    talk.google().disable_api("acme-prod", PUBSUB)?;
+    check(talk.get(&ops, TOPIC).await?, 403, "SERVICE_DISABLED");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_would_have_to_be_guessed_is_refused() -> Result<()> {
+    let (talk, ops) = start().await?;
+    let other = "v1/projects/acme-prod/subscriptions/other";
     let body = json!({"topic": "projects/acme-prod/topics/gcr", "ackDeadlineSeconds": 601});
     assert_eq!(talk.put(&ops, other, &body).await?.status, 400);
     let body = json!({"topic": "projects/acme-prod/topics/gcr", "filter": "attributes.n = \"a\""});
@@ -174,8 +183,6 @@ async fn refusals_are_in_the_words_of_pubsub() -> Result<()> {
         501,
         "nothing leaves this machine"
     );
-    talk.google().disable_api("acme-prod", PUBSUB)?;
-    check(talk.get(&ops, TOPIC).await?, 403, "SERVICE_DISABLED");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! One golden file per refusal of an exchange.
 
 use super::*;
-use crate::golden::{self, row};
+use crate::golden::{self, Row, row};
 
 /// People who probe the service wrote the words down; see the assumptions `sts-words` and `sts-order`.
 const PROBED: &str = "seen: by people who probe the service; assumed: sts-words";
@@ -9,9 +9,8 @@ const PROBED: &str = "seen: by people who probe the service; assumed: sts-words"
 const TROUBLE: &str =
     "documented: https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation";
 
-#[tokio::test]
-async fn every_refusal_is_as_its_golden_file_says() {
-    let rows = vec![
+fn rows() -> Vec<Row> {
+    vec![
         row("target-invalid", PROBED, ExchangeRefusal::target_invalid()),
         row(
             "audience-malformed",
@@ -68,6 +67,10 @@ async fn every_refusal_is_as_its_golden_file_says() {
             TROUBLE,
             ExchangeRefusal::subject_too_long(),
         ),
-    ];
-    golden::check("sts", rows).await;
+    ]
+}
+
+#[tokio::test]
+async fn every_refusal_is_as_its_golden_file_says() {
+    golden::check("sts", rows()).await;
 }
