@@ -3,15 +3,20 @@
 use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gcp_sim::{Effect, Options, Simulator, World};
 use loopback_servers::tools;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 const WORLD: &str = "
 projects:
 - id: acme
-  services: [artifactregistry.googleapis.com]
+  services: [artifactregistry.googleapis.com, pubsub.googleapis.com]
+  topics: [{name: gcr}]
+  subscriptions:
+  - {name: pushes, topic: gcr, bindings: [{role: roles/pubsub.subscriber, members: ['user:ann@acme.example']}]}
   repositories:
   - name: apps
     location: europe-west1
@@ -106,7 +111,7 @@ async fn an_image_is_pulled_and_pushed_with_an_access_token() -> Result<()> {
     let original: Value =
         serde_json::from_str(&printed(&inspect(&registry, "apps/web:v1", "bob").await?)?)?;
     assert_eq!(copied["Digest"], original["Digest"]);
-    assert_eq!(copied["RepoTags"], serde_json::json!(["v7"]));
+    assert_eq!(copied["RepoTags"], json!(["v7"]));
     Ok(())
 }
 
@@ -181,6 +186,40 @@ async fn an_expired_token_is_refused_without_a_way_out() -> Result<()> {
         "{}",
         complaint(&refused)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_push_is_announced_to_whoever_subscribes() -> Result<()> {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let registry = Registry::start().await?;
+    printed(&copy(&registry, "apps/web:v1", "apps/heard:v1", "ann").await?)?;
+    let url = format!(
+        "http://{}/pubsub.googleapis.com/v1/projects/acme/subscriptions/pushes:pull",
+        registry.simulator.apis
+    );
+    let login = registry.login_of("ann")?;
+    let (_, token) = login.split_once(':').context("a login")?;
+    let request = reqwest::Client::new().post(url).bearer_auth(token);
+    let body = json!({"maxMessages": 100}).to_string();
+    let answer = request.body(body).send().await?.error_for_status()?;
+    let answer: Value = serde_json::from_str(&answer.text().await?)?;
+    let received = answer["receivedMessages"].as_array().context("messages")?;
+    let told = received.iter().map(|it| {
+        let data = STANDARD.decode(it["message"]["data"].as_str().unwrap_or_default())?;
+        Ok(serde_json::from_slice(&data)?)
+    });
+    let told: Vec<Value> = told.collect::<Result<_>>()?;
+    let (tags, digests): (Vec<&Value>, Vec<&Value>) =
+        told.iter().partition(|it| it["tag"].is_string());
+    let image = "europe-west1-docker.pkg.dev/acme/apps/heard";
+    assert_eq!(digests.len(), 3, "two platforms and their index: {told:?}");
+    assert!(digests.iter().all(|it| {
+        let digest = it["digest"].as_str().unwrap_or_default();
+        it["action"] == "INSERT" && digest.starts_with(&format!("{image}@sha256:"))
+    }));
+    assert_eq!(tags.len(), 1, "{told:?}");
+    assert_eq!(tags[0]["tag"], format!("{image}:v1"));
     Ok(())
 }
 
