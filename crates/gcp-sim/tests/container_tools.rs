@@ -1,17 +1,22 @@
-//! Images pulled and pushed by skopeo, with the credentials that Google's documentation tells people to use.
+//! Images pulled and pushed by skopeo, and charts by helm, with the credentials that Google's documentation tells people to use.
 
 use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gcp_sim::{Effect, Options, Simulator, World};
 use loopback_servers::tools;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 const WORLD: &str = "
 projects:
 - id: acme
-  services: [artifactregistry.googleapis.com]
+  services: [artifactregistry.googleapis.com, pubsub.googleapis.com]
+  topics: [{name: gcr}]
+  subscriptions:
+  - {name: pushes, topic: gcr, bindings: [{role: roles/pubsub.subscriber, members: ['user:ann@acme.example']}]}
   repositories:
   - name: apps
     location: europe-west1
@@ -61,9 +66,9 @@ async fn skopeo(arguments: &[&str]) -> Result<Output> {
     command.output().await.context("failed to start skopeo")
 }
 
-/// What skopeo printed, if it succeeded.
+/// What a program printed, if it succeeded.
 fn printed(output: &Output) -> Result<String> {
-    ensure!(output.status.success(), "skopeo: {}", complaint(output));
+    ensure!(output.status.success(), "{}", complaint(output));
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -106,7 +111,7 @@ async fn an_image_is_pulled_and_pushed_with_an_access_token() -> Result<()> {
     let original: Value =
         serde_json::from_str(&printed(&inspect(&registry, "apps/web:v1", "bob").await?)?)?;
     assert_eq!(copied["Digest"], original["Digest"]);
-    assert_eq!(copied["RepoTags"], serde_json::json!(["v7"]));
+    assert_eq!(copied["RepoTags"], json!(["v7"]));
     Ok(())
 }
 
@@ -180,6 +185,107 @@ async fn an_expired_token_is_refused_without_a_way_out() -> Result<()> {
         complaint(&refused).contains("unauthorized"),
         "{}",
         complaint(&refused)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_push_is_announced_to_whoever_subscribes() -> Result<()> {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let registry = Registry::start().await?;
+    printed(&copy(&registry, "apps/web:v1", "apps/heard:v1", "ann").await?)?;
+    let url = format!(
+        "http://{}/pubsub.googleapis.com/v1/projects/acme/subscriptions/pushes:pull",
+        registry.simulator.apis
+    );
+    let login = registry.login_of("ann")?;
+    let (_, token) = login.split_once(':').context("a login")?;
+    let request = reqwest::Client::new().post(url).bearer_auth(token);
+    let body = json!({"maxMessages": 100}).to_string();
+    let answer = request.body(body).send().await?.error_for_status()?;
+    let answer: Value = serde_json::from_str(&answer.text().await?)?;
+    let received = answer["receivedMessages"].as_array().context("messages")?;
+    let told = received.iter().map(|it| {
+        let data = STANDARD.decode(it["message"]["data"].as_str().unwrap_or_default())?;
+        Ok(serde_json::from_slice(&data)?)
+    });
+    let told: Vec<Value> = told.collect::<Result<_>>()?;
+    let (tags, digests): (Vec<&Value>, Vec<&Value>) =
+        told.iter().partition(|it| it["tag"].is_string());
+    let image = "europe-west1-docker.pkg.dev/acme/apps/heard";
+    assert_eq!(digests.len(), 3, "two platforms and their index: {told:?}");
+    assert!(digests.iter().all(|it| {
+        let digest = it["digest"].as_str().unwrap_or_default();
+        it["action"] == "INSERT" && digest.starts_with(&format!("{image}@sha256:"))
+    }));
+    assert_eq!(tags.len(), 1, "{told:?}");
+    assert_eq!(tags[0]["tag"], format!("{image}:v1"));
+    Ok(())
+}
+
+/// Runs helm with a home of its own.
+async fn helm(home: &std::path::Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(tools::path("helm")?);
+    command
+        .args(arguments)
+        .current_dir(home)
+        .env("HOME", home)
+        .env("HELM_REGISTRY_CONFIG", home.join("registry.json"))
+        .kill_on_drop(true);
+    command.output().await.context("failed to start helm")
+}
+
+#[tokio::test]
+async fn a_chart_is_pushed_and_pulled_after_a_login() -> Result<()> {
+    let registry = Registry::start().await?;
+    let home = tempfile::tempdir()?;
+    let home = home.path();
+    std::fs::create_dir(home.join("web"))?;
+    std::fs::write(
+        home.join("web/Chart.yaml"),
+        "apiVersion: v2\nname: web\nversion: 1.2.3\n",
+    )?;
+    let host = registry.simulator.registry.to_string();
+    let login = registry.login_of("ann")?;
+    let (user, token) = login.split_once(':').context("a login")?;
+    let repository = format!("oci://{host}/acme/apps");
+    let chart = format!("{repository}/web");
+    let login = [
+        "registry",
+        "login",
+        &host,
+        "--plain-http",
+        "--username",
+        user,
+        "--password",
+        token,
+    ];
+    printed(&helm(home, &login).await?)?;
+    printed(&helm(home, &["package", "web"]).await?)?;
+    let push = ["push", "web-1.2.3.tgz", &repository, "--plain-http"];
+    printed(&helm(home, &push).await?)?;
+    std::fs::remove_file(home.join("web-1.2.3.tgz"))?;
+    let pull = ["pull", &chart, "--version", "1.2.3", "--plain-http"];
+    printed(&helm(home, &pull).await?)?;
+    assert!(home.join("web-1.2.3.tgz").exists());
+    let eve = registry.login_of("eve")?;
+    let (user, token) = eve.split_once(':').context("a login")?;
+    let login = [
+        "registry",
+        "login",
+        &host,
+        "--plain-http",
+        "--username",
+        user,
+        "--password",
+        token,
+    ];
+    printed(&helm(home, &login).await?)?;
+    let refused = helm(home, &pull).await?;
+    let complaint = complaint(&refused);
+    assert!(
+        complaint.contains("artifactregistry.repositories.downloadArtifacts"),
+        "{complaint}"
     );
     Ok(())
 }
