@@ -1,8 +1,10 @@
 //! Looks at everything and judges nothing: answers become the facts that doctor, audit and setup think about.
 
 mod accounts;
+mod denials;
 mod desk;
 mod kubernetes;
+mod own_pod;
 mod pod;
 mod policies;
 mod repositories;

@@ -219,6 +219,17 @@ const CASES: &[Case] = &[
             "deleted:serviceAccount:x@acme-gke.iam.gserviceaccount.com?uid=1",
         );
     }),
+    (
+        "A16",
+        Severity::Medium,
+        "on projects/acme-art/locations/europe-west1/repositories/apps is granted to deleted:",
+        |it| {
+            apps(it).policy = known(granting(
+                READER,
+                "deleted:serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com?uid=1",
+            ));
+        },
+    ),
     ("A17", Severity::High, "is tied to x@y", |it| {
         it.pod.account_annotations = known([(ANNOTATION.to_owned(), "x@y".to_owned())].into());
     }),
@@ -228,6 +239,12 @@ const CASES: &[Case] = &[
     ("A19", Severity::Medium, "which has roles/editor", |it| {
         home(it, "roles/editor", NODES);
     }),
+    (
+        "A19",
+        Severity::Medium,
+        "artifactregistry.writer on projects/acme-art",
+        |it| apps(it).policy = known(granting("roles/artifactregistry.writer", NODES)),
+    ),
     ("A20", Severity::High, "holds a key", |it| {
         web(it).key_secrets = known(vec!["gar".to_owned()]);
     }),
