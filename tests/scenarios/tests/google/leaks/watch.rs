@@ -31,7 +31,6 @@ pub(crate) fn check(what: &str, text: &str) -> Result<()> {
 /// Begins to look for tokens and for keys of any kind.
 fn look_for_all_kinds() {
     let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
-    looks.clear();
     looks.push(JSON_IN_BASE64.to_owned());
     for text in [TOKEN_PREFIX, KEY_IN_PEM] {
         looks.push(text.to_owned());
