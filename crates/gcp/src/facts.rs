@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use account::{AccountKey, FoundGrant, Mint, ProjectFacts, ServiceAccount};
+pub use account::{AccountKey, FoundGrant, Inventory, Mint, ProjectFacts, ServiceAccount};
 pub use cluster::{Cluster, ClusterName, NodePool};
 pub use denial::{Denial, Reason};
 pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
@@ -59,6 +59,8 @@ pub struct Facts {
     /// The Kargo Projects that exist in the cluster.
     pub live_projects: Reading<Vec<String>>,
     pub projects: BTreeMap<String, ProjectFacts>,
+    /// How far was searched for what the accounts of Projects hold.
+    pub inventory: Reading<Inventory>,
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,

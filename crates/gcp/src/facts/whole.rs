@@ -33,6 +33,13 @@ pub(crate) fn whole() -> Facts {
             "GET projects",
             vec!["shop".to_owned(), "web".to_owned()],
         ),
+        inventory: Reading::known_from(
+            "GET organizations/7:searchAllIamPolicies",
+            Inventory {
+                scope: "organizations/7".to_owned(),
+                beyond: None,
+            },
+        ),
         deny_rules: [(
             "projects/acme-gke".to_owned(),
             Reading::known_from("GET denypolicies", Vec::new()),
@@ -236,6 +243,7 @@ fn fill_accounts(facts: &mut Facts) {
                 vec![FoundGrant {
                     resource: format!("//artifactregistry.googleapis.com/{used}"),
                     role: READER.to_owned(),
+                    seen_at: Source::new("GET repository:getIamPolicy", Some(200)),
                 }],
             ),
             last_used: Reading::known_from("GET activities:query", Some(facts.now)),

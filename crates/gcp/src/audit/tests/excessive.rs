@@ -3,7 +3,8 @@
 use super::*;
 use crate::facts::whole::{account, cluster, project, repository};
 use crate::facts::{
-    AccountKey, FoundGrant, OrganisationPolicy, ProjectFacts, RepositoryFacts, Seen, ServiceAccount,
+    AccountKey, FoundGrant, OrganisationPolicy, ProjectFacts, RepositoryFacts, Seen,
+    ServiceAccount, Source,
 };
 use crate::policy::{OPEN_MINTER, Policy, READER, TIGHT_MINTER};
 
@@ -74,6 +75,13 @@ const CASES: &[Case] = &[
             it,
             "roles/artifactregistry.writer",
             "//cloudresourcemanager.googleapis.com/projects/acme-art",
+        );
+    }),
+    ("A04", Severity::High, "repositories/unused", |it| {
+        holds(
+            it,
+            "roles/artifactregistry.writer",
+            "//artifactregistry.googleapis.com/projects/acme-art/locations/us/repositories/unused",
         );
     }),
     (
@@ -372,6 +380,7 @@ pub(super) fn holds(facts: &mut Facts, role: &str, resource: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: resource.to_owned(),
         role: role.to_owned(),
+        seen_at: Source::new("GET https://example.test/", Some(200)),
     }]);
 }
 

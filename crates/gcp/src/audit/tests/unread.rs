@@ -2,6 +2,7 @@
 
 use super::excessive::*;
 use super::*;
+use crate::facts::Inventory;
 
 const OWN_ROLE: &str = "projects/acme-gke/roles/own";
 
@@ -11,6 +12,18 @@ type Open = (&'static str, &'static str, &'static str, fn(&mut Facts));
 const OPEN: &[Open] = &[
     ("A02", "projects/acme-gke", OWN_ROLE, |it| {
         home(it, OWN_ROLE, &controller().to_string());
+    }),
+    ("A03", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A04", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A05", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A06", "Projects do not use", "is off", |it| {
+        it.inventory = refused("SERVICE_DISABLED", "x");
     }),
     ("A07", "kargo-project-web", OWN_ROLE, |it| {
         web_grant(it, OWN_ROLE, "user:ann@example.com");
@@ -33,12 +46,19 @@ const OPEN: &[Open] = &[
     }),
 ];
 
+fn narrow(facts: &mut Facts) {
+    facts.inventory = known(Inventory {
+        scope: "projects/acme-gke".to_owned(),
+        beyond: Some("organizations/7: it is denied".to_owned()),
+    });
+}
+
 fn on_apps(facts: &mut Facts) {
     apps(facts).policy = known(granting(OWN_ROLE, &controller().to_string()));
 }
 
 #[test]
-fn what_a_role_carries_is_not_guessed() {
+fn what_was_not_looked_at_is_not_guessed() {
     for (id, resource, why, change) in OPEN {
         let report = after(change);
         let unread = report

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::whole::{cluster, cluster_reading, repository};
-use crate::facts::{FoundGrant, Pod, ProjectFacts, RepositoryFacts, ServiceName, UseFacts};
+use crate::facts::{FoundGrant, Pod, ProjectFacts, RepositoryFacts, ServiceName, Source, UseFacts};
 use crate::policy::DOWNLOAD;
 use crate::repository::ImageAddress;
 
@@ -126,6 +126,7 @@ pub(super) fn found_role(facts: &mut Facts, role: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: "//cloudresourcemanager.googleapis.com/projects/acme-gke".to_owned(),
         role: role.to_owned(),
+        seen_at: Source::new("GET https://example.test/", Some(200)),
     }]);
 }
 

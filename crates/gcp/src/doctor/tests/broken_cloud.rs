@@ -144,6 +144,20 @@ pub(super) const CASES: &[Case] = &[
     ("GSA-ROLES", Status::Fail, "roles/owner", |it| {
         found_role(it, "roles/owner");
     }),
+    (
+        "GSA-ROLES",
+        Status::Unknown,
+        "outside of projects/acme-gke",
+        |it| {
+            it.inventory = known(crate::facts::Inventory {
+                scope: "projects/acme-gke".to_owned(),
+                beyond: Some("organizations/7: it is denied".to_owned()),
+            });
+        },
+    ),
+    ("GSA-ROLES", Status::Unknown, "is off", |it| {
+        it.inventory = refused("SERVICE_DISABLED", "x");
+    }),
     ("GSA-UNUSED", Status::Warn, "or never", |it| {
         web(it).last_used = known(None);
     }),
