@@ -157,6 +157,9 @@ impl Error {
         let repository = &self.repository;
         match &*self.problem {
             Problem::Http(fault) | Problem::TokenRequest { source: fault, .. } => fault.hint(),
+            Problem::Token { status, realm, .. } if !is_refusal(*status) => format!(
+                "it is asked again by itself; if it lasts, see what {realm} itself says: skopeo --debug list-tags docker://{repository}"
+            ),
             Problem::Denied {
                 asker: Asker::Identity { grant },
                 ..
@@ -174,9 +177,6 @@ impl Error {
                 ..
             } => format!(
                 "create a Secret with label kargo.akuity.io/cred-type=image and repoURL {repository} in the project's namespace"
-            ),
-            Problem::Token { status, realm, .. } if !is_refusal(*status) => format!(
-                "it is asked again by itself; if it lasts, see what {realm} itself says: skopeo --debug list-tags docker://{repository}"
             ),
             Problem::Denied {
                 asker: Asker::Secret,
