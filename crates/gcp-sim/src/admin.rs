@@ -23,6 +23,7 @@ pub(crate) fn router(google: Google) -> Router {
         .route("/faults", get(list_faults).post(add_fault).delete(mend_all))
         .route("/faults/{number}", delete(mend))
         .route("/assumptions", get(assumptions))
+        .route("/admin/assumptions", get(assumptions))
         .route("/bindings", axum::routing::post(grant).delete(revoke))
         .route("/tokens", axum::routing::post(token))
         .route("/clock", axum::routing::post(advance))

@@ -8,14 +8,13 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::call::Call;
-use crate::faults::Occasion;
 use crate::google::Google;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::service::Service;
 use crate::{
-    container, iam, iam_credentials, oauth, org_policy, policy_analyzer, pubsub, resource_manager,
-    service_usage, sts, wire,
+    cloud_asset, container, iam, iam_credentials, oauth, org_policy, policy_analyzer, pubsub,
+    recommender, resource_manager, service_usage, sts, wire,
 };
 
 /// What an API answers: JSON, or a refusal.
@@ -78,12 +77,7 @@ impl Apis {
             .caller(&call.headers)
             .map(|caller| caller.principal().to_string())
             .ok();
-        let occasion = Occasion {
-            service: call.service.host(),
-            method: call.verb.as_deref().unwrap_or(call.method.as_str()),
-            principal: principal.as_deref(),
-            path: &call.path,
-        };
+        let occasion = call.occasion(principal.as_deref());
         self.google.note(&occasion);
         let response = wire::answer(&self.google, &occasion, self.dispatch(call)).await;
         tracing::debug!(
@@ -102,12 +96,14 @@ impl Apis {
             Service::ArtifactRegistry => return self.registry.rest(call).await,
             Service::Sts => return sts::answer(google, call).await,
             Service::OAuth => return oauth::answer(google, call),
+            Service::CloudAsset => cloud_asset::answer(google, call),
             Service::Container => container::answer(google, call),
             Service::Iam => iam::answer(google, call),
             Service::IamCredentials => iam_credentials::answer(google, call),
             Service::OrgPolicy => org_policy::answer(google, call),
             Service::PolicyAnalyzer => policy_analyzer::answer(google, call),
-            Service::PubSub => pubsub::answer(google, call),
+            Service::PubSub => pubsub::answer(google, call).await,
+            Service::Recommender => recommender::answer(google, call),
             Service::ResourceManager => resource_manager::answer(google, call),
             Service::Usage => service_usage::answer(google, call),
         };

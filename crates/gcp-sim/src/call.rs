@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::faults::Occasion;
 use crate::google::{Caller, Google};
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
@@ -35,8 +36,11 @@ pub(crate) enum Enums {
 
 /// What may stand behind the colon. Other colons belong to names, as in `projects/example.com:web`.
 const VERBS: &[&str] = &[
+    "acknowledge",
+    "analyzeIamPolicy",
     "batchEnable",
     "batchGet",
+    "detach",
     "disable",
     "enable",
     "exportImage",
@@ -46,7 +50,14 @@ const VERBS: &[&str] = &[
     "getEffectiveOrgPolicy",
     "getEffectivePolicy",
     "getIamPolicy",
+    "modifyAckDeadline",
+    "modifyPushConfig",
+    "publish",
+    "pull",
     "query",
+    "searchAllIamPolicies",
+    "searchAllResources",
+    "seek",
     "setIamPolicy",
     "signBlob",
     "signJwt",
@@ -202,7 +213,29 @@ impl Call {
         project: &str,
     ) -> Result<(), Refusal> {
         let named = self.user_project(google, caller)?;
-        google.require_api(named.as_deref().unwrap_or(project), self.service.host())
+        let project = named.as_deref().unwrap_or(project);
+        self.require_api_in(google, caller, project)
+    }
+
+    /// Refuses when this API is not enabled in a project.
+    pub(crate) fn require_api_in(
+        &self,
+        google: &Google,
+        caller: &Caller,
+        project: &str,
+    ) -> Result<(), Refusal> {
+        let principal = caller.principal().to_string();
+        google.require_api(project, &self.occasion(Some(&principal)))
+    }
+
+    /// What faults may ask about the request.
+    pub(crate) fn occasion<'a>(&'a self, principal: Option<&'a str>) -> Occasion<'a> {
+        Occasion {
+            service: self.service.host(),
+            method: self.verb.as_deref().unwrap_or(self.method.as_str()),
+            principal,
+            path: &self.path,
+        }
     }
 
     /// Reads the body. Nothing at all is an empty object; a field that `T` does not know is refused by name.

@@ -2,12 +2,14 @@
 //!
 //! Source: <https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters>
 
+mod update;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::apis::Answer;
 use crate::call::{Call, Enums};
-use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Google};
+use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller, Google};
 use crate::keys::jwk_set;
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
@@ -26,76 +28,113 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
         ] => (*id, *location, rest),
         _ => return Err(Refusal::no_such_route(&call.path)),
     };
-    if call.method != Method::GET {
-        return Err(Refusal::no_such_route(&call.path));
-    }
     // Anyone may read what verifies a cluster's tokens.
-    match rest {
-        ["clusters", name, ".well-known", "openid-configuration"] => {
+    match (&call.method, rest) {
+        (&Method::GET, ["clusters", name, ".well-known", "openid-configuration"]) => {
             return discovery(google, id, location, name);
         }
-        ["clusters", name, "jwks"] => return keys(google, id, location, name),
+        (&Method::GET, ["clusters", name, "jwks"]) => return keys(google, id, location, name),
         _ => {}
     }
-    let caller = call.caller(google, &[CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY])?;
+    let scopes = match call.method {
+        Method::GET => &[CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY][..],
+        _ => &[CLOUD_PLATFORM][..],
+    };
+    let caller = call.caller(google, scopes)?;
     let project = google
         .read(|world| world.project(id).cloned())
         .ok_or_else(|| Refusal::permission_denied("container.clusters.get"))?;
     call.require_api(google, &caller, &project.id)?;
-    let resource = ResourceName::project(&project.id);
-    let may = |verb: &str| {
-        let permission = format!("container.clusters.{verb}");
-        let allowed = google.allows(&caller, &permission, &resource);
-        allowed.then_some(()).ok_or_else(|| {
-            let clusters = format!("projects/{}/locations/{location}/clusters", project.id);
-            required(&permission, &clusters)
-        })
+    let at = At {
+        google,
+        call,
+        caller: &caller,
+        project: &project,
+        location,
     };
-    let enums = call.enums();
-    match rest {
-        ["clusters"] => {
-            may("list")?;
-            let here = |it: &&Cluster| location == "-" || it.location == location;
-            let clusters = project.clusters.iter().filter(here);
-            let clusters: Vec<Value> = clusters.map(|it| to_json(&project, it, enums)).collect();
-            Ok(if clusters.is_empty() {
-                json!({})
-            } else {
-                json!({ "clusters": clusters })
-            })
-        }
-        ["clusters", name, below @ ..] => {
-            may("get")?;
-            let cluster = project
-                .clusters
-                .iter()
-                .find(|it| it.name == *name && it.location == location)
-                .ok_or_else(|| {
-                    missing(&format!(
-                        "projects/{}/locations/{location}/clusters/{name}",
-                        project.id
-                    ))
-                })?;
-            match below {
-                [] => Ok(to_json(&project, cluster, enums)),
-                ["nodePools"] => {
-                    let pools: Vec<Value> = cluster
-                        .node_pools
-                        .iter()
-                        .map(|it| node_pool(it, enums))
-                        .collect();
-                    Ok(json!({ "nodePools": pools }))
-                }
-                ["nodePools", pool] => {
-                    let found = cluster.node_pools.iter().find(|it| it.name == *pool);
-                    found.map(|it| node_pool(it, enums)).ok_or_else(|| {
-                        missing(&format!("{}/nodePools/{pool}", cluster.url(&project.id)))
-                    })
-                }
-                _ => Err(Refusal::no_such_route(&call.path)),
-            }
-        }
+    match (&call.method, rest) {
+        (&Method::GET, ["clusters"]) => at.list(),
+        (&Method::GET, ["clusters", name, below @ ..]) => at.show(name, below),
+        (&Method::PUT, ["clusters", name]) => update::cluster(&at, name),
+        (&Method::PUT, ["clusters", name, "nodePools", pool]) => update::node_pool(&at, name, pool),
+        (&Method::GET, ["operations", operation]) => update::operation(&at, operation),
         _ => Err(Refusal::no_such_route(&call.path)),
+    }
+}
+
+/// A location of a project that exists, and who asks there.
+struct At<'a> {
+    google: &'a Google,
+    call: &'a Call,
+    caller: &'a Caller,
+    project: &'a Project,
+    location: &'a str,
+}
+
+impl At<'_> {
+    /// Refuses a caller without a permission, in the words of this API.
+    fn may(&self, permission: &str, kind: &str) -> Result<(), Refusal> {
+        let resource = ResourceName::project(&self.project.id);
+        let allowed = self.google.lets(self.caller, permission, &resource);
+        allowed.then_some(()).ok_or_else(|| {
+            let name = format!(
+                "projects/{}/locations/{}/{kind}",
+                self.project.id, self.location
+            );
+            required(permission, &name)
+        })
+    }
+
+    fn list(&self) -> Answer {
+        self.may("container.clusters.list", "clusters")?;
+        let (project, enums) = (self.project, self.call.enums());
+        let here = |it: &&Cluster| self.location == "-" || it.location == self.location;
+        let clusters = project.clusters.iter().filter(here);
+        let clusters: Vec<Value> = clusters.map(|it| to_json(project, it, enums)).collect();
+        Ok(if clusters.is_empty() {
+            json!({})
+        } else {
+            json!({ "clusters": clusters })
+        })
+    }
+
+    fn find(&self, name: &str) -> Result<&Cluster, Refusal> {
+        let clusters = &self.project.clusters;
+        let found = clusters
+            .iter()
+            .find(|it| it.name == name && it.location == self.location);
+        found.ok_or_else(|| {
+            missing(&format!(
+                "projects/{}/locations/{}/clusters/{name}",
+                self.project.id, self.location
+            ))
+        })
+    }
+
+    fn find_pool<'c>(&self, cluster: &'c Cluster, pool: &str) -> Result<&'c NodePool, Refusal> {
+        let found = cluster.node_pools.iter().find(|it| it.name == pool);
+        found.ok_or_else(|| {
+            let url = cluster.url(&self.project.id);
+            missing(&format!("{url}/nodePools/{pool}"))
+        })
+    }
+
+    fn show(&self, name: &str, below: &[&str]) -> Answer {
+        self.may("container.clusters.get", "clusters")?;
+        let (cluster, enums) = (self.find(name)?, self.call.enums());
+        match below {
+            [] => Ok(to_json(self.project, cluster, enums)),
+            ["nodePools"] => {
+                let pools: Vec<Value> = cluster
+                    .node_pools
+                    .iter()
+                    .map(|it| node_pool(it, enums))
+                    .collect();
+                Ok(json!({ "nodePools": pools }))
+            }
+            ["nodePools", pool] => Ok(node_pool(self.find_pool(cluster, pool)?, enums)),
+            _ => Err(Refusal::no_such_route(&self.call.path)),
+        }
     }
 }
 

@@ -15,6 +15,21 @@ use crate::world::{DenyRule, World};
 pub(crate) struct Propagation {
     pub(crate) grant: SignedDuration,
     pub(crate) revoke: SignedDuration,
+    /// How many replicas take turns in answering; all but the first know the newest policy already.
+    pub(crate) replicas: u32,
+    /// How many questions were answered.
+    pub(crate) asked: u32,
+}
+
+impl Propagation {
+    /// Lets the next replica answer.
+    pub(crate) fn next(&mut self) -> Self {
+        self.asked = self.asked.wrapping_add(1);
+        if self.replicas > 1 && self.asked.is_multiple_of(self.replicas) {
+            return Self::default();
+        }
+        *self
+    }
 }
 
 /// Says whether `principal` has `permission` on `resource`.
@@ -108,7 +123,10 @@ impl Question<'_> {
             ResourceName::Project { project } => {
                 self.world.project(project).map_or(&[], |it| &it.deny)
             }
-            ResourceName::ServiceAccount { .. } | ResourceName::Repository { .. } => &[],
+            ResourceName::ServiceAccount { .. }
+            | ResourceName::Repository { .. }
+            | ResourceName::Topic { .. }
+            | ResourceName::Subscription { .. } => &[],
         };
         rules.iter().any(|rule| self.denied_by(rule))
     }

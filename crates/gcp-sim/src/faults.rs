@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+use crate::refusal::ConsumerReason;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct Fault {
     /// How likely it hits a request in its scope; always where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
+    /// It hits nothing earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -36,10 +42,45 @@ pub struct Scope {
     /// As policies spell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// The project that the path names, or that the account in the path belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// Something that the path contains: a project, an account, a repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// A regular expression that some part of the path matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_pattern: Option<PathPattern>,
 }
+
+/// A regular expression for paths.
+///
+/// Source: <https://docs.rs/regex/latest/regex/#syntax>
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPattern(Regex);
+
+impl TryFrom<String> for PathPattern {
+    type Error = regex::Error;
+
+    fn try_from(text: String) -> Result<Self, regex::Error> {
+        Regex::new(&text).map(Self)
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(PathPattern(pattern): PathPattern) -> Self {
+        pattern.as_str().to_owned()
+    }
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for PathPattern {}
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,20 +91,32 @@ pub struct Scope {
 )]
 pub enum Effect {
     /// The metadata server is not up yet, until the fault is taken away or its time is over.
+    #[serde(alias = "mds_not_ready")]
     MetadataNotReady {
         how: NotReady,
     },
     /// The metadata server of a crowded node gives up on the connection.
+    #[serde(alias = "mds_499_overload")]
     MetadataOverload,
     /// The node's metadata server answers, with the node's account.
+    #[serde(alias = "mds_wrong_identity")]
     MetadataWrongIdentity,
     /// The cached token has so many seconds left.
+    #[serde(alias = "mds_near_expiry")]
     MetadataNearExpiry {
         seconds: u32,
     },
     /// The token is dead on arrival.
+    #[serde(alias = "mds_expired")]
     MetadataExpired,
+    /// Answers begin late: half of them by the median or less, one in a hundred by `p99`, where that is given.
     Latency {
+        milliseconds: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        p99_milliseconds: Option<u64>,
+    },
+    /// The head of an answer comes at once, the second half of its body late.
+    SlowBody {
         milliseconds: u64,
     },
     /// No answer, ever.
@@ -74,6 +127,13 @@ pub enum Effect {
     },
     #[serde(rename = "burst_503")]
     Unavailable,
+    /// 500, or 504 where the server gave up waiting.
+    Internal,
+    DeadlineExceeded,
+    /// The project that pays is suspended, without billing, or the like.
+    ConsumerRefused {
+        reason: ConsumerReason,
+    },
     #[serde(rename = "html_502")]
     BadGatewayPage,
     /// The connection ends without an answer.
@@ -87,13 +147,32 @@ pub enum Effect {
     ServiceDisabled,
     GsaMissing,
     GsaDenied,
+    /// Nobody may act as an account any more, some time after the fault began; tokens that were given out stay good.
+    BindingRevoked {
+        after_seconds: u32,
+    },
+    /// Providers of pools count as disabled; tokens that were given out stay good.
+    FederatedOutlivesProvider,
     /// How Google answers for a disabled account is assumed.
     GsaDisabled,
     /// Changes of policies count later.
     PropagationDelay {
         grant_seconds: u32,
         revoke_seconds: u32,
+        /// Until then every second answer is by the new policy already, as of replicas that do not agree.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        flapping: bool,
     },
+    /// Cloud Asset tells how things were so long ago, back to when the fault began.
+    AssetStale {
+        seconds: u32,
+    },
+    /// A published message is delivered twice.
+    PubsubDup,
+    /// A published message is delivered after the next one.
+    PubsubReorder,
+    /// A published message is never delivered.
+    PubsubDrop,
     /// Google's clock differs.
     ClockSkew {
         seconds: i64,
@@ -151,6 +230,7 @@ impl Effect {
             scope: Scope::default(),
             times: None,
             probability: None,
+            from: None,
             until: None,
         }
     }
@@ -171,6 +251,11 @@ impl Fault {
         self
     }
 
+    /// Says whether it may hit now.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now)
+    }
+
     /// Lets the fault hit only requests whose path contains this.
     #[must_use]
     pub fn where_path_has(mut self, part: &str) -> Self {
@@ -187,10 +272,26 @@ impl Scope {
             && same(&self.method, occasion.method)
             && same(&self.principal, occasion.principal.unwrap_or_default())
             && self
+                .project
+                .as_ref()
+                .is_none_or(|project| names(occasion.path, project))
+            && self
                 .path
                 .as_ref()
                 .is_none_or(|part| occasion.path.contains(part.as_str()))
+            && self
+                .path_pattern
+                .as_ref()
+                .is_none_or(|PathPattern(pattern)| pattern.is_match(occasion.path))
     }
+}
+
+/// Says whether a path names a project, or an account of it.
+fn names(path: &str, project: &str) -> bool {
+    let accounts = format!("{project}.iam.gserviceaccount.com");
+    let path = path.replace("%40", "@");
+    path.split(['/', '@', ':', ' '])
+        .any(|part| part == project || part == accounts)
 }
 
 /// The faults that are in force.
@@ -226,6 +327,16 @@ impl Faults {
         &self.active
     }
 
+    /// Says whether a fault of a wanted kind is in force, whomever it hits.
+    pub(crate) fn has(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
+        self.active.iter().any(|(_, fault)| wanted(&fault.effect))
+    }
+
+    /// Throws a die of `sides`, from 1.
+    pub(crate) fn throw(&mut self, sides: u32) -> u32 {
+        self.dice.random_range(1..=sides.max(1))
+    }
+
     /// Finds the first fault of a wanted kind that hits, and counts the hit.
     pub(crate) fn strike(
         &mut self,
@@ -238,6 +349,7 @@ impl Faults {
         let dice = &mut self.dice;
         let index = self.active.iter().position(|(_, fault)| {
             wanted(&fault.effect)
+                && fault.is_due(now)
                 && fault.scope.covers(occasion)
                 && fault
                     .probability
@@ -256,66 +368,4 @@ impl Faults {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn mint() -> Occasion<'static> {
-        Occasion {
-            service: "iamcredentials.googleapis.com",
-            method: "generateAccessToken",
-            principal: None,
-            path: "/v1/projects/-/serviceAccounts/web@acme.iam.gserviceaccount.com:generateAccessToken",
-        }
-    }
-
-    fn hits(faults: &mut Faults, occasion: &Occasion<'_>) -> bool {
-        faults.strike(occasion, NOW, |_| true).is_some()
-    }
-
-    #[test]
-    fn a_burst_ends_after_its_count() {
-        let mut faults = Faults::with_seed(1);
-        faults.add(
-            Effect::Unavailable
-                .on("iamcredentials.googleapis.com")
-                .times(2),
-        );
-        let found: Vec<bool> = (0..3).map(|_| hits(&mut faults, &mint())).collect();
-        assert_eq!(found, [true, true, false]);
-    }
-
-    #[test]
-    fn a_fault_hits_only_in_its_scope() {
-        let mut faults = Faults::with_seed(1);
-        faults.add(Effect::Unavailable.on("sts.googleapis.com"));
-        faults.add(Effect::Hang.everywhere().where_path_has("api@acme"));
-        assert!(!hits(&mut faults, &mint()));
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_faults() {
-        let run = |seed| {
-            let mut faults = Faults::with_seed(seed);
-            let mut fault = Effect::Unavailable.everywhere();
-            fault.probability = Some(0.5);
-            faults.add(fault);
-            (0..32)
-                .map(|_| hits(&mut faults, &mint()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(run(7), run(7));
-        assert_ne!(run(7), run(8));
-    }
-
-    #[test]
-    fn a_fault_is_written_as_one_flat_object() {
-        let text = r#"{"fault":"burst_429","retryAfter":7,"times":3,"scope":{"service":"sts.googleapis.com"}}"#;
-        let fault: Fault = serde_json::from_str(text).unwrap();
-        let effect = Effect::TooManyRequests {
-            retry_after: Some(7),
-        };
-        assert_eq!(fault, effect.on("sts.googleapis.com").times(3));
-    }
-}
+mod tests;

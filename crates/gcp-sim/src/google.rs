@@ -11,10 +11,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::cloud_asset::History;
 use crate::evaluate::{self, Propagation};
 use crate::faults::{Effect, Fault, Faults, Occasion};
 use crate::keys::Keys;
 use crate::principal::Principal;
+use crate::pubsub::Messages;
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 use crate::service::Service;
@@ -39,6 +41,9 @@ struct Inner {
     propagation: Mutex<Propagation>,
     keys: Keys,
     audit: Audit,
+    messages: Messages,
+    /// How the world was, while Cloud Asset lags behind.
+    history: History,
     clock: Clock,
 }
 
@@ -52,6 +57,8 @@ impl Google {
             propagation: Mutex::default(),
             keys: Keys::default(),
             audit: Audit::default(),
+            messages: Messages::default(),
+            history: History::default(),
             clock,
         };
         Self {
@@ -74,7 +81,43 @@ impl Google {
 
     /// Changes the world. Do not call back into `Google` from within.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        change(&mut self.inner.world.write())
+        let mut world = self.inner.world.write();
+        if self
+            .inner
+            .faults
+            .lock()
+            .has(|effect| matches!(effect, Effect::AssetStale { .. }))
+        {
+            self.inner.history.keep(&world, self.now());
+        } else {
+            self.inner.history.forget();
+        }
+        change(&mut world)
+    }
+
+    /// Looks at the world as Cloud Asset knows it: as it is, unless a fault makes it lag behind.
+    pub(crate) fn read_assets<T>(
+        &self,
+        occasion: &Occasion<'_>,
+        look: impl FnOnce(&World) -> T,
+    ) -> T {
+        let stale = |effect: &Effect| matches!(effect, Effect::AssetStale { .. });
+        let earlier = match self.fault(occasion, stale) {
+            Some(Effect::AssetStale { seconds }) => {
+                let moment = self.now() - SignedDuration::from_secs(seconds.into());
+                self.inner.history.at(moment)
+            }
+            _ => None,
+        };
+        match earlier {
+            Some(world) => look(&world),
+            None => self.read(look),
+        }
+    }
+
+    /// What was published and is not acknowledged yet.
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.inner.messages
     }
 
     pub(crate) fn audit(&self) -> &Audit {
@@ -124,7 +167,7 @@ impl Google {
         permission: &str,
         resource: &ResourceName,
     ) -> bool {
-        let propagation = *self.inner.propagation.lock();
+        let propagation = self.inner.propagation.lock().next();
         let now = self.now();
         self.read(|world| {
             evaluate::allows(world, principal, permission, resource, now, propagation)
@@ -138,20 +181,22 @@ impl Google {
         permission: &str,
         resource: &ResourceName,
     ) -> Result<(), Refusal> {
-        if self.allows(caller, permission, resource) && !self.hides(caller, permission) {
+        if self.lets(caller, permission, resource) {
             return Ok(());
         }
-        let service = match resource {
-            ResourceName::Repository { .. } => "artifactregistry.googleapis.com",
-            ResourceName::ServiceAccount { .. } => {
-                return Err(Refusal::permission_denied(permission));
-            }
-            _ => "cloudresourcemanager.googleapis.com",
-        };
+        if matches!(resource, ResourceName::ServiceAccount { .. }) {
+            return Err(Refusal::permission_denied(permission));
+        }
+        let service = resource.service();
         Err(Refusal::permission_denied_on(
             permission,
             &format!("//{service}/{resource}"),
         ))
+    }
+
+    /// Says whether the caller has a permission, and no fault hides it.
+    pub(crate) fn lets(&self, caller: &Caller, permission: &str, resource: &ResourceName) -> bool {
+        self.allows(caller, permission, resource) && !self.hides(caller, permission)
     }
 
     fn hides(&self, caller: &Caller, permission: &str) -> bool {
@@ -170,16 +215,23 @@ impl Google {
     }
 
     /// Refuses when an API is not enabled in a project, given by id or number. A project that does not exist has none.
-    pub fn require_api(&self, project: &str, service: &str) -> Result<(), Refusal> {
-        let (enabled, number) = self.read(|world| {
-            world.project(project).map_or((false, 0), |project| {
-                (project.services.contains(service), project.number)
-            })
+    ///
+    /// The occasion names the API and what is asked of it, so that faults hit only in their scope; the project counts as
+    /// part of the path.
+    pub fn require_api(&self, project: &str, occasion: &Occasion<'_>) -> Result<(), Refusal> {
+        let service = occasion.service;
+        let (enabled, id, number) = self.read(|world| {
+            world
+                .project(project)
+                .map_or((false, project.to_owned(), 0), |project| {
+                    let enabled = project.services.contains(service);
+                    (enabled, project.id.clone(), project.number)
+                })
         });
+        let path = format!("{} {id}", occasion.path);
         let occasion = Occasion {
-            service,
-            path: project,
-            ..Occasion::default()
+            path: &path,
+            ..*occasion
         };
         let broken = self.fault(&occasion, |effect| {
             matches!(effect, Effect::ServiceDisabled)
@@ -210,19 +262,31 @@ impl Google {
         struck
     }
 
+    /// Throws a die, the same way for the same seed.
+    pub(crate) fn throw(&self, sides: u32) -> u32 {
+        self.inner.faults.lock().throw(sides)
+    }
+
     /// Lets something go wrong from now on. The number takes it away again.
-    pub fn inject(&self, fault: Fault) -> u64 {
+    pub fn inject(&self, mut fault: Fault) -> u64 {
         match &fault.effect {
+            Effect::BindingRevoked { after_seconds } => {
+                let after = SignedDuration::from_secs((*after_seconds).into());
+                fault.from = Some(fault.from.unwrap_or_else(|| self.now()) + after);
+            }
             Effect::ClockSkew { seconds } => {
                 self.inner.clock.skew(SignedDuration::from_secs(*seconds));
             }
             Effect::PropagationDelay {
                 grant_seconds,
                 revoke_seconds,
+                flapping,
             } => {
                 *self.inner.propagation.lock() = Propagation {
                     grant: SignedDuration::from_secs((*grant_seconds).into()),
                     revoke: SignedDuration::from_secs((*revoke_seconds).into()),
+                    replicas: if *flapping { 2 } else { 1 },
+                    asked: 0,
                 };
             }
             _ => {}

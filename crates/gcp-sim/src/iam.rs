@@ -48,7 +48,11 @@ fn workload_pool(google: &Google, call: &Call, project: &str, pool: &str) -> Ans
     let id = project_id(google, project)?;
     call.require_api(google, &caller, &id)?;
     let resource = ResourceName::project(&id);
-    google.require(&caller, "iam.workloadIdentityPools.get", &resource)?;
+    google.require(
+        &caller,
+        "iam.googleapis.com/workloadIdentityPools.get",
+        &resource,
+    )?;
     let enums = call.enums();
     google.read(|world| {
         let project = world.project(&id).ok_or_else(|| unknown_pool(pool))?;
@@ -74,25 +78,40 @@ fn unknown_pool(pool: &str) -> Refusal {
     ))
 }
 
-/// Lists what is denied at `cloudresourcemanager.googleapis.com/projects/acme`, as one policy.
+/// Lists what is denied at `cloudresourcemanager.googleapis.com/projects/acme`, a folder or an organization, as one policy.
 fn deny_policies(google: &Google, call: &Call, attachment: &str) -> Answer {
     if call.method != Method::GET {
         return Err(Refusal::no_such_route(&call.path));
     }
     let caller = call.caller(google, SCOPES)?;
-    let project = attachment
-        .strip_prefix("cloudresourcemanager.googleapis.com/projects/")
-        .ok_or_else(|| Refusal::not_simulated("deny policies are listed for projects only"))?;
-    let id = project_id(google, project)?;
-    google.require(
-        &caller,
-        "iam.denypolicies.list",
-        &ResourceName::project(&id),
-    )?;
+    let point = attachment
+        .strip_prefix("cloudresourcemanager.googleapis.com/")
+        .and_then(ResourceName::parse);
+    let resource = match point {
+        Some(ResourceName::Project { project }) => {
+            ResourceName::project(&project_id(google, &project)?)
+        }
+        Some(node @ (ResourceName::Folder { .. } | ResourceName::Organization { .. }))
+            if google.read(|world| world.policy(&node).is_some()) =>
+        {
+            node
+        }
+        Some(_) => return Err(Refusal::caller_does_not_have_permission()),
+        None => return Err(Refusal::invalid_argument("Invalid attachment point.")),
+    };
+    google.require(&caller, "iam.denypolicies.list", &resource)?;
     let rules: Vec<Value> = google.read(|world| {
-        let rules = world.project(&id).map_or(&[][..], |it| &it.deny);
+        let rules = match &resource {
+            ResourceName::Folder { number } => world.folder(number).map(|it| &it.deny),
+            ResourceName::Organization { number } => world.organization(number).map(|it| &it.deny),
+            other => other
+                .project_id()
+                .and_then(|project| world.project(project))
+                .map(|it| &it.deny),
+        };
         rules
-            .iter()
+            .into_iter()
+            .flatten()
             .map(|rule| json!({ "denyRule": rule }))
             .collect()
     });

@@ -21,6 +21,7 @@ use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 use crate::service::Service;
+use crate::world::World;
 
 pub(crate) use sign::{IdClaims, identity_token};
 
@@ -73,22 +74,19 @@ fn require_api(
     caller: &Caller,
     account: &str,
 ) -> Result<(), Refusal> {
-    let service = Service::IamCredentials.host();
     if let Some(project) = call.user_project(google, caller)? {
-        return google.require_api(&project, service);
+        return call.require_api_in(google, caller, &project);
     }
-    let home = match caller.principal() {
-        Principal::Federated(workload) => Some(workload.project_number.to_string()),
-        Principal::ServiceAccount { email } => google.read(|world| {
-            let (project, _) = world.service_account(email)?;
-            Some(project.id.clone())
-        }),
-        Principal::User { .. } | Principal::Anonymous => google.read(|world| {
+    let home = google.home_of(caller.principal()).or_else(|| {
+        let owner = |world: &World| {
             let (project, _) = world.service_account(account)?;
             Some(project.id.clone())
-        }),
-    };
-    home.map_or(Ok(()), |project| google.require_api(&project, service))
+        };
+        google.read(owner)
+    });
+    home.map_or(Ok(()), |project| {
+        call.require_api_in(google, caller, &project)
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,7 +186,8 @@ fn may(
     email: &str,
     permission: &str,
 ) -> Result<Vec<Principal>, Refusal> {
-    let denied = |effect: &Effect| matches!(effect, Effect::GsaDenied);
+    let denied =
+        |effect: &Effect| matches!(effect, Effect::GsaDenied | Effect::BindingRevoked { .. });
     if google.fault(&occasion(email), denied).is_some() {
         return Err(Refusal::permission_denied(permission));
     }

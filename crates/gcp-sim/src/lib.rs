@@ -14,11 +14,15 @@ mod admin;
 mod apis;
 mod audit;
 mod call;
+mod cel;
 mod clock;
+mod cloud_asset;
 mod condition;
 mod container;
 mod evaluate;
 mod faults;
+#[cfg(test)]
+mod golden;
 mod google;
 mod iam;
 mod iam_credentials;
@@ -32,6 +36,7 @@ mod policy;
 mod policy_analyzer;
 mod principal;
 mod pubsub;
+mod recommender;
 mod refusal;
 mod registry;
 mod resource;
@@ -47,14 +52,15 @@ mod workload;
 mod world;
 
 pub use audit::Asked;
+pub use cel::{Expression, UnknownCel};
 pub use clock::Clock;
 pub use condition::{Condition, UnknownExpression, Written};
-pub use faults::{Effect, Fault, NotReady, Occasion, Scope};
+pub use faults::{Effect, Fault, NotReady, Occasion, PathPattern, Scope};
 pub use google::{Caller, Google, NotInWorld};
 pub use listeners::StartError;
 pub use policy::{Binding, Policy};
 pub use principal::{Federated, Principal};
-pub use refusal::Refusal;
+pub use refusal::{ConsumerReason, Refusal};
 pub use registry::Generate;
 pub use resource::ResourceName;
 pub use roles::CustomRole;
@@ -62,7 +68,7 @@ pub use simulator::{Options, Simulator};
 pub use tokens::{Issued, PREFIX as TOKEN_PREFIX};
 pub use workload::WorkloadToken;
 pub use world::{
-    Cluster, DenyRule, Folder, Key, KeyOrigin, ListValues, NodePool, OrgPolicy, OrgPolicyRule,
-    Organization, Pod, PoolProvider, Project, Repository, SeedImage, ServiceAccount, WorkloadPool,
-    World, WorldError,
+    Cluster, CustomConstraint, DenyRule, Folder, Key, KeyOrigin, ListValues, NoWrapper, NodePool,
+    OidcToken, OrgPolicy, OrgPolicyRule, Organization, Pod, PoolProvider, Project, PushConfig,
+    Repository, SeedImage, ServiceAccount, Subscription, Topic, WorkloadPool, World, WorldError,
 };

@@ -120,6 +120,7 @@ fn verify(google: &Google, assertion: &str) -> Result<Value, ExchangeRefusal> {
     if claims["iss"] != json!(email) {
         return Err(grant("Invalid grant: account not found"));
     }
+    google.note_key(&email, &kid);
     Ok(claims)
 }
 

@@ -3,7 +3,9 @@
 //! Source: <https://cloud.google.com/resource-manager/docs/reference/orgpolicy/rest>
 
 mod constraints;
+mod custom;
 mod effective;
+mod locations;
 
 use http::Method;
 use serde::Deserialize;
@@ -16,7 +18,9 @@ use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 use crate::world::{OrgPolicy, OrgPolicyRule, World};
 
-pub(crate) use effective::{enforced, lists, permits_member};
+pub(crate) use constraints::is_list;
+pub(crate) use effective::{effective, enforced, lists, permits_member};
+pub(crate) use locations::check_location;
 
 pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
     let parts = call.parts();
@@ -50,6 +54,7 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
             at.may("orgpolicy.constraints.list")?;
             Ok(constraints::list(&node))
         }
+        (_, ["customConstraints", rest @ ..], None) => custom::answer(&at, call, rest),
         _ => Err(Refusal::no_such_route(&call.path)),
     }
 }

@@ -3,10 +3,12 @@
 //! Source: <https://cloud.google.com/apis/design/errors>
 
 mod page;
+mod services;
 mod states;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// An answer that is not what was asked for.
@@ -25,6 +27,16 @@ pub struct Refusal {
 enum Body {
     Envelope,
     Page,
+}
+
+/// Why the project that pays is refused as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConsumerReason {
+    BillingDisabled,
+    ConsumerSuspended,
+    ConsumerInvalid,
+    OrgRestrictionViolation,
 }
 
 const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";

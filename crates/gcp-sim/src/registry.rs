@@ -17,6 +17,7 @@ mod generated;
 mod image;
 mod manifest;
 mod mirror;
+mod notices;
 mod rest;
 mod seed;
 mod store;

@@ -23,6 +23,14 @@ pub enum ResourceName {
         location: String,
         repository: String,
     },
+    Topic {
+        project: String,
+        topic: String,
+    },
+    Subscription {
+        project: String,
+        subscription: String,
+    },
 }
 
 impl ResourceName {
@@ -44,6 +52,20 @@ impl ResourceName {
             project: project.to_owned(),
             location: location.to_owned(),
             repository: repository.to_owned(),
+        }
+    }
+
+    pub fn topic(project: &str, topic: &str) -> Self {
+        Self::Topic {
+            project: project.to_owned(),
+            topic: topic.to_owned(),
+        }
+    }
+
+    pub fn subscription(project: &str, subscription: &str) -> Self {
+        Self::Subscription {
+            project: project.to_owned(),
+            subscription: subscription.to_owned(),
         }
     }
 
@@ -69,6 +91,10 @@ impl ResourceName {
                 "repositories",
                 repository,
             ] => Some(Self::repository(project, location, repository)),
+            ["projects", project, "topics", topic] => Some(Self::topic(project, topic)),
+            ["projects", project, "subscriptions", subscription] => {
+                Some(Self::subscription(project, subscription))
+            }
             _ => None,
         }
     }
@@ -79,7 +105,9 @@ impl ResourceName {
             Self::Organization { .. } | Self::Folder { .. } => None,
             Self::Project { project }
             | Self::ServiceAccount { project, .. }
-            | Self::Repository { project, .. } => Some(project),
+            | Self::Repository { project, .. }
+            | Self::Topic { project, .. }
+            | Self::Subscription { project, .. } => Some(project),
         }
     }
 
@@ -91,7 +119,15 @@ impl ResourceName {
             Self::Project { .. } => "cloudresourcemanager.googleapis.com/Project",
             Self::ServiceAccount { .. } => "iam.googleapis.com/ServiceAccount",
             Self::Repository { .. } => "artifactregistry.googleapis.com/Repository",
+            Self::Topic { .. } => "pubsub.googleapis.com/Topic",
+            Self::Subscription { .. } => "pubsub.googleapis.com/Subscription",
         }
+    }
+
+    /// The API that the resource belongs to: `iam.googleapis.com`.
+    pub fn service(&self) -> &'static str {
+        let kind = self.kind();
+        kind.split_once('/').map_or(kind, |(service, _)| service)
     }
 }
 
@@ -113,6 +149,11 @@ impl fmt::Display for ResourceName {
                 f,
                 "projects/{project}/locations/{location}/repositories/{repository}"
             ),
+            Self::Topic { project, topic } => write!(f, "projects/{project}/topics/{topic}"),
+            Self::Subscription {
+                project,
+                subscription,
+            } => write!(f, "projects/{project}/subscriptions/{subscription}"),
         }
     }
 }

@@ -164,9 +164,10 @@ impl At<'_> {
                     ResourceName::Project { project } => ("project", project),
                     ResourceName::Folder { number } => ("folder", number),
                     ResourceName::Organization { number } => ("organization", number),
-                    ResourceName::ServiceAccount { .. } | ResourceName::Repository { .. } => {
-                        return None;
-                    }
+                    ResourceName::ServiceAccount { .. }
+                    | ResourceName::Repository { .. }
+                    | ResourceName::Topic { .. }
+                    | ResourceName::Subscription { .. } => return None,
                 };
                 Some(json!({ "resourceId": { "type": kind, "id": id } }))
             })
@@ -181,8 +182,14 @@ impl At<'_> {
         let constraint = body.constraint.trim_start_matches("constraints/");
         let project = self.resource.project_id().unwrap_or_default();
         self.google.read(|world| {
-            let enforced = org_policy::enforced(world, project, constraint);
-            Ok(json!({ "constraint": body.constraint, "booleanPolicy": { "enforced": enforced } }))
+            let mut answer = json!({ "constraint": body.constraint });
+            if org_policy::is_list(constraint) {
+                answer["listPolicy"] = list_policy(world, project, constraint);
+            } else {
+                let enforced = org_policy::enforced(world, project, constraint);
+                answer["booleanPolicy"] = json!({ "enforced": enforced });
+            }
+            Ok(answer)
         })
     }
 
@@ -201,6 +208,30 @@ impl At<'_> {
         let body: SetRequest = self.call.json()?;
         policies::set(self.google, &self.resource, body)
     }
+}
+
+/// A list constraint as version 1 writes it.
+///
+/// Source: <https://cloud.google.com/resource-manager/reference/rest/v1/ListPolicy>
+fn list_policy(world: &World, project: &str, constraint: &str) -> Value {
+    let policy = org_policy::effective(world, &ResourceName::project(project), constraint);
+    let rules = &policy.rules;
+    if rules.iter().any(|rule| rule.deny_all == Some(true)) {
+        return json!({ "allValues": "DENY" });
+    }
+    if rules.iter().any(|rule| rule.allow_all == Some(true)) {
+        return json!({ "allValues": "ALLOW" });
+    }
+    let values = rules.iter().filter_map(|rule| rule.values.as_ref());
+    values.fold(json!({}), |mut list, values| {
+        if !values.allowed_values.is_empty() {
+            list["allowedValues"] = json!(values.allowed_values);
+        }
+        if !values.denied_values.is_empty() {
+            list["deniedValues"] = json!(values.denied_values);
+        }
+        list
+    })
 }
 
 fn display_name(project: &Project) -> &str {

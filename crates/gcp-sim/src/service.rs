@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     ArtifactRegistry,
+    CloudAsset,
     Container,
     Iam,
     IamCredentials,
@@ -11,14 +12,16 @@ pub(crate) enum Service {
     OrgPolicy,
     PolicyAnalyzer,
     PubSub,
+    Recommender,
     ResourceManager,
     Usage,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::ArtifactRegistry,
+        Self::CloudAsset,
         Self::Container,
         Self::Iam,
         Self::IamCredentials,
@@ -26,6 +29,7 @@ impl Service {
         Self::OrgPolicy,
         Self::PolicyAnalyzer,
         Self::PubSub,
+        Self::Recommender,
         Self::ResourceManager,
         Self::Usage,
         Self::Sts,
@@ -34,6 +38,7 @@ impl Service {
     pub(crate) fn host(self) -> &'static str {
         match self {
             Self::ArtifactRegistry => "artifactregistry.googleapis.com",
+            Self::CloudAsset => "cloudasset.googleapis.com",
             Self::Container => "container.googleapis.com",
             Self::Iam => "iam.googleapis.com",
             Self::IamCredentials => "iamcredentials.googleapis.com",
@@ -41,6 +46,7 @@ impl Service {
             Self::OrgPolicy => "orgpolicy.googleapis.com",
             Self::PolicyAnalyzer => "policyanalyzer.googleapis.com",
             Self::PubSub => "pubsub.googleapis.com",
+            Self::Recommender => "recommender.googleapis.com",
             Self::ResourceManager => "cloudresourcemanager.googleapis.com",
             Self::Usage => "serviceusage.googleapis.com",
             Self::Sts => "sts.googleapis.com",
@@ -59,12 +65,14 @@ impl Service {
     pub(crate) fn title_of(host: &str) -> &str {
         match host {
             "artifactregistry.googleapis.com" => "Artifact Registry API",
+            "cloudasset.googleapis.com" => "Cloud Asset API",
             "container.googleapis.com" => "Kubernetes Engine API",
             "iam.googleapis.com" => "Identity and Access Management (IAM) API",
             "iamcredentials.googleapis.com" => "IAM Service Account Credentials API",
             "orgpolicy.googleapis.com" => "Organization Policy API",
             "policyanalyzer.googleapis.com" => "Policy Analyzer API",
             "pubsub.googleapis.com" => "Cloud Pub/Sub API",
+            "recommender.googleapis.com" => "Recommender API",
             "cloudresourcemanager.googleapis.com" => "Cloud Resource Manager API",
             "serviceusage.googleapis.com" => "Service Usage API",
             "sts.googleapis.com" => "Security Token Service API",
@@ -103,6 +111,15 @@ impl Service {
     }
 
     fn by_path(path: &str) -> Option<Self> {
+        const ASSET_VERBS: [&str; 3] = [
+            "analyzeIamPolicy",
+            "searchAllIamPolicies",
+            "searchAllResources",
+        ];
+        let (name, verb) = path.rsplit_once(':').unwrap_or((path, ""));
+        if name.starts_with("/v1/") && ASSET_VERBS.contains(&verb) {
+            return Some(Self::CloudAsset);
+        }
         let path = path.split(['?', ':']).next().unwrap_or(path);
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match parts.as_slice() {
@@ -132,7 +149,9 @@ impl Service {
                 "clusters" | "operations",
                 ..,
             ] => Some(Self::Container),
-            ["v1", "projects", _, "topics", ..] => Some(Self::PubSub),
+            ["v1", _, _, "effectiveIamPolicies"] => Some(Self::CloudAsset),
+            ["v1", "projects", _, "topics" | "subscriptions", ..] => Some(Self::PubSub),
+            ["v1", "projects", _, "locations", _, "insightTypes", ..] => Some(Self::Recommender),
             ["v1", "projects", _, "locations", _, "activityTypes", ..] => {
                 Some(Self::PolicyAnalyzer)
             }
@@ -144,7 +163,7 @@ impl Service {
                 "v2",
                 "projects" | "folders" | "organizations",
                 _,
-                "policies" | "constraints",
+                "policies" | "constraints" | "customConstraints",
                 ..,
             ] => Some(Self::OrgPolicy),
             _ => None,
@@ -210,6 +229,19 @@ mod tests {
                 Service::ArtifactRegistry,
             ),
             ("/v1/projects/acme/services:batchEnable", Service::Usage),
+            (
+                "/v1/organizations/1:searchAllIamPolicies",
+                Service::CloudAsset,
+            ),
+            (
+                "/v1/projects/acme/effectiveIamPolicies:batchGet",
+                Service::CloudAsset,
+            ),
+            ("/v1/projects/acme/subscriptions/s:pull", Service::PubSub),
+            (
+                "/v1/projects/acme/locations/global/insightTypes/google.iam.policy.Insight/insights",
+                Service::Recommender,
+            ),
             (
                 "/v2/projects/acme/policies/iam.x:getEffectivePolicy",
                 Service::OrgPolicy,

@@ -12,7 +12,7 @@ use crate::listeners::{self, StartError};
 use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::world::{SeedImage, World};
-use crate::{admin, apis, metadata};
+use crate::{admin, apis, metadata, pubsub};
 
 /// Where to listen, and by which clock. The default is any free port of 127.0.0.1 and the machine's clock.
 #[derive(Debug, Clone)]
@@ -74,6 +74,7 @@ impl Simulator {
         serve(docker, registry.docker());
         serve(apis, apis::router(google.clone(), registry.clone()));
         serve(admin, admin::router(google.clone()));
+        tokio::spawn(pubsub::push(google.clone(), stop.clone()));
         let mut metadata = BTreeMap::new();
         for (pod, address) in pods(&google) {
             let (listener, bound) = listeners::bind(address).await?;

@@ -7,6 +7,7 @@ mod hierarchy;
 mod lookup;
 mod org_policy;
 mod pool;
+mod pubsub;
 mod read;
 mod repository;
 
@@ -21,8 +22,9 @@ pub use account::{Key, KeyOrigin, ServiceAccount};
 pub(crate) use check::is_member;
 pub use cluster::{Cluster, NodePool, Pod};
 pub use hierarchy::{DenyRule, Folder, Organization};
-pub use org_policy::{ListValues, OrgPolicy, OrgPolicyRule};
+pub use org_policy::{CustomConstraint, ListValues, OrgPolicy, OrgPolicyRule};
 pub use pool::{PoolProvider, WorkloadPool};
+pub use pubsub::{NoWrapper, OidcToken, PushConfig, Subscription, Topic};
 pub use read::WorldError;
 pub use repository::{Repository, SeedImage};
 
@@ -61,6 +63,8 @@ pub struct Project {
     pub service_accounts: Vec<ServiceAccount>,
     pub workload_pools: Vec<WorkloadPool>,
     pub repositories: Vec<Repository>,
+    pub topics: Vec<Topic>,
+    pub subscriptions: Vec<Subscription>,
 }
 
 impl Project {

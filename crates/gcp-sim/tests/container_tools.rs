@@ -1,4 +1,4 @@
-//! Images pulled and pushed by skopeo, with the credentials that Google's documentation tells people to use.
+//! Images pulled and pushed by skopeo, and charts by helm, with the credentials that Google's documentation tells people to use.
 
 use std::process::Output;
 
@@ -61,9 +61,9 @@ async fn skopeo(arguments: &[&str]) -> Result<Output> {
     command.output().await.context("failed to start skopeo")
 }
 
-/// What skopeo printed, if it succeeded.
+/// What a program printed, if it succeeded.
 fn printed(output: &Output) -> Result<String> {
-    ensure!(output.status.success(), "skopeo: {}", complaint(output));
+    ensure!(output.status.success(), "{}", complaint(output));
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -180,6 +180,73 @@ async fn an_expired_token_is_refused_without_a_way_out() -> Result<()> {
         complaint(&refused).contains("unauthorized"),
         "{}",
         complaint(&refused)
+    );
+    Ok(())
+}
+
+/// Runs helm with a home of its own.
+async fn helm(home: &std::path::Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(tools::path("helm")?);
+    command
+        .args(arguments)
+        .current_dir(home)
+        .env("HOME", home)
+        .env("HELM_REGISTRY_CONFIG", home.join("registry.json"))
+        .kill_on_drop(true);
+    command.output().await.context("failed to start helm")
+}
+
+#[tokio::test]
+async fn a_chart_is_pushed_and_pulled_after_a_login() -> Result<()> {
+    let registry = Registry::start().await?;
+    let home = tempfile::tempdir()?;
+    let home = home.path();
+    std::fs::create_dir(home.join("web"))?;
+    std::fs::write(
+        home.join("web/Chart.yaml"),
+        "apiVersion: v2\nname: web\nversion: 1.2.3\n",
+    )?;
+    let host = registry.simulator.registry.to_string();
+    let login = registry.login_of("ann")?;
+    let (user, token) = login.split_once(':').context("a login")?;
+    let repository = format!("oci://{host}/acme/apps");
+    let chart = format!("{repository}/web");
+    let login = [
+        "registry",
+        "login",
+        &host,
+        "--plain-http",
+        "--username",
+        user,
+        "--password",
+        token,
+    ];
+    printed(&helm(home, &login).await?)?;
+    printed(&helm(home, &["package", "web"]).await?)?;
+    let push = ["push", "web-1.2.3.tgz", &repository, "--plain-http"];
+    printed(&helm(home, &push).await?)?;
+    std::fs::remove_file(home.join("web-1.2.3.tgz"))?;
+    let pull = ["pull", &chart, "--version", "1.2.3", "--plain-http"];
+    printed(&helm(home, &pull).await?)?;
+    assert!(home.join("web-1.2.3.tgz").exists());
+    let eve = registry.login_of("eve")?;
+    let (user, token) = eve.split_once(':').context("a login")?;
+    let login = [
+        "registry",
+        "login",
+        &host,
+        "--plain-http",
+        "--username",
+        user,
+        "--password",
+        token,
+    ];
+    printed(&helm(home, &login).await?)?;
+    let refused = helm(home, &pull).await?;
+    let complaint = complaint(&refused);
+    assert!(
+        complaint.contains("artifactregistry.repositories.downloadArtifacts"),
+        "{complaint}"
     );
     Ok(())
 }

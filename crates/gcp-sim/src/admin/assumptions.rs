@@ -32,6 +32,14 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "the descriptions of STS errors are as people who probed it wrote them down",
     ),
     (
+        "attribute-conditions",
+        "an attribute condition without a value, for a claim that is missing, does not hold",
+    ),
+    (
+        "consumer-words",
+        "the messages of BILLING_DISABLED, CONSUMER_SUSPENDED, CONSUMER_INVALID and ORG_RESTRICTION_VIOLATION",
+    ),
+    (
         "conditions-of-org-policies",
         "conditions of organization policies count as holding",
     ),
@@ -41,7 +49,88 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
     ),
     (
         "effective-org-policy-v1",
-        "version 1 of Resource Manager answers every constraint as a boolean",
+        "version 1 of Resource Manager answers constraints that are not known here as booleans",
+    ),
+    (
+        "location-words",
+        "a repository in a location that gcp.resourceLocations keeps out answers 400 FAILED_PRECONDITION in the words of \
+         another API, with the reason LOCATION_ORG_POLICY_VIOLATED",
+    ),
+    (
+        "locations-of-europe",
+        "the multi-region europe is in the groups in:eu-locations and in:europe-locations",
+    ),
+    (
+        "custom-constraints",
+        "custom constraints are kept and enforced nowhere; their refusals have made-up words",
+    ),
+    (
+        "cluster-updates",
+        "updates of clusters and node pools are done at once; their refusals have made-up words",
+    ),
+    (
+        "asset-consumer",
+        "the project that is searched pays for Cloud Asset, else the caller's own; for people who search a folder or an \
+         organization nobody does",
+    ),
+    (
+        "asset-queries",
+        "words of a query stand one after the other in what they find, quoted or not",
+    ),
+    (
+        "asset-pages",
+        "Cloud Asset gives a hundred results a page unless told otherwise, in the order of the hierarchy",
+    ),
+    (
+        "asset-names",
+        "accounts go by their email in full names of Cloud Asset, and what it does not know has no effective policies",
+    ),
+    (
+        "asset-types",
+        "a type of assets that matches nothing finds nothing, where Google refuses types that it does not support",
+    ),
+    (
+        "asset-analysis",
+        "analyzeIamPolicy looks at bindings alone: deny rules, allUsers and impersonation are not followed",
+    ),
+    (
+        "asset-lag",
+        "while asset_stale is in force, every method of Cloud Asset lags behind by the same time",
+    ),
+    (
+        "last-authentication",
+        "an account or key that was never used has an activity without a time; days begin at 07:00 UTC",
+    ),
+    (
+        "recommender-insights",
+        "Recommender has no insights; only the two types about IAM are known",
+    ),
+    (
+        "pubsub-pull",
+        "a pull waits a second for its first message; pulling from a push subscription answers 400 FAILED_PRECONDITION",
+    ),
+    (
+        "pubsub-words",
+        "refusals of ack deadlines, of empty lists of ack ids and of numbers of messages have made-up words",
+    ),
+    (
+        "pubsub-push",
+        "messages are pushed over plain HTTP too, to loopback only; Pub/Sub's own agent needs no role on the account that \
+         they are sent as",
+    ),
+    (
+        "pubsub-redelivery",
+        "a message that was not acknowledged in time comes again before newer ones; an acknowledgement that is late counts for \
+         nothing",
+    ),
+    (
+        "pubsub-reorder",
+        "a message that pubsub_reorder set aside is delivered after ten seconds if no other comes",
+    ),
+    (
+        "registry-notices",
+        "a manifest is announced when it is new, and each tag whenever it is pushed; deleting a manifest announces its tags \
+         first; repositories of gcr.io go by their names on pkg.dev",
     ),
     (
         "tags-list-pages",

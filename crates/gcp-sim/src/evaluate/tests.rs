@@ -144,6 +144,7 @@ fn grants_and_revocations_count_late_when_told_so() {
     let propagation = Propagation {
         grant: SignedDuration::from_secs(70),
         revoke: SignedDuration::from_secs(90),
+        ..Propagation::default()
     };
     let role = "roles/artifactregistry.reader";
     let policy = world.policy_mut(&apps).unwrap();
@@ -165,4 +166,19 @@ fn grants_and_revocations_count_late_when_told_so() {
     policy.revoke(role, "user:new@acme.example", now());
     assert!(at(&world, 89));
     assert!(!at(&world, 90));
+}
+
+#[test]
+fn replicas_that_do_not_agree_take_turns() {
+    let mut propagation = Propagation {
+        grant: SignedDuration::from_secs(70),
+        replicas: 2,
+        ..Propagation::default()
+    };
+    let late: Vec<bool> = (0..4)
+        .map(|_| propagation.next().grant > SignedDuration::ZERO)
+        .collect();
+    assert_eq!(late, [true, false, true, false]);
+    propagation.replicas = 1;
+    assert!((0..4).all(|_| propagation.next().grant > SignedDuration::ZERO));
 }

@@ -64,6 +64,18 @@ impl Caller {
 }
 
 impl Google {
+    /// Finds the project that pays for what a caller asks, where it is the caller's own; people have none.
+    pub(crate) fn home_of(&self, principal: &Principal) -> Option<String> {
+        match principal {
+            Principal::Federated(workload) => Some(workload.project_number.to_string()),
+            Principal::ServiceAccount { email } => self.read(|world| {
+                let (project, _) = world.service_account(email)?;
+                Some(project.id.clone())
+            }),
+            Principal::User { .. } | Principal::Anonymous => None,
+        }
+    }
+
     /// Finds out who asks. No `Authorization` makes an anonymous caller; one that is no good is refused.
     ///
     /// # Errors

@@ -133,6 +133,19 @@ impl Google {
         })
     }
 
+    /// Notes that a key was used just now.
+    pub(crate) fn note_key(&self, email: &str, id: &str) {
+        let now = self.now();
+        self.change(|world| {
+            let keys = world
+                .service_account_mut(email)
+                .map(|account| account.keys.iter_mut());
+            for key in keys.into_iter().flatten().filter(|key| key.id == id) {
+                key.last_used = Some(now);
+            }
+        });
+    }
+
     pub fn disable_account(&self, email: &str) -> Result<(), NotInWorld> {
         self.set_disabled(email, true)
     }

@@ -26,6 +26,10 @@ impl Google {
                 .find(|key| key.id == file.private_key_id)?;
             (!key.disabled).then(|| key.public.clone()).flatten()
         })?;
-        (known["n"] == public["n"]).then(|| Principal::service_account(&file.client_email))
+        if known["n"] != public["n"] {
+            return None;
+        }
+        self.note_key(&file.client_email, &file.private_key_id);
+        Some(Principal::service_account(&file.client_email))
     }
 }

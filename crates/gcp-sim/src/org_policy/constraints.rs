@@ -71,6 +71,12 @@ const CONSTRAINTS: &[(&str, Kind)] = &[
     ("storage.uniformBucketLevelAccess", Kind::Boolean),
 ];
 
+/// Says whether a constraint takes lists of values.
+pub(crate) fn is_list(constraint: &str) -> bool {
+    let found = CONSTRAINTS.iter().find(|(name, _)| *name == constraint);
+    found.is_some_and(|(_, kind)| *kind != Kind::Boolean)
+}
+
 /// The rule that holds where no policy says anything. Constraints that are not in the table count as booleans.
 pub(super) fn default_rule(constraint: &str) -> OrgPolicyRule {
     let found = CONSTRAINTS.iter().find(|(name, _)| *name == constraint);

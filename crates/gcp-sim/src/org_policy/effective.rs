@@ -19,7 +19,10 @@ pub(super) fn policies<'a>(
         ResourceName::Organization { number } => {
             world.organization(number).map(|it| &it.org_policies)
         }
-        ResourceName::ServiceAccount { .. } | ResourceName::Repository { .. } => None,
+        ResourceName::ServiceAccount { .. }
+        | ResourceName::Repository { .. }
+        | ResourceName::Topic { .. }
+        | ResourceName::Subscription { .. } => None,
     }
 }
 
@@ -42,12 +45,15 @@ pub(super) fn policies_mut<'a>(
                 .find(|it| it.number == *number);
             organization.map(|it| &mut it.org_policies)
         }
-        ResourceName::ServiceAccount { .. } | ResourceName::Repository { .. } => None,
+        ResourceName::ServiceAccount { .. }
+        | ResourceName::Repository { .. }
+        | ResourceName::Topic { .. }
+        | ResourceName::Subscription { .. } => None,
     }
 }
 
 /// Merges what a node and its ancestors say. Conditions count as holding; the world has no tags.
-pub(super) fn effective(world: &World, node: &ResourceName, constraint: &str) -> OrgPolicy {
+pub(crate) fn effective(world: &World, node: &ResourceName, constraint: &str) -> OrgPolicy {
     let mut rules: Vec<OrgPolicyRule> = Vec::new();
     for name in world.lineage(node) {
         let Some(own) = policies(world, &name).and_then(|it| it.get(constraint)) else {

@@ -273,6 +273,18 @@ impl Refusal {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
     }
 
+    /// Google fails, and says so in JSON.
+    pub fn internal() -> Self {
+        let message = "Internal error encountered.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+    }
+
+    /// Google takes too long, and says so in JSON.
+    pub fn deadline_exceeded() -> Self {
+        let message = "Deadline expired before operation could complete.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", message)
+    }
+
     /// Google is in trouble, and its front end says so in a page.
     ///
     /// Source: <https://github.com/googleapis/google-cloud-python/issues/4803>
@@ -300,7 +312,7 @@ impl Refusal {
         Self::new(StatusCode::NOT_IMPLEMENTED, "UNIMPLEMENTED", message)
     }
 
-    fn denied(message: impl Into<String>) -> Self {
+    pub(super) fn denied(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message)
     }
 

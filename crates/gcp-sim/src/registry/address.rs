@@ -155,6 +155,18 @@ impl RepositoryName {
     }
 }
 
+impl RepositoryName {
+    /// An image by the repository's own name, also where its repository is called `gcr.io`.
+    pub(super) fn pkg_dev_uri(&self, image: &str) -> String {
+        format!(
+            "{}-docker.pkg.dev/{}/{}/{image}",
+            self.location,
+            self.project.replace(':', "/"),
+            self.repository
+        )
+    }
+}
+
 impl fmt::Display for RepositoryName {
     /// The full resource name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

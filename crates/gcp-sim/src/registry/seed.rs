@@ -12,6 +12,7 @@ use super::digest::Digest;
 use super::generated::Generated;
 use super::image::Image;
 use super::manifest::{IMAGE, INDEX, Manifest, read_config};
+use super::notices::Notice;
 use super::version::Stored;
 use crate::world::SeedImage;
 
@@ -51,20 +52,37 @@ impl Registry {
 
     /// Puts an image into a repository, as if it had been pushed when the seed says, or now.
     pub(crate) fn push(&self, repository: (&str, &str, &str), seed: &SeedImage) {
-        self.add(&named(repository), seed);
+        let name = named(repository);
+        for (digest, is_tagged) in self.add(&name, seed) {
+            let tags = seed.tags.iter().filter(|_| is_tagged);
+            let tagged = tags.map(|tag| Notice::Tagged { digest, tag });
+            let notices: Vec<Notice<'_>> = std::iter::once(Notice::Pushed { digest })
+                .chain(tagged)
+                .collect();
+            self.announce(&name, &seed.name, &notices);
+        }
     }
 
     /// Deletes what a tag names, with all its tags; `false` if there is none.
     pub(crate) fn delete(&self, repository: (&str, &str, &str), image: &str, tag: &str) -> bool {
-        let store = &self.content.store;
-        store.write_image(&named(repository), image, |image| {
-            let digest = image.find_tag(tag);
-            digest.is_some_and(|digest| image.delete(digest))
-        })
+        let name = named(repository);
+        let gone = self.content.store.write_image(&name, image, |image| {
+            let digest = image.find_tag(tag)?;
+            let version = image.find_version(digest)?;
+            image.delete(digest).then_some((digest, version.tags))
+        });
+        let Some((digest, tags)) = gone else {
+            return false;
+        };
+        let untagged = tags.iter().map(|tag| Notice::Untagged { tag });
+        let notices: Vec<Notice<'_>> = untagged.chain([Notice::Deleted { digest }]).collect();
+        self.announce(&name, image, &notices);
+        true
     }
 
-    /// Puts an image into a repository, as if it had been pushed when the seed says.
-    fn add(&self, repository: &RepositoryName, seed: &SeedImage) {
+    /// Puts an image into a repository, as if it had been pushed when the seed says. Gives its manifests, each with whether
+    /// the tags are its own.
+    fn add(&self, repository: &RepositoryName, seed: &SeedImage) -> Vec<(Digest, bool)> {
         let name = format!("{repository}/{}", seed.name);
         let store = &self.content.store;
         if let Some(plan) = &seed.generate {
@@ -72,21 +90,23 @@ impl Registry {
             store.write_image(repository, &seed.name, |image| *image = generated);
         }
         if seed.tags.is_empty() {
-            return;
+            return Vec::new();
         }
         let pushed = Pushed::of(seed, &name, self.google.now());
         for blob in pushed.blobs {
             store.put_blob(repository, blob);
         }
         store.write_image(repository, &seed.name, |image| {
-            for (stored, is_tagged) in pushed.manifests {
+            let keep = |(stored, is_tagged): (Stored, bool)| {
                 let digest = Digest::of(&stored.bytes);
                 image.push(digest, stored, None);
                 for tag in seed.tags.iter().filter(|_| is_tagged) {
                     image.move_tag(tag, digest, pushed.uploaded);
                 }
-            }
-        });
+                (digest, is_tagged)
+            };
+            pushed.manifests.into_iter().map(keep).collect()
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The registry as clients meet it, without a network: requests in, answers out.
 
 mod faults;
+mod golden_files;
 mod lists;
+mod notices;
 mod pulls;
 mod pushes;
 mod refusals;

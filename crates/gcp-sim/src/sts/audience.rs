@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::refusal::ExchangeRefusal;
+use crate::cel::Expression;
 use crate::world::World;
 
 /// Whom a token must come from, and what its claims become.
@@ -38,8 +39,11 @@ pub(super) enum Keys {
 pub(super) enum Mapping {
     /// `ns/NAMESPACE/sa/ACCOUNT`; the cluster's URL becomes an attribute.
     Cluster { url: String },
-    /// As the provider says.
-    Provider(BTreeMap<String, String>),
+    /// As the provider says, for tokens of which its condition holds.
+    Provider {
+        attributes: BTreeMap<String, Expression>,
+        condition: Option<Expression>,
+    },
 }
 
 impl Target {
@@ -124,7 +128,10 @@ impl Target {
             issuer: provider.issuer.clone(),
             audiences,
             keys,
-            mapping: Mapping::Provider(provider.attribute_mapping.clone()),
+            mapping: Mapping::Provider {
+                attributes: provider.attribute_mapping.clone(),
+                condition: provider.attribute_condition.clone(),
+            },
         })
     }
 }

@@ -85,6 +85,27 @@ impl ExchangeRefusal {
         Self::new("invalid_grant", "Unable to verify the ID Token signature.")
     }
 
+    /// The provider's attribute condition does not hold of the token.
+    pub(super) fn condition_failed() -> Self {
+        Self::new(
+            "unauthorized_client",
+            "The given credential is rejected by the attribute condition.",
+        )
+    }
+
+    /// Too many exchanges.
+    ///
+    /// Source: <https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation>
+    pub(crate) fn throttled() -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error: "quota_exceeded",
+            description: "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a \
+                few seconds."
+                .to_owned(),
+        }
+    }
+
     /// The key is not among the issuer's, or they could not be fetched.
     pub(super) fn issuer_unreachable() -> Self {
         Self::new(
@@ -93,10 +114,12 @@ impl ExchangeRefusal {
         )
     }
 
+    /// Source: <https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation>
     pub(super) fn subject_too_long() -> Self {
         Self::new(
             "invalid_request",
-            "The size of mapped attribute google.subject exceeds the 127 bytes limit.",
+            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping \
+             or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",
         )
     }
 
@@ -123,3 +146,6 @@ impl IntoResponse for ExchangeRefusal {
         (self.status, Json(body)).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
-//! What the claims of a verified token become in the pool: a subject and attributes.
+//! What the claims of a verified token become in the pool: a subject and attributes, if the provider lets them in.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::audience::{Mapping, Target};
 use super::refusal::ExchangeRefusal;
+use crate::cel::{Expression, Names};
 use crate::principal::Federated;
 
 /// Longer subjects are refused.
@@ -16,13 +17,32 @@ const LONGEST_SUBJECT: usize = 127;
 pub(super) fn of(target: &Target, claims: &Value) -> Result<Federated, ExchangeRefusal> {
     let workload = match &target.mapping {
         Mapping::Cluster { url } => of_cluster(target, url, claims),
-        Mapping::Provider(mapping) => of_provider(target, mapping, claims),
+        Mapping::Provider { attributes, .. } => of_provider(target, attributes, claims),
     }
     .ok_or_else(ExchangeRefusal::subject_missing)?;
     if workload.subject.len() > LONGEST_SUBJECT {
         return Err(ExchangeRefusal::subject_too_long());
     }
+    if let Mapping::Provider {
+        condition: Some(condition),
+        ..
+    } = &target.mapping
+    {
+        let names = Names::with_mapped(claims, &workload.subject, &mapped(&workload));
+        if !condition.holds(&names) {
+            return Err(ExchangeRefusal::condition_failed());
+        }
+    }
     Ok(workload)
+}
+
+/// The attributes as a condition sees them: `attribute.team` is `team` of `attribute`.
+fn mapped(workload: &Federated) -> Value {
+    let own = workload.attributes.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("attribute.")?;
+        Some((name.to_owned(), json!(value)))
+    });
+    Value::Object(own.collect())
 }
 
 fn of_cluster(target: &Target, url: &str, claims: &Value) -> Option<Federated> {
@@ -45,17 +65,23 @@ fn of_cluster(target: &Target, url: &str, claims: &Value) -> Option<Federated> {
 
 fn of_provider(
     target: &Target,
-    mapping: &BTreeMap<String, String>,
+    mapping: &BTreeMap<String, Expression>,
     claims: &Value,
 ) -> Option<Federated> {
-    let subject = mapping
-        .get("google.subject")
-        .map_or("assertion.sub", String::as_str);
-    let subject = claim(claims, subject).filter(|subject| !subject.is_empty())?;
+    let names = Names::of_claims(claims);
+    let text = |expression: &Expression| match expression.evaluate(&names) {
+        Ok(Value::String(text)) => Some(text),
+        Ok(_) | Err(_) => None,
+    };
+    let subject = match mapping.get("google.subject") {
+        Some(expression) => text(expression),
+        None => claims["sub"].as_str().map(str::to_owned),
+    };
+    let subject = subject.filter(|subject| !subject.is_empty())?;
     let attributes = mapping
         .iter()
         .filter(|(name, _)| *name != "google.subject")
-        .filter_map(|(name, path)| Some((name.clone(), claim(claims, path)?)))
+        .filter_map(|(name, expression)| Some((name.clone(), text(expression)?)))
         .collect();
     Some(Federated {
         project_number: target.project_number,
@@ -63,44 +89,4 @@ fn of_provider(
         subject,
         attributes,
     })
-}
-
-/// Follows `assertion.sub` or `assertion['kubernetes.io']['namespace']`; anything cleverer maps to nothing.
-fn claim(claims: &Value, path: &str) -> Option<String> {
-    let mut rest = path.strip_prefix("assertion")?;
-    let mut found = claims;
-    while !rest.is_empty() {
-        let (name, after) = if let Some(inner) = rest.strip_prefix('[') {
-            let (quoted, after) = inner.split_once(']')?;
-            (quoted.trim_matches(['\'', '"']), after)
-        } else {
-            let inner = rest.strip_prefix('.')?;
-            let end = inner.find(['.', '[']).unwrap_or(inner.len());
-            inner.split_at(end)
-        };
-        found = found.get(name)?;
-        rest = after;
-    }
-    found.as_str().map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn claims_are_found_by_dots_and_brackets() {
-        let claims = json!({"sub": "s", "kubernetes.io": {"namespace": "argosy"}});
-        for (path, found) in [
-            ("assertion.sub", Some("s")),
-            ("assertion['kubernetes.io']['namespace']", Some("argosy")),
-            ("assertion['kubernetes.io'].namespace", Some("argosy")),
-            ("assertion.aud", None),
-            ("assertion.sub + 'x'", None),
-        ] {
-            assert_eq!(claim(&claims, path).as_deref(), found, "{path}");
-        }
-    }
 }

@@ -41,6 +41,9 @@ pub struct Key {
     /// The public half as a JWK; a key that only a file mentions has none and verifies nothing.
     #[serde(skip)]
     pub public: Option<serde_json::Value>,
+    /// When a token was last given out for it.
+    #[serde(skip)]
+    pub last_used: Option<Timestamp>,
 }
 
 /// Who made a key.

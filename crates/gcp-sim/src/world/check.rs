@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Project, ServiceAccount, World, WorldError};
 use crate::policy::Policy;
+use crate::resource::ResourceName;
 use crate::roles;
 
 /// Checks a world that was read from `text`.
@@ -68,6 +69,36 @@ impl Check<'_> {
                 }
             }
             self.policy(&field, Some(project), &repository.policy)?;
+        }
+        self.pubsub(field, project)
+    }
+
+    fn pubsub(&self, field: &str, project: &Project) -> Result<(), WorldError> {
+        for (index, topic) in project.topics.iter().enumerate() {
+            let field = format!("{field}.topics[{index}]");
+            if topic.name.is_empty() {
+                return Err(self.wrong(&format!("{field}.name"), &topic.name, "a value"));
+            }
+            self.policy(&field, Some(project), &topic.policy)?;
+        }
+        for (index, subscription) in project.subscriptions.iter().enumerate() {
+            let field = format!("{field}.subscriptions[{index}]");
+            if subscription.name.is_empty() {
+                return Err(self.wrong(&format!("{field}.name"), &subscription.name, "a value"));
+            }
+            let topic = ResourceName::parse(&subscription.topic);
+            if topic.is_none_or(|topic| self.world.policy(&topic).is_none()) {
+                let expected =
+                    "a topic of this file, or projects/PROJECT/topics/TOPIC of another project";
+                return Err(self.wrong(&format!("{field}.topic"), &subscription.topic, expected));
+            }
+            let push = subscription.push_config.as_ref();
+            if let Some(push) = push.filter(|it| !crate::pubsub::is_loopback(&it.push_endpoint)) {
+                let field = format!("{field}.pushConfig.pushEndpoint");
+                let expected = "an http:// or https:// address on loopback";
+                return Err(self.wrong(&field, &push.push_endpoint, expected));
+            }
+            self.policy(&field, Some(project), &subscription.policy)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::OrgPolicy;
+use super::{CustomConstraint, OrgPolicy};
 use crate::policy::Policy;
 use crate::roles::CustomRole;
 
@@ -22,6 +22,7 @@ pub struct Organization {
     pub policy: Policy,
     pub deny: Vec<DenyRule>,
     pub org_policies: BTreeMap<String, OrgPolicy>,
+    pub custom_constraints: Vec<CustomConstraint>,
     pub roles: Vec<CustomRole>,
 }
 

@@ -1,6 +1,8 @@
 //! Finding things in the world by the names that requests use.
 
-use super::{Cluster, Folder, Organization, Project, Repository, ServiceAccount, World};
+use super::{
+    Cluster, Folder, Organization, Project, Repository, ServiceAccount, Subscription, Topic, World,
+};
 use crate::policy::Policy;
 use crate::resource::ResourceName;
 
@@ -66,6 +68,21 @@ impl World {
         Some((project, cluster))
     }
 
+    pub fn topic(&self, project: &str, name: &str) -> Option<&Topic> {
+        let topics = &self.project(project)?.topics;
+        topics.iter().find(|topic| topic.name == name)
+    }
+
+    pub fn subscription(&self, project: &str, name: &str) -> Option<&Subscription> {
+        let subscriptions = &self.project(project)?.subscriptions;
+        subscriptions.iter().find(|it| it.name == name)
+    }
+
+    pub fn subscription_mut(&mut self, project: &str, name: &str) -> Option<&mut Subscription> {
+        let subscriptions = &mut self.project_mut(project)?.subscriptions;
+        subscriptions.iter_mut().find(|it| it.name == name)
+    }
+
     pub fn folder(&self, number: &str) -> Option<&Folder> {
         self.folders.iter().find(|folder| folder.number == number)
     }
@@ -86,7 +103,9 @@ impl World {
                 self.project(project).and_then(|it| it.parent.clone())
             }
             ResourceName::ServiceAccount { project, .. }
-            | ResourceName::Repository { project, .. } => {
+            | ResourceName::Repository { project, .. }
+            | ResourceName::Topic { project, .. }
+            | ResourceName::Subscription { project, .. } => {
                 lineage.push(ResourceName::project(project));
                 self.project(project).and_then(|it| it.parent.clone())
             }
@@ -123,6 +142,15 @@ impl World {
             } => self
                 .repository(project, location, repository)
                 .map(|it| &it.policy),
+            ResourceName::Topic { project, topic } => {
+                self.topic(project, topic).map(|it| &it.policy)
+            }
+            ResourceName::Subscription {
+                project,
+                subscription,
+            } => self
+                .subscription(project, subscription)
+                .map(|it| &it.policy),
         }
     }
 
@@ -152,6 +180,18 @@ impl World {
             } => self
                 .repository_mut(project, location, repository)
                 .map(|it| &mut it.policy),
+            ResourceName::Topic { project, topic } => self
+                .project_mut(project)?
+                .topics
+                .iter_mut()
+                .find(|it| it.name == *topic)
+                .map(|it| &mut it.policy),
+            ResourceName::Subscription {
+                project,
+                subscription,
+            } => self
+                .subscription_mut(project, subscription)
+                .map(|it| &mut it.policy),
         }
     }
 }
@@ -162,9 +202,13 @@ impl World {
         let projects = self.projects.iter_mut().flat_map(|project| {
             let accounts = project.service_accounts.iter_mut().map(|it| &mut it.policy);
             let repositories = project.repositories.iter_mut().map(|it| &mut it.policy);
+            let topics = project.topics.iter_mut().map(|it| &mut it.policy);
+            let subscriptions = project.subscriptions.iter_mut().map(|it| &mut it.policy);
             std::iter::once(&mut project.policy)
                 .chain(accounts)
                 .chain(repositories)
+                .chain(topics)
+                .chain(subscriptions)
         });
         let folders = self.folders.iter_mut().map(|it| &mut it.policy);
         let organizations = self.organizations.iter_mut().map(|it| &mut it.policy);

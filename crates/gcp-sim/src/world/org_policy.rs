@@ -34,6 +34,24 @@ pub struct OrgPolicyRule {
     pub condition: Option<Value>,
 }
 
+/// A constraint that an organization wrote itself. It is kept and shown; nothing here enforces it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CustomConstraint {
+    /// `custom.nodePoolsUseTheMetadataServer`, or with `organizations/1/customConstraints/` before it.
+    pub name: String,
+    pub resource_types: Vec<String>,
+    pub method_types: Vec<String>,
+    pub condition: String,
+    pub action_type: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub display_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_time: Option<String>,
+}
+
 /// What a list constraint allows and denies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cel::Expression;
+
 /// A pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -23,8 +25,11 @@ pub struct PoolProvider {
     pub issuer: String,
     /// Which `aud` a token may have; the provider's own URL where the list is empty.
     pub allowed_audiences: Vec<String>,
-    /// `google.subject` and `attribute.…`, each from one claim: `assertion.sub`, `assertion['kubernetes.io']['namespace']`.
-    pub attribute_mapping: BTreeMap<String, String>,
+    /// `google.subject` and `attribute.…`, each from claims: `assertion.sub`, `assertion['kubernetes.io']['namespace']`.
+    pub attribute_mapping: BTreeMap<String, Expression>,
+    /// What must hold of a token: `assertion['kubernetes.io']['namespace'] == 'argosy'`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute_condition: Option<Expression>,
     /// The issuer's public keys, uploaded; else they are fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,

@@ -84,6 +84,11 @@ impl Project {
         for (account, email) in self.service_accounts.iter_mut().zip(emails) {
             account.fill_in(email);
         }
+        for subscription in &mut self.subscriptions {
+            if !subscription.topic.contains('/') {
+                subscription.topic = format!("projects/{}/topics/{}", self.id, subscription.topic);
+            }
+        }
         for cluster in &mut self.clusters {
             let url = cluster.url(&self.id);
             if cluster.issuer.is_empty() {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use axum::Json;
 use axum::routing::get;
-use gcp_sim::WorkloadToken;
+use gcp_sim::{Effect, WorkloadToken};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -136,6 +136,117 @@ async fn every_refusal_says_what_is_wrong() -> Result<()> {
         project.clusters[0].issuer = "https://other.example".to_owned();
     });
     check(AUDIENCE, &good, "invalid_grant", "The issuer in ID Token").await
+}
+
+/// Makes a pool that trusts the cluster's own keys under a condition; gives its audience.
+async fn pool_with_condition(talk: &Talk, condition: &str) -> Result<&'static str> {
+    let keys = talk.get(
+        "",
+        "container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main/jwks",
+    );
+    let keys: Value = keys.await?.json()?;
+    let issuer = "https://container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main";
+    let pool = serde_json::from_value(json!({"id": "kind", "providers": [{
+        "id": "laptop", "issuer": issuer, "jwks": keys, "allowedAudiences": ["argosy"],
+        "attributeMapping": {"google.subject": "'kind::' + assertion.sub", "attribute.ns": "assertion['kubernetes.io']['namespace']"},
+        "attributeCondition": condition,
+    }]}))?;
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.workload_pools = vec![pool];
+    });
+    Ok(
+        "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/kind/providers/laptop",
+    )
+}
+
+#[tokio::test]
+async fn only_tokens_of_which_the_condition_holds_are_let_in() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.workload("argosy", 10)?;
+    let holds = "attribute.ns == 'argosy' && google.subject.startsWith('kind::system:')";
+    let audience = pool_with_condition(&talk, holds).await?;
+    let reply = talk.exchange(audience, &token).await?;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let body = reply.json()?;
+    let issued = talk
+        .google()
+        .token(body["access_token"].as_str().unwrap_or_default())
+        .context("known")?;
+    assert!(
+        issued
+            .principal
+            .to_string()
+            .ends_with("/subject/kind::system:serviceaccount:argosy:controller")
+    );
+    for condition in [
+        "attribute.ns == 'other'",
+        "assertion.email == 'ann@acme.example'",
+    ] {
+        let audience = pool_with_condition(&talk, condition).await?;
+        let reply = talk.exchange(audience, &token).await?;
+        let refused = json!({"error": "unauthorized_client",
+            "error_description": "The given credential is rejected by the attribute condition."});
+        assert_eq!(
+            (reply.status.as_u16(), reply.json()?),
+            (400, refused),
+            "{condition}"
+        );
+    }
+    let error = pool_with_condition(&talk, "assertion.sub.extract('{a}') == 'b'")
+        .await
+        .expect_err("it would have to guess");
+    assert!(
+        error.to_string().contains("cannot evaluate the expression"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_outlives_the_provider_that_it_came_through() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.workload("argosy", 10)?;
+    let audience = pool_with_condition(&talk, "true").await?;
+    let federated = talk.exchange(audience, &token).await?.json()?;
+    let federated = federated["access_token"]
+        .as_str()
+        .context("no token")?
+        .to_owned();
+    let member = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/kind/subject/\
+        kind::system:serviceaccount:argosy:controller";
+    let account = gcp_sim::ResourceName::service_account("acme-prod", WEB);
+    talk.google()
+        .grant("roles/iam.workloadIdentityUser", member, &account)?;
+    let fault = Effect::FederatedOutlivesProvider.on("sts.googleapis.com");
+    let fault = talk.google().inject(fault.where_path_has("/kind/"));
+    let refused = talk.exchange(audience, &token).await?;
+    assert_eq!(refused.json()?["error"], "invalid_target");
+    let others = talk.exchange(AUDIENCE, &talk.workload(POOL, 10)?).await?;
+    assert_eq!(others.status, 200, "other providers are as they were");
+    assert_eq!(talk.mint(&federated, WEB).await?.status, 200, "the leak");
+    talk.google().mend(fault);
+    assert_eq!(talk.exchange(audience, &token).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn too_many_exchanges_are_refused_in_oauths_words() -> Result<()> {
+    let talk = Talk::start().await?;
+    let burst = Effect::TooManyRequests { retry_after: None };
+    talk.google()
+        .inject(burst.on("sts.googleapis.com").times(1));
+    let token = talk.workload(POOL, 10)?;
+    let reply = talk.exchange(AUDIENCE, &token).await?;
+    let body = reply.json()?;
+    assert!(
+        body["error_description"]
+            .as_str()
+            .is_some_and(|it| it.contains("throttled")),
+        "{body}"
+    );
+    assert_eq!(talk.exchange(AUDIENCE, &token).await?.status, 200);
+    Ok(())
 }
 
 #[tokio::test]

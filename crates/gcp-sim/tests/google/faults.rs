@@ -1,10 +1,11 @@
 //! Faults by name, over the admin listener and from Rust.
 
 use anyhow::{Context as _, Result};
-use gcp_sim::Effect;
+use gcp_sim::{Clock, ConsumerReason, Effect, ResourceName};
+use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::talk::{Talk, WEB, send};
+use crate::talk::{API, Talk, WEB, send};
 
 const CREDENTIALS: &str = "iamcredentials.googleapis.com";
 
@@ -36,6 +37,19 @@ async fn every_refusal_can_be_had_by_name() -> Result<()> {
             503,
             "The service is currently unavailable.",
         ),
+        (Effect::Internal, 500, "Internal error encountered."),
+        (
+            Effect::DeadlineExceeded,
+            504,
+            "Deadline expired before operation could complete.",
+        ),
+        (
+            Effect::ConsumerRefused {
+                reason: ConsumerReason::BillingDisabled,
+            },
+            403,
+            "BILLING_DISABLED",
+        ),
         (Effect::ServiceDisabled, 403, "SERVICE_DISABLED"),
         (Effect::GsaDenied, 403, "IAM_PERMISSION_DENIED"),
         (
@@ -54,6 +68,108 @@ async fn every_refusal_can_be_had_by_name() -> Result<()> {
         );
         talk.google().mend(fault);
     }
+    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_is_off_only_where_the_fault_says_so() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let off = || Effect::ServiceDisabled.on(CREDENTIALS);
+    for (fault, status) in [
+        (off().where_path_has("kargo-project-api@"), 200),
+        (off().where_path_has("kargo-project-web@"), 403),
+        (off().where_path_has("acme-prod"), 403),
+    ] {
+        let number = talk.google().inject(fault);
+        assert_eq!(talk.mint(&token, WEB).await?.status, status);
+        talk.google().mend(number);
+    }
+    let mut by_method = off();
+    by_method.scope.method = Some("signJwt".to_owned());
+    talk.google().inject(by_method);
+    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
+    let mut by_project = off();
+    by_project.scope.project = Some("acme-prod".to_owned());
+    talk.google().inject(by_project);
+    assert_eq!(talk.mint(&token, WEB).await?.reason(), "SERVICE_DISABLED");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_binding_is_revoked_after_a_while_and_old_tokens_stay_good() -> Result<()> {
+    let start = "2026-03-01T10:00:00Z".parse()?;
+    let talk = Talk::at(Clock::standing_at(start)).await?;
+    let token = talk.pod_token("controller").await?;
+    let revoked = Effect::BindingRevoked { after_seconds: 90 };
+    talk.google().inject(revoked.everywhere());
+    talk.google().clock().advance(SignedDuration::from_secs(89));
+    let minted = talk.mint(&token, WEB).await?.json()?;
+    let minted = minted["accessToken"].as_str().context("a token")?;
+    talk.google().clock().advance(SignedDuration::from_secs(1));
+    assert_eq!(
+        talk.mint(&token, WEB).await?.reason(),
+        "IAM_PERMISSION_DENIED"
+    );
+    assert!(talk.google().bearer(minted).is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_disagree_until_a_grant_has_spread() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let spread = Effect::PropagationDelay {
+        grant_seconds: 3600,
+        revoke_seconds: 3600,
+        flapping: true,
+    };
+    let fault = talk.google().inject(spread.everywhere());
+    let member = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/\
+        acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
+    let account = ResourceName::service_account("acme-prod", API);
+    talk.google()
+        .grant("roles/iam.workloadIdentityUser", member, &account)?;
+    let mut found = Vec::new();
+    for _ in 0..4 {
+        found.push(talk.mint(&token, API).await?.status.as_u16());
+    }
+    assert!(found.contains(&200) && found.contains(&403), "{found:?}");
+    talk.google().mend(fault);
+    assert_eq!(talk.mint(&token, API).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_can_be_late_in_parts_and_in_some() -> Result<()> {
+    let talk = Talk::start().await?;
+    let token = talk.pod_token("controller").await?;
+    let fault = talk
+        .google()
+        .inject(Effect::SlowBody { milliseconds: 300 }.on(CREDENTIALS));
+    let start = std::time::Instant::now();
+    let url = format!(
+        "http://{}/v1/projects/-/serviceAccounts/{WEB}:generateAccessToken",
+        talk.simulator.apis
+    );
+    let body = json!({"scope": ["https://www.googleapis.com/auth/cloud-platform"]});
+    let response = talk
+        .http
+        .post(url)
+        .bearer_auth(&token)
+        .json(&body)
+        .send()
+        .await?;
+    let head = start.elapsed();
+    response.text().await?;
+    assert!(start.elapsed() >= head.max(std::time::Duration::from_millis(300)));
+    talk.google().mend(fault);
+    let late = Effect::Latency {
+        milliseconds: 0,
+        p99_milliseconds: Some(5),
+    };
+    talk.google().inject(late.on(CREDENTIALS));
     assert_eq!(talk.mint(&token, WEB).await?.status, 200);
     Ok(())
 }

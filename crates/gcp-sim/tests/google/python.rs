@@ -124,3 +124,52 @@ async fn a_json_key_gets_tokens_until_it_is_disabled() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn the_discovery_client_searches_the_inventory() -> Result<()> {
+    let talk = Talk::start().await?;
+    for api in [
+        "cloudasset.googleapis.com",
+        "artifactregistry.googleapis.com",
+    ] {
+        talk.google().enable_api("acme-prod", api)?;
+    }
+    let member = format!("serviceAccount:{}", crate::talk::WEB);
+    let reader = json!({"role": "roles/artifactregistry.reader", "members": [member]});
+    let repository: gcp_sim::Repository = serde_json::from_value(json!({
+        "name": "apps", "location": "europe", "bindings": [reader],
+    }))?;
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.repositories.push(repository);
+    });
+    let found = run(&talk, "assets").await?;
+    let apps =
+        "//artifactregistry.googleapis.com/projects/acme-prod/locations/europe/repositories/apps";
+    let expected = json!({
+        "bindings": [[reader]],
+        "accounts": 3,
+        "attached": [apps, "//cloudresourcemanager.googleapis.com/projects/123456789012"],
+        "identities": [member, "user:ops@acme.example"],
+        "refused": ["Request denied by Cloud IAM.", "To check permissions required for this RPC:"],
+    });
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_discovery_client_publishes_pulls_and_acknowledges() -> Result<()> {
+    let talk = Talk::start().await?;
+    talk.google()
+        .enable_api("acme-prod", "pubsub.googleapis.com")?;
+    let found = run(&talk, "pubsub").await?;
+    let expected = json!({
+        "deadline": 20,
+        "message": {"action": "INSERT"},
+        "acknowledged": {},
+        "empty": {},
+        "missing": "Resource not found (resource=none).",
+    });
+    assert_eq!(found, expected);
+    Ok(())
+}

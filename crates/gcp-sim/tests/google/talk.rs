@@ -122,6 +122,11 @@ impl Talk {
         send(self.http.post(url).bearer_auth(token).json(body)).await
     }
 
+    pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Result<Reply> {
+        let url = format!("http://{}/{path}", self.simulator.apis);
+        send(self.http.put(url).bearer_auth(token).json(body)).await
+    }
+
     pub(crate) async fn mint(&self, token: &str, account: &str) -> Result<Reply> {
         let scope = ["https://www.googleapis.com/auth/cloud-platform"];
         self.mint_with(token, account, &json!({ "scope": scope }))

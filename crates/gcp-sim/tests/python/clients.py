@@ -15,6 +15,7 @@ from google.cloud import iam_credentials_v1
 from google.cloud.iam_credentials_v1.services.iam_credentials.transports import IAMCredentialsRestTransport
 from google.oauth2 import service_account
 from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
 
 APIS = os.environ["SIMULATOR_APIS"]
 ACCOUNT = "kargo-project-web@acme-prod.iam.gserviceaccount.com"
@@ -144,13 +145,86 @@ def key():
     return {"disabled": None}
 
 
+def assets():
+    """Cloud Asset by its discovery client: search, the policies above a repository, and who holds what."""
+    asset = service("cloudasset", "v1")
+    found = asset.v1().searchAllIamPolicies(
+        scope="projects/acme-prod", query=f'policy:"{ACCOUNT}"', pageSize=500
+    ).execute()
+    kinds = asset.v1().searchAllResources(
+        scope="projects/acme-prod", assetTypes=["iam.googleapis.com/ServiceAccount"]
+    ).execute()
+    repository = "//artifactregistry.googleapis.com/projects/acme-prod/locations/europe/repositories/apps"
+    effective = asset.effectiveIamPolicies().batchGet(scope="projects/acme-prod", names=[repository]).execute()
+    analysis = asset.v1().analyzeIamPolicy(
+        scope="projects/acme-prod",
+        analysisQuery_resourceSelector_fullResourceName=repository,
+        analysisQuery_accessSelector_permissions=["artifactregistry.repositories.downloadArtifacts"],
+    ).execute()
+    try:
+        asset.v1().searchAllIamPolicies(scope="organizations/1").execute()
+        refused = None
+    except HttpError as error:
+        refused = [error.reason, error.error_details[0]["links"][0]["description"]]
+    return {
+        "bindings": [result["policy"]["bindings"] for result in found["results"]],
+        "accounts": len(kinds["results"]),
+        "attached": [info["attachedResource"] for info in effective["policyResults"][0]["policies"]],
+        "identities": [
+            result["identityList"]["identities"][0]["name"] for result in analysis["mainAnalysis"]["analysisResults"]
+        ],
+        "refused": refused,
+    }
+
+
+def pubsub():
+    """Pub/Sub by its discovery client: a push to the registry is heard of on the topic gcr."""
+    projects = service("pubsub", "v1").projects()
+    topic = projects.topics().create(name="projects/acme-prod/topics/gcr", body={}).execute()
+    subscription = projects.subscriptions().create(
+        name="projects/acme-prod/subscriptions/pushes", body={"topic": topic["name"], "ackDeadlineSeconds": 20}
+    ).execute()
+    data = base64.b64encode(b'{"action":"INSERT"}').decode()
+    projects.topics().publish(topic=topic["name"], body={"messages": [{"data": data}]}).execute()
+    pulled = projects.subscriptions().pull(subscription=subscription["name"], body={"maxMessages": 10}).execute()
+    received = pulled["receivedMessages"]
+    acknowledged = projects.subscriptions().acknowledge(
+        subscription=subscription["name"], body={"ackIds": [received[0]["ackId"]]}
+    ).execute()
+    empty = projects.subscriptions().pull(
+        subscription=subscription["name"], body={"maxMessages": 10, "returnImmediately": True}
+    ).execute()
+    try:
+        projects.topics().get(topic="projects/acme-prod/topics/none").execute()
+        missing = None
+    except HttpError as error:
+        missing = error.reason
+    return {
+        "deadline": subscription["ackDeadlineSeconds"],
+        "message": json.loads(base64.b64decode(received[0]["message"]["data"])),
+        "acknowledged": acknowledged,
+        "empty": empty,
+        "missing": missing,
+    }
+
+
 def service(name, version):
     credentials = google.oauth2.credentials.Credentials(os.environ["OPERATOR_TOKEN"])
     endpoint = {"api_endpoint": f"http://{APIS}/{name}.googleapis.com"}
     return build(name, version, credentials=credentials, client_options=endpoint, static_discovery=True)
 
 
-SCENARIOS = [metadata, impersonated, impersonated_missing, external_account, iam_credentials, administration, key]
+SCENARIOS = [
+    metadata,
+    impersonated,
+    impersonated_missing,
+    external_account,
+    iam_credentials,
+    administration,
+    key,
+    assets,
+    pubsub,
+]
 
 if __name__ == "__main__":
     wanted = next(scenario for scenario in SCENARIOS if scenario.__name__ == sys.argv[1])

@@ -222,6 +222,7 @@ fn fault(effect: Effect, times: Option<u32>) -> Fault {
         scope: Scope::default(),
         times,
         probability: None,
+        from: None,
         until: None,
     }
 }

@@ -14,7 +14,7 @@ use super::{Answer, Visit, token};
 use crate::faults::Effect;
 use crate::google::{Caller, Google};
 use crate::registry::address::ImageName;
-use crate::registry::{REGISTRY, address::RepositoryName};
+use crate::registry::address::RepositoryName;
 
 /// What a request said about who asks.
 #[derive(Debug)]
@@ -129,7 +129,8 @@ impl Visit<'_> {
         let (permission, resource) = (action.permission(), repository.resource());
         let exists = google.read(|world| world.project(&repository.project).is_some());
         if exists {
-            let enabled = google.require_api(&repository.project, REGISTRY);
+            let principal = caller.principal().to_string();
+            let enabled = google.require_api(&repository.project, &self.occasion(Some(&principal)));
             enabled.map_err(|refusal| Refused::denied_because(refusal.message()))?;
         }
         if caller.is_anonymous() {

@@ -14,6 +14,7 @@ use crate::registry::address::ImageName;
 use crate::registry::digest::Digest;
 use crate::registry::image::Pulled;
 use crate::registry::manifest::{LARGEST, Manifest, read_config};
+use crate::registry::notices::Notice;
 use crate::registry::version::Stored;
 
 /// Says that the registry knows what a manifest is about, so that clients need not keep a list themselves.
@@ -34,11 +35,17 @@ impl Visit<'_> {
                     .await
             }
             Method::DELETE => {
-                let deleted = self.delete_manifest(image, reference)?;
+                let tags = self.delete_manifest(image, reference)?;
                 self.registry
                     .pass_on_deletion(&image.repository, &image.image, reference)
                     .await?;
-                Ok(deleted)
+                let digest = reference.parse().ok();
+                let deleted = digest.map(|digest| Notice::Deleted { digest });
+                let untagged = tags.iter().map(|tag| Notice::Untagged { tag });
+                let notices: Vec<Notice<'_>> = untagged.chain(deleted).collect();
+                self.registry
+                    .announce(&image.repository, &image.image, &notices);
+                Ok(StatusCode::ACCEPTED.into_response())
             }
             _ => Err(Refused::method_not_allowed()),
         }
@@ -79,10 +86,15 @@ impl Visit<'_> {
         };
         let subject = manifest.subject;
         let stored = self.read_content(image, manifest, bytes)?;
-        self.keep_manifest(image, digest, stored.clone(), tag)?;
+        let is_new = self.keep_manifest(image, digest, stored.clone(), tag)?;
         self.registry
             .pass_on(&image.repository, &image.image, reference, &stored)
             .await?;
+        let pushed = is_new.then_some(Notice::Pushed { digest });
+        let tagged = tag.map(|tag| Notice::Tagged { digest, tag });
+        let notices: Vec<Notice<'_>> = pushed.into_iter().chain(tagged).collect();
+        self.registry
+            .announce(&image.repository, &image.image, &notices);
         let location = format!("/v2/{}/manifests/{digest}", image.path);
         let headers = [(LOCATION, location), (CONTENT_DIGEST, digest.to_string())];
         let mut response = (StatusCode::CREATED, headers).into_response();
@@ -133,13 +145,14 @@ impl Visit<'_> {
         })
     }
 
+    /// Stores a manifest and moves its tag; says whether it was not there before.
     fn keep_manifest(
         &self,
         image: &ImageName,
         digest: Digest,
         stored: Stored,
         tag: Option<&str>,
-    ) -> Result<(), Refused> {
+    ) -> Result<bool, Refused> {
         let immutable = self.registry.has_immutable_tags(&image.repository);
         self.registry
             .content
@@ -153,12 +166,18 @@ impl Visit<'_> {
                 if let Some(tag) = taken {
                     return Err(Refused::immutable(tag));
                 }
+                let is_new = content.find_version(digest).is_none();
                 content.push(digest, stored, tag);
-                Ok(())
+                Ok(is_new)
             })
     }
 
-    fn delete_manifest(&self, image: &ImageName, reference: &str) -> Answer {
+    /// Deletes a tag, or a manifest with its tags; gives the tags that are gone.
+    fn delete_manifest(
+        &self,
+        image: &ImageName,
+        reference: &str,
+    ) -> Result<BTreeSet<String>, Refused> {
         let (now, immutable) = (
             self.registry.google.now(),
             self.registry.has_immutable_tags(&image.repository),
@@ -168,25 +187,28 @@ impl Visit<'_> {
             &image.image,
             |content| {
                 let digest = reference.parse::<Digest>().ok();
-                let tags = digest
-                    .and_then(|digest| content.find_version(digest))
-                    .map(|version| version.tags);
-                let tag = match digest {
-                    Some(_) => tags.and_then(|tags| tags.into_iter().next()),
-                    None => content.find_tag(reference).map(|_| reference.to_owned()),
+                let version = digest.and_then(|digest| content.find_version(digest));
+                let tags: BTreeSet<String> = match digest {
+                    Some(_) => version
+                        .map(|version| version.tags.into_iter().collect())
+                        .unwrap_or_default(),
+                    None => content
+                        .find_tag(reference)
+                        .map(|_| reference.to_owned())
+                        .into_iter()
+                        .collect(),
                 };
-                match (tag, digest) {
-                    (Some(tag), _) if immutable => Err(Refused::undeletable(&tag)),
-                    (_, Some(digest)) => Ok(content.delete(digest)),
-                    (_, None) => Ok(content.delete_tag(reference, now)),
+                if let Some(tag) = tags.first().filter(|_| immutable) {
+                    return Err(Refused::undeletable(tag));
                 }
+                let deleted = match digest {
+                    Some(digest) => content.delete(digest),
+                    None => content.delete_tag(reference, now),
+                };
+                Ok(deleted.then_some(tags))
             },
         )?;
-        if deleted {
-            Ok(StatusCode::ACCEPTED.into_response())
-        } else {
-            Err(Refused::no_manifest(reference))
-        }
+        deleted.ok_or_else(|| Refused::no_manifest(reference))
     }
 }
 

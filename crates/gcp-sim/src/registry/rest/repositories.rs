@@ -7,6 +7,7 @@ use super::not_found;
 use super::page::Page;
 use crate::apis::Answer;
 use crate::call::{Call, Enums};
+use crate::org_policy;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::registry::address::RepositoryName;
@@ -109,6 +110,8 @@ impl Registry {
         if self.exists(&name) {
             return Err(Refusal::already_exists("the repository already exists"));
         }
+        self.google
+            .read(|world| org_policy::check_location(world, &name.project, location))?;
         let mut repository = Repository {
             name: name.repository.clone(),
             location: name.location.clone(),

@@ -38,7 +38,7 @@ async fn push_blob(front: &Front, image: &str, bytes: &[u8]) -> String {
     digest
 }
 
-async fn push_image(front: &Front, image: &str, tag: &str, created: &str) -> Seen {
+pub(super) async fn push_image(front: &Front, image: &str, tag: &str, created: &str) -> Seen {
     let config = format!(r#"{{"created":"{created}","os":"linux","architecture":"amd64"}}"#);
     let (config, size) = (
         push_blob(front, image, config.as_bytes()).await,

@@ -341,3 +341,33 @@ async fn anybody_may_ask_what_they_may_do() {
         .await;
     assert_eq!((none.status, none.json()), (StatusCode::OK, json!({})));
 }
+
+#[tokio::test]
+async fn an_organization_keeps_repositories_out_of_locations() {
+    let front = Front::new();
+    let policy = json!({"rules": [{"values": {"allowedValues": ["in:eu-locations"]}}]});
+    let policy = serde_json::from_value(policy).unwrap();
+    front.google.change(|world| {
+        let project = world.project_mut("acme").unwrap();
+        project
+            .org_policies
+            .insert("gcp.resourceLocations".to_owned(), policy);
+    });
+    let create = async |location: &str| {
+        let path = format!("/v1/projects/acme/locations/{location}/repositories?repositoryId=new");
+        front
+            .rest(Method::POST, &path, "admin", json!({"format": "DOCKER"}))
+            .await
+    };
+    let refused = create("us-central1").await;
+    let error = &refused.json()["error"];
+    assert_eq!(
+        (refused.status.as_u16(), error["status"].as_str()),
+        (400, Some("FAILED_PRECONDITION"))
+    );
+    assert_eq!(
+        error["details"][0]["reason"],
+        "LOCATION_ORG_POLICY_VIOLATED"
+    );
+    assert_eq!(create("europe-west3").await.status, StatusCode::OK);
+}

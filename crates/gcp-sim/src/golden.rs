@@ -1,0 +1,90 @@
+//! Golden files: a refusal as it stands on the wire, and above it what it rests on.
+//!
+//! The first line is `# documented: …`, `# seen: …` or `# assumed: …`. `UPDATE_GOLDEN=1` writes the files anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+
+/// A refusal, the name of its file, and what it rests on.
+pub(crate) struct Row {
+    name: &'static str,
+    evidence: &'static str,
+    response: Response,
+}
+
+pub(crate) fn row(name: &'static str, evidence: &'static str, refused: impl IntoResponse) -> Row {
+    Row {
+        name,
+        evidence,
+        response: refused.into_response(),
+    }
+}
+
+/// Compares rows with the files of a folder below `tests/refusals`; there must be no others.
+pub(crate) async fn check(folder: &str, rows: Vec<Row>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/refusals")
+        .join(folder);
+    let mut wrong = Vec::new();
+    let mut names: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{}.http", row.name))
+        .collect();
+    for row in rows {
+        let marks = ["documented: ", "seen: ", "assumed: "];
+        assert!(
+            marks.iter().any(|mark| row.evidence.starts_with(mark)),
+            "{}: {}",
+            row.name,
+            row.evidence
+        );
+        let file = folder.join(format!("{}.http", row.name));
+        let found = format!("# {}\n{}", row.evidence, written(row.response).await);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, &found).unwrap();
+        }
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        if found != expected {
+            wrong.push(format!(
+                "{}: expected\n{expected}\nfound\n{found}",
+                file.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let there = std::fs::read_dir(&folder).unwrap().map(Result::unwrap);
+    let mut there: Vec<String> = there
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    there.sort();
+    names.sort();
+    assert_eq!(
+        there, names,
+        "files without a row, or rows of the same name"
+    );
+}
+
+/// Spells a response as it would stand on the wire, without what depends on the day.
+async fn written(response: Response) -> String {
+    let (head, body) = response.into_parts();
+    let mut text = format!("{}\n", head.status);
+    let version = header::HeaderName::from_static("docker-distribution-api-version");
+    for name in [
+        header::CONTENT_TYPE,
+        version,
+        header::WWW_AUTHENTICATE,
+        header::RETRY_AFTER,
+    ] {
+        if let Some(value) = head.headers.get(&name) {
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+    }
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    writeln!(text, "\n{}", String::from_utf8_lossy(&body).trim_end()).unwrap();
+    text
+}
