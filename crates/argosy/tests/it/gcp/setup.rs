@@ -198,6 +198,7 @@ fn late(grant_seconds: u32) -> Effect {
     Effect::PropagationDelay {
         grant_seconds,
         revoke_seconds: 0,
+        flapping: false,
     }
 }
 
