@@ -306,7 +306,10 @@ impl Client {
             let header = self
                 .authorize(login, remembered.as_ref(), &scope, &call.cost)
                 .await;
-            let header = header.map_err(|problem| Error::new(repository, &call, problem))?;
+            let header = header.map_err(|problem| {
+                let problem = problem.asked_by(Asker::of(login, repository));
+                Error::new(repository, &call, problem)
+            })?;
             call.headers.remove(http::header::AUTHORIZATION);
             if let Some(header) = &header {
                 call.headers
@@ -399,14 +402,7 @@ impl Client {
 
     /// Says what an answer that is no success means for whoever asked.
     fn refused(&self, repository: &Repository, answer: &Answer) -> Problem {
-        let asker = match self.login() {
-            None => Asker::Nobody,
-            Some(Login::Basic { .. } | Login::SshKey(_)) => Asker::Secret,
-            Some(Login::AccessToken(token)) => Asker::Identity {
-                grant: token.grant(&repository.to_string()),
-            },
-        };
-        error::refused(answer, asker)
+        error::refused(answer, Asker::of(self.login().as_ref(), repository))
     }
 
     fn log_in_with(&self, login: Login) {
@@ -419,7 +415,7 @@ fn is_here(url: &Url) -> bool {
     url.host_str().is_some_and(crate::egress::is_loopback_name)
 }
 
-fn is_refusal(status: StatusCode) -> bool {
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 

@@ -12,6 +12,7 @@
 
 pub mod google;
 
+mod error;
 mod identity;
 mod lookup;
 mod pattern;
@@ -24,6 +25,7 @@ use futures::future::{self, BoxFuture};
 use secret::Secret;
 use sha2::{Digest, Sha256};
 
+pub use error::Error;
 pub use google::{AccessToken, Google};
 pub use identity::{Outcome, RegistryIdentity};
 pub use lookup::Credentials;
@@ -272,74 +274,6 @@ fn ssh_answers(request: &Request<'_>) -> bool {
 
 fn ssh_login(request: &Request<'_>) -> Option<Login> {
     request.value("sshPrivateKey").cloned().map(Login::SshKey)
-}
-
-/// Says why no answer could be given.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("failed to list the {kind} credentials in namespace {namespace:?}")]
-    List {
-        kind: Kind,
-        namespace: String,
-        source: kube::Error,
-    },
-    #[error("namespace {namespace:?} holds more than {bound} {kind} credentials")]
-    TooMany {
-        kind: Kind,
-        namespace: String,
-        bound: usize,
-    },
-    #[error("failed to read {what} {name:?}")]
-    Read {
-        what: &'static str,
-        name: String,
-        source: kube::Error,
-    },
-    #[error("failed to use the service account key of project {project:?}")]
-    Key {
-        project: String,
-        source: google::KeyError,
-    },
-    /// No identity acts, so nothing is asked: not even anonymously.
-    #[error("no identity may read the registry: {}", identity.why)]
-    Identity {
-        identity: RegistryIdentity,
-        source: Option<Box<gcp::TokenError>>,
-    },
-}
-
-impl Error {
-    /// Gives what is known of the identity that would have acted.
-    pub fn identity(&self) -> Option<&RegistryIdentity> {
-        match self {
-            Self::Identity { identity, .. } => Some(identity),
-            Self::List { .. } | Self::TooMany { .. } | Self::Read { .. } | Self::Key { .. } => None,
-        }
-    }
-
-    /// Names the next thing to try.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::List { namespace, .. } => {
-                format!("kubectl auth can-i list secrets --namespace {namespace}")
-            }
-            Self::TooMany {
-                kind, namespace, ..
-            } => {
-                format!(
-                    "kubectl get secrets --namespace {namespace} -l kargo.akuity.io/cred-type={kind}"
-                )
-            }
-            Self::Read { what, name, .. } => match name.split_once('/') {
-                Some((namespace, _)) => {
-                    format!("kubectl auth can-i get {what} --namespace {namespace}")
-                }
-                None => format!("kubectl auth can-i get {what}/{name}"),
-            },
-            Self::Key { source, .. } => source.hint(),
-            Self::Identity { identity, .. } => identity.next.clone().unwrap_or_default(),
-        }
-    }
 }
 
 #[cfg(test)]

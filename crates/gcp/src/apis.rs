@@ -26,6 +26,7 @@ use crate::{Endpoints, TokenError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     ArtifactRegistry,
+    CloudAsset,
     Container,
     Iam,
     IamCredentials,
@@ -58,6 +59,7 @@ impl Service {
     fn host(self) -> &'static str {
         match self {
             Self::ArtifactRegistry => "artifactregistry.googleapis.com",
+            Self::CloudAsset => "cloudasset.googleapis.com",
             Self::Container => "container.googleapis.com",
             Self::Iam => "iam.googleapis.com",
             Self::IamCredentials => "iamcredentials.googleapis.com",
@@ -72,6 +74,7 @@ impl Service {
     fn endpoint(self, endpoints: &Endpoints) -> &Url {
         match self {
             Self::ArtifactRegistry => &endpoints.artifact_registry,
+            Self::CloudAsset => &endpoints.cloud_asset,
             Self::Container => &endpoints.container,
             Self::Iam => &endpoints.iam,
             Self::IamCredentials => &endpoints.iam_credentials,

@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+pub(crate) use accounts::{UNUSED_AFTER, orphaned};
 pub use catalogue::RULES;
 pub(crate) use controller::{ANNOTATION, remove_annotation};
 
@@ -150,6 +151,16 @@ impl Found {
             evidence: vec![seen_at.clone()],
             fix: (fix != Fix::default()).then_some(fix),
         });
+    }
+
+    /// Notes that what a role carries is not known.
+    fn unread_role(&mut self, resource: impl fmt::Display, seen_at: &Source, role: &str) {
+        let gap = Gap {
+            source: seen_at.clone(),
+            why: format!("what {role} carries was not read"),
+            skipped: false,
+        };
+        self.gap(resource, gap);
     }
 
     /// Notes what could not be read; what nobody looked at is a gap too.

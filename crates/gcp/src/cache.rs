@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
 use crate::token::Token;
 use crate::{Clock, TokenError};
-use slot::{Look, Slot};
+use slot::{Look, Slot, Worth};
 
 /// Most keys that are remembered.
 const BOUND: usize = 20_000;
@@ -93,11 +94,7 @@ impl TokenCache {
         }
         let mut entries = self.entries.write();
         if entries.len() >= BOUND {
-            let now = (self.clock)();
-            entries.retain(|_, entry| {
-                let state = entry.state.lock();
-                state.is_pending() || state.slot.is_useful(now)
-            });
+            make_room(&mut entries, (self.clock)());
         }
         Arc::clone(entries.entry(key.to_owned()).or_default())
     }
@@ -130,6 +127,27 @@ impl TokenCache {
             .shared();
         state.pending = Some(pending.clone());
         pending
+    }
+}
+
+/// Forgets what is worth nothing. What makes the next refusal wait for a second one is kept for whoever asked lately: the
+/// older half of it goes once it takes more than half of the room.
+fn make_room(entries: &mut HashMap<String, Arc<Entry>>, now: Timestamp) {
+    let worth = |entry: &Entry| {
+        let state = entry.state.lock();
+        if state.is_pending() {
+            Worth::Answer
+        } else {
+            state.slot.worth(now)
+        }
+    };
+    entries.retain(|_, entry| worth(entry) > Worth::Nothing);
+    let all = entries.values().map(|it| worth(it));
+    let mut old: Vec<_> = all.filter(|it| *it < Worth::Answer).collect();
+    if old.len() > BOUND / 2 {
+        old.sort_unstable();
+        let last_to_go = old[old.len() / 2 - 1];
+        entries.retain(|_, entry| worth(entry) > last_to_go);
     }
 }
 

@@ -8,6 +8,7 @@ mod catalogue;
 mod cluster;
 mod kubernetes;
 mod metadata;
+mod network;
 mod organisation;
 mod registry;
 mod report;

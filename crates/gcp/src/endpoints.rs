@@ -21,6 +21,8 @@ pub struct Endpoints {
     pub container: Url,
     pub service_usage: Url,
     pub org_policy: Url,
+    /// Searches the policies of everything below an organisation.
+    pub cloud_asset: Url,
     /// Says when accounts were last used.
     pub policy_analyzer: Url,
     pub pubsub: Url,
@@ -55,7 +57,7 @@ impl EndpointError {
         match self {
             Self::Service { .. } => {
                 "name the first part of its host: sts, iam, iamcredentials, oauth2, artifactregistry, container, \
-                 cloudresourcemanager, serviceusage, orgpolicy, policyanalyzer, pubsub, metadata, or all"
+                 cloudresourcemanager, serviceusage, orgpolicy, cloudasset, policyanalyzer, pubsub, metadata, or all"
             }
             Self::Url { .. } => "write it with its scheme, for example http://127.0.0.1:8080",
         }
@@ -76,6 +78,7 @@ impl Default for Endpoints {
             container: google("container"),
             service_usage: google("serviceusage"),
             org_policy: google("orgpolicy"),
+            cloud_asset: google("cloudasset"),
             policy_analyzer: google("policyanalyzer"),
             pubsub: google("pubsub"),
         }
@@ -124,7 +127,7 @@ impl Endpoints {
         Ok(())
     }
 
-    fn named(&mut self) -> [(&'static str, &mut Url); 12] {
+    fn named(&mut self) -> [(&'static str, &mut Url); 13] {
         let Self {
             metadata,
             sts,
@@ -136,6 +139,7 @@ impl Endpoints {
             container,
             service_usage,
             org_policy,
+            cloud_asset,
             policy_analyzer,
             pubsub,
         } = self;
@@ -150,6 +154,7 @@ impl Endpoints {
             ("container", container),
             ("serviceusage", service_usage),
             ("orgpolicy", org_policy),
+            ("cloudasset", cloud_asset),
             ("policyanalyzer", policy_analyzer),
             ("pubsub", pubsub),
         ]

@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use account::{AccountKey, FoundGrant, Mint, ProjectFacts, ServiceAccount};
+pub use account::{AccountKey, FoundGrant, Inventory, Mint, ProjectFacts, ServiceAccount};
 pub use cluster::{Cluster, ClusterName, NodePool};
 pub use denial::{Denial, Reason};
 pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
-pub use pod::{Metadata, NetworkPolicies, Pod, PodFacts};
+pub use pod::{Metadata, Pod, PodFacts};
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
 
@@ -46,6 +46,8 @@ pub struct Facts {
     pub cluster: Reading<Cluster>,
     /// Every cluster of the controller's Google Cloud project, the controller's own among them.
     pub clusters: Reading<Vec<Cluster>>,
+    /// Zones that did not answer when clusters were listed.
+    pub missing_zones: Vec<String>,
     /// Whether each service that is needed is on.
     pub services: BTreeMap<ServiceName, Reading<bool>>,
     pub home_policy: Reading<Policy>,
@@ -57,10 +59,13 @@ pub struct Facts {
     /// The Kargo Projects that exist in the cluster.
     pub live_projects: Reading<Vec<String>>,
     pub projects: BTreeMap<String, ProjectFacts>,
+    /// How far was searched for what the accounts of Projects hold.
+    pub inventory: Reading<Inventory>,
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
-    pub deny_rules: Reading<Vec<DenyRule>>,
+    /// What is denied on the controller's project and on each folder and organisation above, by resource name.
+    pub deny_rules: BTreeMap<String, Reading<Vec<DenyRule>>>,
 }
 
 /// What is meant to work.

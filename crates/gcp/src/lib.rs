@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod doctor;
 pub mod facts;
+pub mod network;
 pub mod policy;
 pub mod principal;
 pub mod repository;

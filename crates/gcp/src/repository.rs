@@ -12,6 +12,29 @@ pub struct RepositoryName {
     pub repository: String,
 }
 
+impl RepositoryName {
+    /// Reads a resource name, as it is printed.
+    pub fn parse(name: &str) -> Option<Self> {
+        let parts: Vec<_> = name.split('/').collect();
+        let [
+            "projects",
+            project,
+            "locations",
+            location,
+            "repositories",
+            repository,
+        ] = parts.as_slice()
+        else {
+            return None;
+        };
+        Some(Self {
+            project: ProjectId::parse(project).ok()?,
+            location: (*location).to_owned(),
+            repository: (*repository).to_owned(),
+        })
+    }
+}
+
 impl fmt::Display for RepositoryName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -154,7 +154,8 @@ impl Harbour {
             let fallback = self.surroundings.fallback;
             let (clock, lifetime) = (&self.clock, google::LIFETIME);
             engine.credentials =
-                google::credentials(simulated, clock, controller.clone(), fallback, lifetime)?;
+                google::credentials(simulated, clock, controller.clone(), fallback, lifetime)?
+                    .with_plain_http(PlainHttp::Loopback);
             registries = google::reached(simulated, registries)?;
         }
         Ok(Context {

@@ -26,7 +26,7 @@ const EMPTY: &str = r#"
 projects:
 - id: acme-prod
   number: 123456789012
-  services: [cloudresourcemanager.googleapis.com, container.googleapis.com, orgpolicy.googleapis.com,
+  services: [cloudasset.googleapis.com, cloudresourcemanager.googleapis.com, container.googleapis.com, orgpolicy.googleapis.com,
     policyanalyzer.googleapis.com, pubsub.googleapis.com, serviceusage.googleapis.com, iam.googleapis.com]
   bindings:
   - {role: roles/owner, members: ["user:ops@acme.example"]}

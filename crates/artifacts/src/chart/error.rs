@@ -101,7 +101,12 @@ impl Problem {
 fn registry_hint(repo_url: &str, error: &registry::Error) -> String {
     let name = &error.repository;
     match &*error.problem {
+        registry::Problem::Token { status, .. } if !registry::is_refusal(*status) => error.hint(),
         registry::Problem::Denied {
+            asker: Asker::Nobody,
+            ..
+        }
+        | registry::Problem::Token {
             asker: Asker::Nobody,
             ..
         } => secret_to_create(repo_url),
@@ -109,7 +114,10 @@ fn registry_hint(repo_url: &str, error: &registry::Error) -> String {
             asker: Asker::Secret,
             ..
         }
-        | registry::Problem::Token { .. } => format!(
+        | registry::Problem::Token {
+            asker: Asker::Secret,
+            ..
+        } => format!(
             "see whether the Secret for {repo_url} is current and may pull: skopeo list-tags docker://{name}"
         ),
         registry::Problem::NotFound { .. } => format!(

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use credentials::Login;
 use http::StatusCode;
 
 use super::manifest::DigestError;
-use super::{RealmError, Repository};
+use super::{RealmError, Repository, is_refusal};
 use crate::sender::{Answer, Call, Fault, host_of};
 
 /// Says which request for which repository failed.
@@ -42,6 +43,7 @@ pub enum Problem {
         realm: String,
         status: StatusCode,
         message: String,
+        asker: Asker,
     },
     #[error("the token service {realm} did not answer")]
     TokenRequest { realm: String, source: Fault },
@@ -82,6 +84,29 @@ pub enum Asker {
     Identity {
         grant: String,
     },
+}
+
+impl Asker {
+    /// Says whose a login is.
+    pub(super) fn of(login: Option<&Login>, repository: &Repository) -> Self {
+        match login {
+            None => Self::Nobody,
+            Some(Login::Basic { .. } | Login::SshKey(_)) => Self::Secret,
+            Some(Login::AccessToken(token)) => Self::Identity {
+                grant: token.grant(&repository.to_string()),
+            },
+        }
+    }
+}
+
+impl Problem {
+    /// Says who asked a token service: it is told a login, and not whose that is.
+    pub(super) fn asked_by(mut self, who: Asker) -> Self {
+        if let Self::Token { asker, .. } = &mut self {
+            *asker = who;
+        }
+        self
+    }
 }
 
 fn said(message: &str) -> String {
@@ -132,11 +157,22 @@ impl Error {
         let repository = &self.repository;
         match &*self.problem {
             Problem::Http(fault) | Problem::TokenRequest { source: fault, .. } => fault.hint(),
+            Problem::Token { status, realm, .. } if !is_refusal(*status) => format!(
+                "it is asked again by itself; if it lasts, see what {realm} itself says: skopeo --debug list-tags docker://{repository}"
+            ),
             Problem::Denied {
+                asker: Asker::Identity { grant },
+                ..
+            }
+            | Problem::Token {
                 asker: Asker::Identity { grant },
                 ..
             } => grant.clone(),
             Problem::Denied {
+                asker: Asker::Nobody,
+                ..
+            }
+            | Problem::Token {
                 asker: Asker::Nobody,
                 ..
             } => format!(
@@ -146,7 +182,10 @@ impl Error {
                 asker: Asker::Secret,
                 ..
             }
-            | Problem::Token { .. } => {
+            | Problem::Token {
+                asker: Asker::Secret,
+                ..
+            } => {
                 format!(
                     "see whether the Secret for {repository} is current and may pull: skopeo list-tags docker://{repository}"
                 )
@@ -214,4 +253,56 @@ pub(crate) fn message(body: &[u8]) -> String {
                 .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     })
     .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turned_down(status: StatusCode, asker: Asker) -> String {
+        let repository = Repository::parse("europe-docker.pkg.dev/acme/apps/web").expect("a name");
+        let problem = Problem::Token {
+            realm: "europe-docker.pkg.dev".to_owned(),
+            status,
+            message: String::new(),
+            asker: Asker::Nobody,
+        };
+        let error = Error {
+            repository: repository.to_string(),
+            request: "GET europe-docker.pkg.dev/v2/acme/apps/web/tags/list".to_owned(),
+            problem: Box::new(problem.asked_by(asker)),
+        };
+        error.hint()
+    }
+
+    #[test]
+    fn whoever_a_token_service_turns_down_is_told_of_what_they_asked_with() {
+        let grant = "gcloud artifacts repositories add-iam-policy-binding apps".to_owned();
+        for (asker, next) in [
+            (
+                Asker::Identity {
+                    grant: grant.clone(),
+                },
+                grant.as_str(),
+            ),
+            (
+                Asker::Secret,
+                "see whether the Secret for europe-docker.pkg.dev/acme/apps/web is current",
+            ),
+            (
+                Asker::Nobody,
+                "create a Secret with label kargo.akuity.io/cred-type=image",
+            ),
+        ] {
+            for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+                let hint = turned_down(status, asker.clone());
+                assert!(hint.starts_with(next), "{asker:?}: {hint}");
+            }
+            let hint = turned_down(StatusCode::SERVICE_UNAVAILABLE, asker.clone());
+            assert!(
+                hint.starts_with("it is asked again by itself"),
+                "{asker:?}: {hint}"
+            );
+        }
+    }
 }

@@ -52,6 +52,16 @@ impl Repository {
             host.as_str(),
             "docker.io" | "registry-1.docker.io" | DOCKER_HUB
         );
+        // It would be read as a repository at that host wherever Docker Hub's own name is left out.
+        if is_hub
+            && path
+                .split_once('/')
+                .is_some_and(|(first, _)| first.contains('.'))
+        {
+            return Err(error(
+                "its path begins like a host, which Docker Hub has no name for: leave docker.io/ out, or correct the path",
+            ));
+        }
         let path = if is_hub && !path.contains('/') {
             format!("library/{path}")
         } else {
@@ -147,6 +157,26 @@ mod tests {
                 Ok(expected),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_begins_like_another_host_is_not_at_docker_hub() {
+        for name in [
+            "docker.io/ghcr.io/acme/web",
+            "index.docker.io/europe-docker.pkg.dev/acme/apps/web",
+            "registry-1.docker.io/acme.example/web",
+        ] {
+            let refused = Repository::parse(name).map_err(|error| error.to_string());
+            let begins = refused.is_err_and(|it| it.contains("its path begins like a host"));
+            assert!(begins, "{name:?}");
+        }
+        for name in [
+            "docker.io/acme/web.v2",
+            "docker.io/web.v2",
+            "ghcr.io/acme.example/web",
+        ] {
+            assert!(Repository::parse(name).is_ok(), "{name:?}");
         }
     }
 

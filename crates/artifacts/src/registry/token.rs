@@ -16,7 +16,7 @@ use url::Url;
 
 use super::Problem;
 use super::challenge::Challenge;
-use super::error::message;
+use super::error::{Asker, message};
 use crate::cost::Cost;
 use crate::sender::{Call, Sender, host_of};
 
@@ -147,6 +147,7 @@ async fn fetch(
             realm,
             status: answer.status,
             message: message(&answer.body),
+            asker: Asker::Nobody,
         });
     }
     let granted: Granted =

@@ -1,8 +1,11 @@
 //! Looks at everything and judges nothing: answers become the facts that doctor, audit and setup think about.
 
 mod accounts;
+mod denials;
 mod desk;
+mod inventory;
 mod kubernetes;
+mod own_pod;
 mod pod;
 mod policies;
 mod repositories;
@@ -50,6 +53,7 @@ pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
         desk::gather(apis, own.as_ref(), &mut facts).await;
         accounts::gather(apis, &mut facts).await;
         repositories::gather(apis, &mut facts).await;
+        inventory::gather(apis, &mut facts).await;
         policies::gather(apis, &mut facts).await;
     }
     if access.vantage != PodVantage::No {

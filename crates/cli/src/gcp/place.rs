@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
@@ -169,7 +170,18 @@ impl Place {
 impl Access {
     /// Makes a source of tokens that remembers nothing: each look asks anew.
     pub(super) fn identities(&self) -> Identities {
-        let mut settings = Settings::new(self.endpoints.clone());
+        self.identities_of(Settings::new(self.endpoints.clone()))
+    }
+
+    /// The same for tokens of accounts that live only so long.
+    pub(super) fn identities_for(&self, lifetime: Duration) -> Identities {
+        self.identities_of(Settings {
+            lifetime,
+            ..Settings::new(self.endpoints.clone())
+        })
+    }
+
+    fn identities_of(&self, mut settings: Settings) -> Identities {
         settings.project.clone_from(&self.gcp_project);
         settings.account = Some(self.controller.clone());
         let nobody: Observer = Arc::new(|_| {});

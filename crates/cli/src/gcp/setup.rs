@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -50,6 +51,9 @@ pub struct Setup {
     /// Does not ask
     #[arg(long, requires = "apply")]
     yes: bool,
+    /// How long to try afterwards until it works, such as 90s or 15m; grants take minutes to count, 0s tries once
+    #[arg(long, value_name = "DURATION", default_value = "7m", value_parser = duration, requires = "apply")]
+    wait: Duration,
     #[command(flatten)]
     place: Place,
 }
@@ -88,7 +92,7 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         agree(&plan, arguments.yes)?;
         apply::run(apis, &plan).await?;
     }
-    check(&access, intent, &plan).await
+    check(&access, intent, &plan, arguments.wait).await
 }
 
 fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
@@ -168,7 +172,12 @@ fn agree(plan: &Plan, yes: bool) -> Result<()> {
 }
 
 /// Tries what was set up where that can be tried, and else says where it can.
-async fn check(access: &Access, intent: Intent, plan: &Plan) -> Result<ExitCode> {
+async fn check(
+    access: &Access,
+    intent: Intent,
+    plan: &Plan,
+    longest: Duration,
+) -> Result<ExitCode> {
     if access.vantage == PodVantage::No {
         let mut stderr = anstream::stderr().lock();
         writeln!(
@@ -180,7 +189,7 @@ async fn check(access: &Access, intent: Intent, plan: &Plan) -> Result<ExitCode>
         .context("failed to write to standard error")?;
         return Ok(ending(plan));
     }
-    apply::wait_until_it_counts(access, intent).await?;
+    apply::wait_until_it_counts(access, intent, longest).await?;
     Ok(ending(plan))
 }
 
@@ -191,4 +200,10 @@ fn ending(plan: &Plan) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    resources::duration::parse(text)
+        .map(resources::Duration::to_std)
+        .map_err(|error| format!("{error}; write a number with a unit, such as 90s or 7m"))
 }

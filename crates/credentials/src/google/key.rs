@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gcp::ServiceAccountKey;
+use resources::names::label::CREDENTIAL_TYPE;
 
 use super::{Actor, Google, unavailable};
-use crate::{Access, Error, Request};
+use crate::{Access, Error, Kind, Request};
 
 /// Name of the value in the Secret.
 pub(crate) const VALUE: &str = "gcpServiceAccountKey";
@@ -20,11 +21,13 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// Says what to do next.
-    pub fn hint(&self) -> String {
+    /// Says what to do next: where the value itself is wrong, how the Secret is written.
+    pub(crate) fn hint(&self, project: &str, kind: Kind, repo_url: &str) -> String {
         match self {
             Self::Base64 => format!(
-                "kubectl create secret generic NAME --from-literal=repoURL=URL --from-literal={VALUE}=\"$(base64 -w0 key.json)\""
+                "kubectl create secret generic NAME --namespace {project} --from-literal=repoURL={repo_url} \
+                 --from-literal={VALUE}=\"$(base64 -w0 key.json)\" --dry-run=client -o yaml | \
+                 kubectl label --local -f - {CREDENTIAL_TYPE}={kind} -o yaml | kubectl apply -f -"
             ),
             Self::Json(error) => error.hint().to_owned(),
         }
@@ -39,6 +42,8 @@ impl Google {
             .expect("a Secret without the value is not for this provider");
         let key = parse(text.expose()).map_err(|source| Error::Key {
             project: request.project.to_owned(),
+            kind: request.kind,
+            repo_url: request.repo_url.to_owned(),
             source,
         })?;
         let actor = Actor::Key(key);

@@ -36,6 +36,9 @@ async fn key(installation: &Installation, project: &str) -> Result<Value> {
     Ok(serde_json::from_slice(&BASE64_STANDARD.decode(encoded)?)?)
 }
 
+/// The Secret as it is found: in the Project's namespace, with a label, for this repository.
+const HOW_TO_STORE: &str = r#"kubectl create secret generic NAME --namespace acme --from-literal=repoURL=europe-docker.pkg.dev/acme-prod/acme/web --from-literal=gcpServiceAccountKey="$(base64 -w0 key.json)" --dry-run=client -o yaml | kubectl label --local -f - kargo.akuity.io/cred-type=image -o yaml | kubectl apply -f -"#;
+
 async fn store(installation: &Installation, repo_url: &str, value: &str) -> Result<()> {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret",
@@ -100,7 +103,7 @@ async fn a_key_that_cannot_be_used_says_why_and_nobody_else_acts() -> Result<()>
     other_type["type"] = json!("authorized_user");
     let bare = key(&installation, PROJECT).await?.to_string();
     for (value, why, next) in [
-        (bare.as_str(), "is not base64", "base64 -w0 key.json"),
+        (bare.as_str(), "is not base64", HOW_TO_STORE),
         (
             &encoded(&external),
             r#"the type is "external_account""#,

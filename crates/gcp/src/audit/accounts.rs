@@ -14,7 +14,7 @@ use crate::principal::{Principal, ServiceAccountEmail};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How long an account may go without being used.
-const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24 * 90);
+pub(crate) const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// A07: only the controller acts as a Project's account.
 pub(super) fn other_minters(facts: &Facts, found: &mut Found) {
@@ -42,7 +42,7 @@ pub(super) fn other_minters(facts: &Facts, found: &mut Found) {
                     );
                     found.add(danger(&grant.member), email, says, seen_at, fix);
                 } else if role == Carries::Unknown {
-                    found.gap(email, unread_role(seen_at, grant.role));
+                    found.unread_role(email, seen_at, grant.role);
                 }
             }
         },
@@ -137,25 +137,32 @@ pub(super) fn leftovers(facts: &Facts, found: &mut Found) {
             Ok(_) => {}
             Err(gap) => found.gap(email, gap),
         }
-        let Ok(policy) = seen.policy.known() else {
-            return;
-        };
-        for grant in policy
-            .grants()
-            .filter(|it| matches!(it.member, Member::Deleted(_)))
-        {
-            let says = format!(
-                "{} on {email} is granted to {}, who is gone",
-                grant.role, grant.text
-            );
-            let fix = revoke(
-                &Resource::ServiceAccount(email.clone()),
-                grant.role,
-                grant.text,
-            );
-            found.add(Severity::Medium, email, says, &seen.policy.source, fix);
+        if let Ok(policy) = seen.policy.known() {
+            let resource = Resource::ServiceAccount(email.clone());
+            of_the_deleted(found, &resource, policy, &seen.policy.source);
         }
     });
+    for (name, seen) in &facts.repositories {
+        if let Ok(policy) = seen.policy.known() {
+            let resource = Resource::Repository(name.clone());
+            of_the_deleted(found, &resource, policy, &seen.policy.source);
+        }
+    }
+}
+
+/// Finds the grants on one resource to those who are gone.
+fn of_the_deleted(found: &mut Found, resource: &Resource, policy: &Policy, seen_at: &Source) {
+    for grant in policy
+        .grants()
+        .filter(|it| matches!(it.member, Member::Deleted(_)))
+    {
+        let says = format!(
+            "{} on {resource} is granted to {}, who is gone",
+            grant.role, grant.text
+        );
+        let fix = revoke(resource, grant.role, grant.text);
+        found.add(Severity::Medium, resource, says, seen_at, fix);
+    }
 }
 
 /// A20
@@ -249,24 +256,25 @@ fn whom(member: &Member, text: &str) -> String {
     }
 }
 
+/// Lists the accounts that are usable and whose Project is gone.
+pub(crate) fn orphaned(facts: &Facts) -> Result<Vec<ServiceAccountEmail>, Gap> {
+    let accounts = facts.accounts.known()?;
+    let live = facts.live_projects.known()?.iter();
+    let live: BTreeSet<_> = live.map(String::as_str).collect();
+    let usable = accounts.iter().filter(|it| !it.disabled);
+    let emails = usable.filter_map(|it| ServiceAccountEmail::parse(&it.email).ok());
+    let is_left =
+        |it: &ServiceAccountEmail| it.kargo_project().is_some_and(|it| !live.contains(it));
+    Ok(emails.filter(is_left).collect())
+}
+
 fn orphans(facts: &Facts, found: &mut Found) {
-    let (accounts, live) = match (facts.accounts.known(), facts.live_projects.known()) {
-        (Ok(accounts), Ok(live)) => (
-            accounts,
-            live.iter().map(String::as_str).collect::<BTreeSet<_>>(),
-        ),
-        (Err(gap), _) | (_, Err(gap)) => return found.gap("accounts without a Project", gap),
+    let left = match orphaned(facts) {
+        Ok(left) => left,
+        Err(gap) => return found.gap("accounts without a Project", gap),
     };
-    for account in accounts {
-        let Ok(email) = ServiceAccountEmail::parse(&account.email) else {
-            continue;
-        };
-        let Some(project) = email
-            .kargo_project()
-            .filter(|it| !live.contains(it) && !account.disabled)
-        else {
-            continue;
-        };
+    for email in left {
+        let project = email.kargo_project().unwrap_or_default();
         let says =
             format!("there is no Project {project}; whoever makes one of that name is {email}");
         found.add(
@@ -283,14 +291,6 @@ fn disable(email: &ServiceAccountEmail) -> Fix {
     Fix::by(vec![Action::DisableServiceAccount {
         email: email.clone(),
     }])
-}
-
-fn unread_role(seen_at: &Source, role: &str) -> Gap {
-    Gap {
-        source: seen_at.clone(),
-        why: format!("what {role} carries was not read"),
-        skipped: false,
-    }
 }
 
 /// Visits every Project that can have an account.

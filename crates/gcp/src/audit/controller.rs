@@ -41,7 +41,11 @@ pub(super) fn project_wide_minting(facts: &Facts, found: &mut Found) {
                 grant.member,
                 Member::Pool(_) | Member::LegacyKubernetesAccount { .. }
             );
-            if is_pod && facts.custom_roles.carries(grant.role, MINT) == Carries::Yes {
+            let mints = facts.custom_roles.carries(grant.role, MINT);
+            if is_pod && mints == Carries::Unknown {
+                found.unread_role(resource, &reading.source, grant.role);
+            }
+            if is_pod && mints == Carries::Yes {
                 let says = format!(
                     "{} may act as every account below {resource}, by {}",
                     grant.text, grant.role

@@ -33,7 +33,11 @@ pub(super) fn writable(facts: &Facts, found: &mut Found) {
         for grant in policy.grants() {
             let is_ours =
                 is_controller(&grant, principal.as_ref()) || kargo_account(&grant.member).is_some();
-            if is_ours && facts.custom_roles.carries(grant.role, UPLOAD) == Carries::Yes {
+            let writes = facts.custom_roles.carries(grant.role, UPLOAD);
+            if is_ours && writes == Carries::Unknown {
+                found.unread_role(repository, seen_at, grant.role);
+            }
+            if is_ours && writes == Carries::Yes {
                 let says = format!(
                     "{} may write to {repository}, by {}",
                     grant.text, grant.role
@@ -55,11 +59,19 @@ pub(super) fn read_by_controller(facts: &Facts, found: &mut Found) {
         Ok(principal) => principal,
         Err(gap) => return found.gap("the controller", gap),
     };
-    let reads = |grant: &Grant<'_>| {
-        is_controller(grant, Some(&principal))
-            && facts.custom_roles.carries(grant.role, DOWNLOAD) == Carries::Yes
+    let carries = |grant: &Grant<'_>| {
+        if is_controller(grant, Some(&principal)) {
+            facts.custom_roles.carries(grant.role, DOWNLOAD)
+        } else {
+            Carries::No
+        }
     };
+    let reads = |grant: &Grant<'_>| carries(grant) == Carries::Yes;
+    let may_read = |grant: &Grant<'_>| carries(grant) == Carries::Unknown;
     each_policy(facts, found, |found, repository, policy, seen_at| {
+        for grant in policy.grants().filter(may_read) {
+            found.unread_role(repository, seen_at, grant.role);
+        }
         for grant in policy.grants().filter(reads) {
             let says = format!(
                 "the controller reads {repository} itself, by {}",

@@ -3,8 +3,9 @@
 use super::accounts::each_account;
 use super::controller::revoke;
 use super::{Found, Severity};
-use crate::facts::{Facts, FoundGrant};
+use crate::facts::{Facts, FoundGrant, Gap, Inventory};
 use crate::policy::{self, Carries, UPLOAD};
+use crate::repository::RepositoryName;
 use crate::setup::{Fix, Resource};
 
 /// What a role that a Project's account holds somewhere amounts to.
@@ -37,7 +38,9 @@ pub(super) fn other_roles(facts: &Facts, found: &mut Found) {
 }
 
 fn excess(facts: &Facts, found: &mut Found, wanted: Excess) {
+    let mut has_accounts = false;
     each_account(facts, found, |found, seen, email| {
+        has_accounts = true;
         match seen.grants.found() {
             Ok(grants) => {
                 for grant in grants
@@ -57,7 +60,7 @@ fn excess(facts: &Facts, found: &mut Found, wanted: Excess) {
                         weight(wanted, &grant.role),
                         email,
                         says,
-                        &seen.grants.source,
+                        &grant.seen_at,
                         fix,
                     );
                 }
@@ -65,6 +68,29 @@ fn excess(facts: &Facts, found: &mut Found, wanted: Excess) {
             Err(gap) => found.gap(email, gap),
         }
     });
+    if has_accounts {
+        what_was_not_searched(facts, found);
+    }
+}
+
+/// Notes where nobody looked: a role may be granted on anything.
+fn what_was_not_searched(facts: &Facts, found: &mut Found) {
+    let reading = &facts.inventory;
+    match reading.known() {
+        Ok(Inventory {
+            scope,
+            beyond: Some(why),
+        }) => {
+            let gap = Gap {
+                source: reading.source.clone(),
+                why: why.clone(),
+                skipped: false,
+            };
+            found.gap(format!("roles outside of {scope}"), gap);
+        }
+        Ok(Inventory { beyond: None, .. }) => {}
+        Err(gap) => found.gap("roles on what Projects do not use", gap),
+    }
 }
 
 /// Says what a grant amounts to; reading a repository is what the account is for.
@@ -78,11 +104,20 @@ fn excess_of(facts: &Facts, grant: &FoundGrant) -> Option<Excess> {
         () if policy::is_basic(&grant.role) => Some(Excess::Basic),
         () if is_reader && grant.repository().is_some() => None,
         () if is_reader => Some(Excess::WideReading),
-        // The policies of repositories are looked at by A11.
-        () if writes && grant.repository().is_some() => None,
+        // The policies of repositories that were read are looked at by A11.
+        () if writes && is_read(facts, grant) => None,
         () if writes => Some(Excess::Writing),
         () => Some(Excess::Other),
     }
+}
+
+/// Says whether a grant is on a repository whose policy was read.
+fn is_read(facts: &Facts, grant: &FoundGrant) -> bool {
+    let Some(wanted) = grant.repository() else {
+        return false;
+    };
+    let mut read = facts.repositories.iter();
+    read.any(|(name, seen)| name.to_string() == wanted && seen.policy.known().is_ok())
 }
 
 fn weight(excess: Excess, role: &str) -> Severity {
@@ -96,6 +131,9 @@ fn weight(excess: Excess, role: &str) -> Severity {
 
 /// Reads a full resource name, where its policy is one that can be changed from here.
 fn resource_of(name: &str) -> Option<Resource> {
+    if let Some(repository) = name.strip_prefix("//artifactregistry.googleapis.com/") {
+        return RepositoryName::parse(repository).map(Resource::Repository);
+    }
     let name = name.strip_prefix("//cloudresourcemanager.googleapis.com/")?;
     match name.strip_prefix("projects/") {
         Some(project) => project.parse().ok().map(Resource::Project),

@@ -2,8 +2,8 @@
 
 use super::controller::{each_wide_policy, revoke};
 use super::{Found, Severity};
-use crate::facts::{Facts, Home};
-use crate::policy::{Carries, Member, UPLOAD, is_basic, is_service_agent_role};
+use crate::facts::{Facts, Gap, Home, Source};
+use crate::policy::{Carries, Member, Policy, UPLOAD, is_basic, is_service_agent_role};
 use crate::principal::ServiceAccountEmail;
 use crate::setup::{Action, BASELINE, Fix};
 
@@ -16,6 +16,14 @@ pub(super) fn sameness(facts: &Facts, found: &mut Found) {
         Ok(clusters) => clusters,
         Err(gap) => return found.gap("other clusters", gap),
     };
+    for zone in &facts.missing_zones {
+        let gap = Gap {
+            source: facts.clusters.source.clone(),
+            why: "the zone did not answer".to_owned(),
+            skipped: false,
+        };
+        found.gap(format!("clusters in {zone}"), gap);
+    }
     let own = facts
         .cluster
         .known()
@@ -77,28 +85,45 @@ pub(super) fn node_accounts(facts: &Facts, found: &mut Found) {
     };
     for pool in &cluster.node_pools {
         let account = node_account(home, &pool.config.service_account);
-        for grant in policy
-            .grants()
-            .filter(|it| it.member == Member::ServiceAccount(account.clone()))
-        {
-            let writes = facts.custom_roles.carries(grant.role, UPLOAD) == Carries::Yes;
-            if writes || is_basic(grant.role) {
-                let says = format!(
-                    "nodes of {} are {account}, which has {}",
-                    pool.name, grant.role
-                );
-                let fix = Fix::advice(&format!(
-                    "run the nodes as an account of their own with roles/container.defaultNodeServiceAccount, then take {} from {account}",
-                    grant.role
-                ));
-                found.add(
-                    Severity::Medium,
-                    &pool.name,
-                    says,
-                    &facts.home_policy.source,
-                    fix,
-                );
-            }
+        let place = format!("projects/{}", home.project);
+        let policies = facts.repositories.iter().filter_map(|(name, seen)| {
+            let policy = seen.policy.known().ok()?;
+            Some((name.to_string(), policy, &seen.policy.source))
+        });
+        let wide = std::iter::once((place, policy, &facts.home_policy.source));
+        for (place, policy, seen_at) in wide.chain(policies) {
+            excess_of_nodes(
+                facts,
+                found,
+                (&pool.name, &account),
+                (&place, policy, seen_at),
+            );
+        }
+    }
+}
+
+/// Finds the roles of nodes on one resource by which whoever takes one over writes, or does anything.
+fn excess_of_nodes(
+    facts: &Facts,
+    found: &mut Found,
+    (pool, account): (&str, &str),
+    (place, policy, seen_at): (&str, &Policy, &Source),
+) {
+    let is_node = |it: &Member| *it == Member::ServiceAccount(account.to_owned());
+    for grant in policy.grants().filter(|it| is_node(&it.member)) {
+        let writes = facts.custom_roles.carries(grant.role, UPLOAD);
+        if writes == Carries::Yes || is_basic(grant.role) {
+            let says = format!(
+                "nodes of {pool} are {account}, which has {} on {place}",
+                grant.role
+            );
+            let fix = Fix::advice(&format!(
+                "run the nodes as an account of their own with roles/container.defaultNodeServiceAccount, then take {} on {place} from {account}",
+                grant.role
+            ));
+            found.add(Severity::Medium, pool, says, seen_at, fix);
+        } else if writes == Carries::Unknown {
+            found.unread_role(pool, seen_at, grant.role);
         }
     }
 }

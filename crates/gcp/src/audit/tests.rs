@@ -2,6 +2,7 @@
 
 mod excessive;
 mod harmless;
+mod unread;
 
 use std::collections::BTreeSet;
 

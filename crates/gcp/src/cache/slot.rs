@@ -26,7 +26,8 @@ pub(super) struct Slot {
     refusal: Option<Refusal>,
     /// The first refusal since there was a token.
     strike: Option<Strike>,
-    had_token: bool,
+    /// When the last token was got, if there ever was one.
+    had_token: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,16 @@ pub(super) enum Look {
     Fetch,
 }
 
+/// What would be lost with a slot; later stands for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    Nothing,
+    /// That there was a token, or one refusal since, at this time: without it the next refusal counts at once.
+    Caution(Timestamp),
+    /// An answer that spares a request.
+    Answer,
+}
+
 impl Slot {
     pub(super) fn look(&self, now: Timestamp) -> Look {
         if let Some(refusal) = self.refusal.as_ref().filter(|it| now < it.until) {
@@ -86,7 +97,7 @@ impl Slot {
     ) -> Result<Arc<Token>, TokenError> {
         match fetched {
             Ok(token) => Ok(self.hold(token, now, jitter)),
-            Err(error) if error.is_definite() && self.had_token => {
+            Err(error) if error.is_definite() && self.had_token.is_some() => {
                 self.count_strike(error, now, jitter)
             }
             Err(error) => self.bridge(error, now, jitter),
@@ -109,14 +120,17 @@ impl Slot {
         self.refusal.take_if(|it| it.error.is_definite());
     }
 
-    /// Says whether forgetting all this would cost anything.
-    pub(super) fn is_useful(&self, now: Timestamp) -> bool {
-        self.valid(now).is_some()
-            || self.refusal.as_ref().is_some_and(|it| now < it.until)
-            || self
-                .strike
-                .as_ref()
-                .is_some_and(|it| now < it.counts_from())
+    /// Says what forgetting all this would cost.
+    pub(super) fn worth(&self, now: Timestamp) -> Worth {
+        let is_answer =
+            self.valid(now).is_some() || self.refusal.as_ref().is_some_and(|it| now < it.until);
+        let struck = self.strike.as_ref().map(|it| it.since);
+        match (struck, self.had_token) {
+            _ if is_answer => Worth::Answer,
+            // The next refusal would be taken for the first one ever, and count at once.
+            (None, None) => Worth::Nothing,
+            (struck, had_token) => Worth::Caution(struck.max(had_token).unwrap_or(now)),
+        }
     }
 
     fn valid(&self, now: Timestamp) -> Option<&Held> {
@@ -141,7 +155,7 @@ impl Slot {
                 renew_from: now + renew_in,
                 fresh_until: now + fresh,
             }),
-            had_token: true,
+            had_token: Some(now),
             ..Self::default()
         };
         token

@@ -100,3 +100,76 @@ async fn keys_share_nothing_and_a_token_is_forgotten_wherever_it_is() {
     assert_eq!(web.access_token.expose(), "c");
     assert_eq!(same.access_token.expose(), "b");
 }
+
+/// Has so many other keys asked for, in vain; what is remembered of that is forgotten after five minutes.
+async fn crowd(cache: &TokenCache, name: &str, count: usize) {
+    for number in 0..count {
+        let key = format!("{name}-{number}");
+        let refused = cache.get(&key, || async { Err(absent()) }).await;
+        assert!(refused.is_err());
+    }
+}
+
+fn absent() -> TokenError {
+    TokenError::Absent {
+        account: "a".to_owned(),
+        why: crate::error::Absence::NotFound,
+    }
+}
+
+async fn refused(cache: &TokenCache, key: &str) -> &'static str {
+    let refused = cache.get(key, || async { Err(absent()) }).await;
+    refused.expect_err("it is refused").label()
+}
+
+#[tokio::test]
+async fn that_a_refusal_is_the_first_is_not_forgotten_in_a_crowd() {
+    let hands = Hands::new();
+    let cache = TokenCache::new(hands.clock());
+    for key in ["had", "struck"] {
+        let token = cache.get(key, || async { Ok(token("a")) }).await;
+        assert!(token.is_ok());
+    }
+    // The token is over, and Google has refused another once.
+    hands.advance(3_600);
+    assert_eq!(refused(&cache, "struck").await, "unconfirmed");
+    hands.advance(31);
+    crowd(&cache, "one", BOUND).await;
+    // None of the crowd is believed any more, so the next new key makes room.
+    hands.advance(600);
+    crowd(&cache, "two", 1).await;
+    assert!(cache.entries.read().len() < 10, "the crowd is gone");
+    assert_eq!(
+        refused(&cache, "had").await,
+        "unconfirmed",
+        "it is the first refusal since there was a token"
+    );
+    assert_eq!(
+        refused(&cache, "struck").await,
+        "absent",
+        "it is the second, more than half a minute after the first"
+    );
+}
+
+#[tokio::test]
+async fn of_a_crowd_that_all_had_tokens_the_older_half_is_forgotten() {
+    let hands = Hands::new();
+    let cache = TokenCache::new(hands.clock());
+    for number in 0..BOUND {
+        if number == BOUND / 2 {
+            hands.advance(1);
+        }
+        let key = number.to_string();
+        let token = cache.get(&key, || async { Ok(token("a")) }).await;
+        assert!(token.is_ok());
+    }
+    hands.advance(7_200);
+    crowd(&cache, "new", 1).await;
+    let left = cache.entries.read().len();
+    assert!((2..=BOUND / 2 + 1).contains(&left), "{left}");
+    assert_eq!(
+        refused(&cache, &(BOUND - 1).to_string()).await,
+        "unconfirmed"
+    );
+    assert_eq!(refused(&cache, "0").await, "absent");
+}

@@ -1,6 +1,7 @@
 //! Checks of the account that each Project acts as.
 
 use super::{Answer, Verdict};
+use crate::audit::{UNUSED_AFTER, orphaned};
 use crate::facts::{Facts, Reason, Seen};
 use crate::policy::{Access, MINT, TIGHT_MINTER, near_miss};
 use crate::principal::ServiceAccountEmail;
@@ -16,6 +17,25 @@ pub(super) fn name(facts: &Facts, project: &str) -> Answer {
         Ok(email) => Verdict::pass(&email.to_string()),
         Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
     })
+}
+
+/// Accounts are looked for where the metadata server says the controller is, unless somebody named another project.
+pub(super) fn project(facts: &Facts) -> Answer {
+    let home = facts.home.known()?;
+    let reading = &facts.pod.metadata.project;
+    let told = reading.known()?;
+    Ok(if *told == home.project.as_str() {
+        Verdict::pass(&format!("they are in {told}, as the controller is"))
+    } else {
+        Verdict::fail(&format!(
+            "accounts are looked for in {}, and the controller is in {told}",
+            home.project
+        ))
+        .fix(Fix::advice(&format!(
+            "leave --gcp-project and GOOGLE_CLOUD_PROJECT out, or make the accounts in {told}"
+        )))
+    }
+    .seen(reading))
 }
 
 pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
@@ -151,6 +171,43 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
         ))
     } else {
         Verdict::pass("it can act only as accounts that name it")
+    }
+    .seen(reading))
+}
+
+pub(super) fn unused(facts: &Facts, project: &str) -> Answer {
+    let reading = facts.project(project).last_used;
+    let Some(email) = email(facts, project)? else {
+        return Ok(Verdict::skip("there is no account that could be used"));
+    };
+    let Some(last) = reading.found()? else {
+        return Ok(Verdict::skip("there is no account that could be used"));
+    };
+    let verdict = match last {
+        Some(last) if facts.now.duration_since(*last) <= UNUSED_AFTER => {
+            Verdict::pass(&format!("{email} was last used at {last}"))
+        }
+        Some(last) => Verdict::warn(&format!("{email} was not used since {last}, for 90 days"))
+            .fix(Fix::by(vec![Action::DisableServiceAccount { email }])),
+        None => Verdict::warn(&format!("{email} was not used for 90 days, or never"))
+            .fix(Fix::by(vec![Action::DisableServiceAccount { email }])),
+    };
+    Ok(verdict.seen(&reading))
+}
+
+pub(super) fn orphans(facts: &Facts) -> Answer {
+    let reading = &facts.accounts;
+    let left = orphaned(facts)?;
+    let names: Vec<_> = left.iter().map(|it| it.as_str().to_owned()).collect();
+    Ok(if left.is_empty() {
+        Verdict::pass("each account of that name has its Project")
+    } else {
+        let disable = |email| Action::DisableServiceAccount { email };
+        Verdict::warn(&format!(
+            "whoever makes a Project of that name is {}",
+            names.join(", ")
+        ))
+        .fix(Fix::by(left.into_iter().map(disable).collect()))
     }
     .seen(reading))
 }

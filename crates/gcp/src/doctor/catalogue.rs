@@ -2,7 +2,7 @@
 
 use super::Vantage::{Anywhere, Operator, Pod};
 use super::{Check, Run};
-use super::{accounts, cluster, kubernetes, metadata, organisation, registry, services};
+use super::{accounts, cluster, kubernetes, metadata, network, organisation, registry, services};
 
 /// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
 macro_rules! catalogue {
@@ -37,7 +37,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "K8S-ANNOTATION" Anywhere "that account is tied to no service account" => Once(kubernetes::annotation);
     "K8S-HOSTNET" Anywhere "the Pod is not on the network of its node" => Once(kubernetes::host_network);
     "K8S-NODE" Anywhere "its node has the metadata server of GKE" => Once(kubernetes::node);
-    "K8S-NETPOL" Anywhere "network policies let it out" => Once(kubernetes::network_policies);
+    "K8S-NETPOL" Anywhere "network policies let it out" => Once(network::policies);
     // The cluster.
     "CLUSTER-STATUS" Operator "the cluster runs" => Once(cluster::status);
     "CLUSTER-WIF" Operator "the cluster has a workload pool" => Once(cluster::workload_pool);
@@ -57,6 +57,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "VPCSC" Pod "no service perimeter is in between" => Surely(organisation::perimeter) after "MDS-TOKEN";
     // The account of each Project.
     "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
+    "GSA-PROJECT" Pod "accounts are looked for where the controller is" => Once(accounts::project) after "MDS-PROJECT";
     "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "API-IAM";
     "GSA-ENABLED" Operator "the account is enabled" => EachProject(accounts::enabled) after "GSA-EXISTS";
     "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding) after "GSA-EXISTS";
@@ -69,7 +70,8 @@ pub const CHECKS: &[Check] = catalogue! {
         after "MDS-TOKEN";
     "GSA-KEYS" Operator "accounts have no keys" => Rules(&["A08"]);
     "GSA-ROLES" Operator "accounts have no other roles" => Rules(&["A03", "A04", "A05", "A06"]);
-    "GSA-UNUSED" Operator "accounts are used and have a Project" => Rules(&["A09"]);
+    "GSA-UNUSED" Operator "the account is in use" => EachProject(accounts::unused) after "GSA-NAME" "GSA-EXISTS";
+    "GSA-ORPHAN" Operator "no account is left of a Project that is gone" => Once(accounts::orphans);
     "QUOTA-GSA" Operator "there is room for more accounts" => Once(accounts::quota);
     // The repositories.
     "AR-ADDRESS" Anywhere "addresses name an image in a repository" => Each(registry::addresses);
@@ -91,7 +93,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Surely(organisation::fallback);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.
-    "DENY-POLICY" Operator "nothing denies what is granted" => Once(organisation::deny_rules);
+    "DENY-POLICY" Operator "nothing denies what is granted" => Each(organisation::deny_rules);
     "ORGPOL-BLOCKERS" Operator "no organisation policy forbids the set-up" => Each(organisation::blockers);
     "ORGPOL-BASELINE" Operator "organisation policies keep it narrow" => Each(organisation::baseline);
     "AUDITLOG" Operator "acting as an account leaves a line" => Rules(&["A23"]);

@@ -5,6 +5,11 @@ use crate::facts::{ClusterName, Facts};
 use crate::principal::WorkloadPool;
 use crate::setup::{Action, Fix};
 
+/// Since when the metadata server is where network policies are told to let it be reached.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy#network-policy-and-workload-identity>
+const OLDEST: (u32, u32) = (1, 21);
+
 pub(super) fn status(facts: &Facts) -> Answer {
     let reading = &facts.cluster;
     let cluster = reading.known()?;
@@ -13,6 +18,13 @@ pub(super) fn status(facts: &Facts) -> Answer {
         cluster.name, cluster.status, cluster.current_master_version
     );
     Ok(match cluster.status.as_str() {
+        "RUNNING" if is_before(&cluster.current_master_version, OLDEST) => Verdict::warn(&format!(
+            "{says}: before 1.21 the metadata server is at 127.0.0.1:988, where the checks of its way do not look"
+        ))
+        .fix(Fix::command(&format!(
+            "gcloud container clusters upgrade {} --location={} --master\n",
+            cluster.name, cluster.location
+        ))),
         "RUNNING" => Verdict::pass(&says),
         "RECONCILING" | "PROVISIONING" => Verdict::warn(&says),
         _ => Verdict::fail(&says).fix(Fix::advice(
@@ -82,4 +94,13 @@ pub(super) fn pool_project(facts: &Facts) -> Answer {
         )),
     };
     Ok(verdict.seen(reading))
+}
+
+/// Says whether a version such as `1.33.2-gke.100` is older; one that cannot be read is not.
+fn is_before(version: &str, oldest: (u32, u32)) -> bool {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < oldest,
+        _ => false,
+    }
 }

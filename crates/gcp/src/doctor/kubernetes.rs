@@ -2,7 +2,7 @@
 
 use super::{Answer, Verdict};
 use crate::audit::{ANNOTATION, remove_annotation};
-use crate::facts::{Cluster, Facts};
+use crate::facts::Facts;
 use crate::setup::Fix;
 
 const NODE_LABEL: &str = "iam.gke.io/gke-metadata-server-enabled";
@@ -68,38 +68,4 @@ pub(super) fn node(facts: &Facts) -> Answer {
         )),
     }
     .seen(reading))
-}
-
-pub(super) fn network_policies(facts: &Facts) -> Answer {
-    let reading = &facts.pod.network_policies;
-    let policies = reading.known()?;
-    let names = policies.restricting.join(", ");
-    let verdict = match (policies.allows_metadata, policies.allows_https) {
-        _ if policies.restricting.is_empty() => {
-            Verdict::pass("no policy restricts what leaves the Pod")
-        }
-        (true, true) => Verdict::pass(&format!("{names} lets it reach what it needs")),
-        (false, _) => Verdict::fail(&format!("{names} keeps it from the metadata server"))
-            .fix(allow_metadata(facts)),
-        (true, false) => Verdict::fail(&format!("{names} keeps it from port 443")).fix(
-            Fix::advice("let the Pod reach *.googleapis.com and *.pkg.dev on TCP 443"),
-        ),
-    };
-    Ok(verdict.seen(reading))
-}
-
-/// Says what a policy has to let through. Dataplane V2 redirects before policies look, so the address differs.
-///
-/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy#network-policy-and-workload-identity>
-pub(super) fn allow_metadata(facts: &Facts) -> Fix {
-    let rules = match facts.cluster.known().map(Cluster::has_dataplane_v2) {
-        Ok(true) => "169.254.169.254/32 on TCP 80",
-        Ok(false) => "169.254.169.252/32 on TCP 988",
-        Err(_) => {
-            "169.254.169.254/32 on TCP 80 (Dataplane V2) or 169.254.169.252/32 on TCP 988 (without)"
-        }
-    };
-    Fix::advice(&format!(
-        "in every NetworkPolicy that selects the controller, allow egress to {rules}"
-    ))
 }

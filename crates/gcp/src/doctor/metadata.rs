@@ -70,7 +70,7 @@ pub(super) fn reach(facts: &Facts) -> Answer {
     };
     Ok(Verdict::fail(&says)
         .seen(reading)
-        .fix(super::kubernetes::allow_metadata(facts)))
+        .fix(super::network::allow_metadata(facts)))
 }
 
 pub(super) fn flavor(facts: &Facts) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Verdict};
 use crate::Fallback;
-use crate::facts::{Facts, OrganisationPolicy, Reason, Seen};
+use crate::facts::{Denial, DenyRule, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
 use crate::policy::{DOWNLOAD, MINT};
 use crate::setup::{Action, BASELINE, Fix, Wish};
 
@@ -38,30 +38,45 @@ pub fn constraints() -> impl Iterator<Item = &'static str> {
         .chain([USABLE_SERVICES, LONG_LIVES])
 }
 
+/// Looks at every refusal there was: any of them may speak of a perimeter.
 pub(super) fn perimeter(facts: &Facts) -> Verdict {
-    let pulls = facts
-        .projects
-        .values()
-        .flat_map(|it| it.uses.values().map(|it| (&it.pull.seen, &it.pull.source)));
-    let mints = facts.projects.values().map(|it| match &it.mint.seen {
-        Seen::Denied(denial) => (Some(denial), &it.mint.source),
-        _ => (None, &it.mint.source),
+    let uses = facts.projects.values().flat_map(|it| it.uses.values());
+    let of_uses = uses.flat_map(|it| {
+        [
+            outcome(&it.pull),
+            outcome(&it.permissions),
+            outcome(&it.listing),
+        ]
     });
-    let pulls = pulls.map(|(seen, source)| match seen {
-        Seen::Denied(denial) => (Some(denial), source),
-        _ => (None, source),
-    });
-    let mut refused = mints
-        .chain(pulls)
-        .filter_map(|(denial, source)| match &denial?.reason {
-            Reason::Perimeter { id } => Some((id.clone().unwrap_or_default(), source.clone())),
+    let mints = facts.projects.values().map(|it| outcome(&it.mint));
+    let direct = facts.pod.direct_permissions.values().map(outcome);
+    let own = [
+        outcome(&facts.pod.impersonation_probe),
+        outcome(&facts.pod.project_permissions),
+    ];
+    let asked = own.into_iter().chain(mints).chain(of_uses).chain(direct);
+    let asked: Vec<_> = asked.flatten().collect();
+    let mut refused = asked
+        .iter()
+        .filter_map(|(denial, source)| match &(*denial)?.reason {
+            Reason::Perimeter { id } => Some((id.clone().unwrap_or_default(), source)),
             _ => None,
         });
     match refused.next() {
+        None if asked.is_empty() => Verdict::skip("nothing was asked that could be refused"),
         None => Verdict::pass("no refusal speaks of one"),
         Some((id, source)) => Verdict::fail(&format!("a service perimeter refused a request ({id})"))
-            .evidence(vec![source])
+            .evidence(vec![(*source).clone()])
             .fix(Fix::advice("give the id to whoever runs the perimeter: it needs an ingress rule for the Project's account")),
+    }
+}
+
+/// Gives why a request was refused, if it was, and which it was; none where nobody asked.
+fn outcome<T>(reading: &Reading<T>) -> Option<(Option<&Denial>, &Source)> {
+    match &reading.seen {
+        Seen::Skipped => None,
+        Seen::Denied(denial) => Some((Some(denial), &reading.source)),
+        Seen::Known(_) | Seen::Absent | Seen::Unreachable { .. } => Some((None, &reading.source)),
     }
 }
 
@@ -88,8 +103,17 @@ pub(super) fn fallback(facts: &Facts) -> Verdict {
     }
 }
 
-pub(super) fn deny_rules(facts: &Facts) -> Answer {
-    let reading = &facts.deny_rules;
+pub(super) fn deny_rules(facts: &Facts) -> Vec<(String, Answer)> {
+    if facts.deny_rules.is_empty() {
+        let nobody = Reading::<()>::default().known().map(|()| Verdict::pass(""));
+        return vec![(String::new(), nobody)];
+    }
+    let all = facts.deny_rules.iter();
+    all.map(|(name, reading)| (name.clone(), denied(reading)))
+        .collect()
+}
+
+fn denied(reading: &Reading<Vec<DenyRule>>) -> Answer {
     let wanted = [MINT, DOWNLOAD].map(in_words_of_denials);
     let mut matching = reading.known()?.iter().filter(|rule| {
         rule.denied_permissions.iter().any(|denied| {

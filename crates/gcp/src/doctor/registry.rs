@@ -238,9 +238,21 @@ pub(super) fn former_host(facts: &Facts, used: &Use) -> Answer {
 }
 
 pub(super) fn topic(facts: &Facts, name: &RepositoryName) -> Answer {
-    let reading = facts.repository(name).topic;
+    let seen = facts.repository(name);
+    let reading = seen.topic;
     Ok(match reading.found()? {
-        Some(()) => Verdict::pass("the topic gcr exists"),
+        Some(()) => match seen.subscriptions.known() {
+            Ok(names) if names.is_empty() => {
+                Verdict::pass("the topic gcr exists, and nobody listens to it")
+            }
+            Ok(names) => Verdict::pass(&format!("{} listens to the topic gcr", names.join(", "))),
+            Err(gap) if gap.skipped => Verdict::pass("the topic gcr exists"),
+            Err(gap) => Verdict::pass(&format!(
+                "the topic gcr exists; who listens to it was not read: {}",
+                gap.why
+            )),
+        }
+        .seen(&seen.subscriptions),
         None => Verdict::pass(
             "there is no topic gcr, so new images are found by looking from time to time",
         )

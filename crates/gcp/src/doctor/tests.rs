@@ -3,6 +3,7 @@
 mod broken;
 mod broken_cloud;
 mod broken_pod;
+mod network;
 
 use std::collections::BTreeSet;
 
@@ -80,7 +81,6 @@ fn where_nothing_was_looked_at_nothing_passes_as_seen() {
     let without_looking = [
         "ENV-CREDENTIALS",
         "ENV-PROXY",
-        "VPCSC",
         "AR-ADDRESS",
         "FALLBACK-MODE",
     ];

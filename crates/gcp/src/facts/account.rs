@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Reading, RepositoryName, UseFacts};
+use super::{Reading, RepositoryName, Source, UseFacts};
 use crate::policy::Policy;
 
 /// Everything about one Project's identity.
@@ -18,7 +18,7 @@ pub struct ProjectFacts {
     pub mint: Reading<Mint>,
     /// Keys that people made.
     pub keys: Reading<Vec<AccountKey>>,
-    /// What the account was granted elsewhere, as far as could be searched.
+    /// What the account was granted elsewhere: in the policies that were read, and as far as could be searched.
     pub grants: Reading<Vec<FoundGrant>>,
     /// When the account was last seen in use; the inner `None` is never within the observed time.
     pub last_used: Reading<Option<Timestamp>>,
@@ -64,12 +64,23 @@ impl AccountKey {
     }
 }
 
-/// A role that a search found on some resource.
+/// A role that an account holds on some resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundGrant {
     /// A full resource name: `//artifactregistry.googleapis.com/projects/P/locations/L/repositories/R`.
     pub resource: String,
     pub role: String,
+    /// The policy that was read, or the search.
+    pub seen_at: Source,
+}
+
+/// How far roles of accounts were searched for, beyond the policies that were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The widest places that were searched: `organizations/7`.
+    pub scope: String,
+    /// Why what is outside of them was not, if there is anything.
+    pub beyond: Option<String>,
 }
 
 impl FoundGrant {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::{Reading, RepositoryName};
+use crate::network::PodNetwork;
 use crate::principal::KubernetesAccount;
 
 /// What only the Pod can find out, with its own identity.
@@ -16,7 +15,8 @@ pub struct PodFacts {
     /// The annotations of the Pod's Kubernetes account.
     pub account_annotations: Reading<BTreeMap<String, String>>,
     pub node_labels: Reading<BTreeMap<String, String>>,
-    pub network_policies: Reading<NetworkPolicies>,
+    /// What restricts its network.
+    pub network: Reading<PodNetwork>,
     /// What `generateAccessToken` answers for an account that cannot exist: absent is the good answer.
     pub impersonation_probe: Reading<()>,
     /// Which of the permissions asked about the controller has on its whole Google Cloud project.
@@ -38,11 +38,13 @@ pub struct Metadata {
     pub server: Reading<String>,
     /// The names below `instance/attributes/`.
     pub attributes: Reading<Vec<String>>,
+    /// The id of the project it speaks for.
+    pub project: Reading<String>,
     /// What it calls the identity it hands out.
     pub email: Reading<String>,
     /// How long its token still lives, in seconds.
     pub token_seconds: Reading<u64>,
-    /// The slowest of a few answers.
+    /// The slowest of five answers, the first of which may be the first ever.
     pub latency: Reading<Duration>,
 }
 
@@ -52,13 +54,4 @@ pub struct Pod {
     pub account: Option<KubernetesAccount>,
     pub host_network: bool,
     pub node: String,
-}
-
-/// What the policies that select the Pod let out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct NetworkPolicies {
-    /// Those that restrict what leaves the Pod; none means everything may.
-    pub restricting: Vec<String>,
-    pub allows_metadata: bool,
-    pub allows_https: bool,
 }

@@ -16,6 +16,8 @@ pub struct RepositoryFacts {
     pub redirection: Reading<String>,
     /// Whether the topic on which pushes are announced exists in the repository's project.
     pub topic: Reading<()>,
+    /// Who listens to that topic.
+    pub subscriptions: Reading<Vec<String>>,
     /// Locations of the same project that hold a repository of the same name.
     pub namesakes: Reading<Vec<String>>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::network::PodNetwork;
 use crate::policy::{DOWNLOAD, READER, TIGHT_MINTER};
 use crate::setup::{BASELINE, Wish};
 
@@ -32,7 +33,18 @@ pub(crate) fn whole() -> Facts {
             "GET projects",
             vec!["shop".to_owned(), "web".to_owned()],
         ),
-        deny_rules: Reading::known_from("GET denypolicies", Vec::new()),
+        inventory: Reading::known_from(
+            "GET organizations/7:searchAllIamPolicies",
+            Inventory {
+                scope: "organizations/7".to_owned(),
+                beyond: None,
+            },
+        ),
+        deny_rules: [(
+            "projects/acme-gke".to_owned(),
+            Reading::known_from("GET denypolicies", Vec::new()),
+        )]
+        .into(),
         ..Facts::default()
     };
     for (name, address) in PROJECTS {
@@ -117,6 +129,7 @@ fn pod(facts: &Facts) -> PodFacts {
         metadata: Metadata {
             server: text("GKE Metadata Server"),
             attributes: Reading::known_from("GET attributes", vec!["cluster-uid".to_owned()]),
+            project: text("acme-gke"),
             email: text("acme-gke.svc.id.goog"),
             token_seconds: Reading::known_from("GET token", 3000),
             latency: Reading::known_from("GET email", Duration::from_millis(3)),
@@ -138,7 +151,7 @@ fn pod(facts: &Facts) -> PodFacts {
             )]
             .into(),
         ),
-        network_policies: Reading::known_from("GET networkpolicies", NetworkPolicies::default()),
+        network: Reading::known_from("GET networkpolicies", network(&[])),
         impersonation_probe: Reading::absent("POST generateAccessToken"),
         project_permissions: Reading::known_from("POST testIamPermissions", Vec::new()),
         direct_permissions: ["apps", "shop"]
@@ -156,6 +169,20 @@ fn pod(facts: &Facts) -> PodFacts {
         )]
         .into(),
         environment: BTreeMap::new(),
+    }
+}
+
+/// The network of a Pod of the controller's under these policies, each a spec as Kubernetes writes it.
+pub(crate) fn network(specs: &[serde_json::Value]) -> PodNetwork {
+    let labels = [("app", "argosy"), ("pod-template-hash", "5d59d67564")];
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let policies = specs.iter().map(|spec| {
+        let policy = json!({"metadata": {"name": "deny-all"}, "spec": spec});
+        serde_json::from_value(policy).expect("a policy")
+    });
+    PodNetwork {
+        labels: Some(labels.into()),
+        policies: policies.collect(),
     }
 }
 
@@ -216,6 +243,7 @@ fn fill_accounts(facts: &mut Facts) {
                 vec![FoundGrant {
                     resource: format!("//artifactregistry.googleapis.com/{used}"),
                     role: READER.to_owned(),
+                    seen_at: Source::new("GET repository:getIamPolicy", Some(200)),
                 }],
             ),
             last_used: Reading::known_from("GET activities:query", Some(facts.now)),
@@ -254,6 +282,10 @@ fn repository_facts(reader: &ServiceAccountEmail) -> RepositoryFacts {
             "REDIRECTION_FROM_GCR_IO_FINALIZED".to_owned(),
         ),
         topic: Reading::known_from("GET topics/gcr", ()),
+        subscriptions: Reading::known_from(
+            "GET topics/gcr/subscriptions",
+            vec!["projects/acme-art/subscriptions/argosy".to_owned()],
+        ),
         namesakes: Reading::known_from("GET repositories", Vec::new()),
     }
 }

@@ -26,6 +26,12 @@ impl Metadata {
         let build =
             |client: &reqwest::Client| client.get(url.clone()).header("Metadata-Flavor", "Google");
         match self.inner.http.fetch(&url, build).await {
+            Ok(answer) if answer.status.is_success() && !answer.has_metadata_flavor() => {
+                Reading::unreachable(
+                    &said,
+                    "something else answers in its place: no Metadata-Flavor header",
+                )
+            }
             Ok(answer) if answer.status.is_success() => Reading::known_from(
                 &said,
                 Glance {

@@ -4,10 +4,12 @@
 //! come from data sources, and what the same plan creates is referred to, so that Terraform knows the order.
 
 mod block;
+mod way_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use block::{Block, label, text};
+pub(super) use way_out::way_out;
 
 use super::gcloud::display_name;
 use super::{Action, Grantee, Plan, Resource, RoleGrant, Wish, account_name};

@@ -1,5 +1,8 @@
-//! No token is ever shown: not in logs, events, status, metrics, `Debug` output or arguments of programs.
+//! No token and no private key is ever shown: not in logs, events, status, metrics, `Debug` output, arguments or
+//! environment of programs.
 
+mod children;
+mod key;
 mod watch;
 
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use scenarios::{PROJECT, google};
 use testkit::PublishedKeys;
 use testkit::google::{Effect, Fault, IAM_CREDENTIALS, METADATA, REGISTRY, STS, image_of, member};
 
-use crate::port::{FORGOTTEN, Port};
+use crate::port::{FORGOTTEN, OTHER, Port};
 use watch::{Watch, check};
 
 /// Answers that are cut off or turned down, so that what went wrong is told with a token at hand.
@@ -37,7 +40,7 @@ fn troubles() -> Vec<Fault> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_is_shown_anywhere() -> Result<()> {
+async fn no_token_and_no_key_is_shown_anywhere() -> Result<()> {
     let watch = Watch::begin();
     let port = Port::open(Fallback::Allow).await?;
     let keys = PublishedKeys::of(&port.harbour.world, port.harbour.folder()).await?;
@@ -53,8 +56,11 @@ async fn no_token_is_shown_anywhere() -> Result<()> {
         survive(&port, fault).await?;
     }
     port.identity("True", "OwnServiceAccount").await?;
+    key::is_used(&port).await?;
+    children::are_started(&port).await?;
     told(&port).await?;
-    debugged(&port).await?;
+    debugged(&port, PROJECT).await?;
+    debugged(&port, OTHER).await?;
     arguments()?;
     watch.end()
 }
@@ -82,7 +88,7 @@ async fn told(port: &Port) -> Result<()> {
     let events: Api<Event> = Api::all(port.harbour.client());
     let events = events.list(&ListParams::default()).await?;
     check("events", &serde_json::to_string(&events.items)?)?;
-    for kind in ["Warehouse", "Freight", "Project"] {
+    for kind in ["Warehouse", "Freight", "Project", "Stage", "Promotion"] {
         let kind = GroupVersionKind::gvk("kargo.akuity.io", "v1alpha1", kind);
         let resource = ApiResource::from_gvk(&kind);
         let plural = if resource.kind == "Freight" {
@@ -98,8 +104,8 @@ async fn told(port: &Port) -> Result<()> {
     Ok(())
 }
 
-/// Looks at what a programmer prints, of a client that has logged in.
-async fn debugged(port: &Port) -> Result<()> {
+/// Looks at what a programmer prints, of a client that has logged in to read a Project's image.
+async fn debugged(port: &Port, owner: &str) -> Result<()> {
     let (clock, client) = (&port.harbour.clock, port.harbour.client());
     let credentials = google::credentials(
         &port.google,
@@ -108,7 +114,7 @@ async fn debugged(port: &Port) -> Result<()> {
         Fallback::Allow,
         google::LIFETIME,
     )?;
-    let image = image_of(PROJECT);
+    let image = image_of(owner);
     let access = credentials.find(PROJECT, Kind::Image, &image).await?;
     let login = access.login.as_ref().context("a login")?;
     let policy = Arc::new(Policy::new().with_loopback());

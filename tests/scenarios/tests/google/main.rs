@@ -4,6 +4,7 @@ mod port;
 
 mod annotation;
 mod fallback;
+mod hanging;
 mod kubernetes_account;
 mod leaks;
 mod newest_build;

@@ -1,7 +1,7 @@
 //! A whole chain passes; a broken link is named, and what rests on it is not guessed at.
 
 use anyhow::{Context as _, Result};
-use gcp_sim::{Google, ResourceName};
+use gcp_sim::{Google, ResourceName, World as GoogleWorld};
 use serde_json::Value;
 
 use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, apps, text};
@@ -49,9 +49,17 @@ async fn a_whole_chain_passes_from_the_pod_to_the_tags() -> Result<()> {
         "AR-PULL",
         "AR-REST",
         "CLUSTER-WIF",
+        "EGRESS",
+        "GSA-PROJECT",
+        "GSA-ROLES",
+        "GSA-ORPHAN",
+        "DENY-POLICY",
+        "VPCSC",
     ] {
         assert_eq!(status(&report, id)?, "pass", "{id}");
     }
+    // The API of the test has no Pods, so no policy can hold for one.
+    assert_eq!(status(&report, "K8S-NETPOL")?, "skip");
     let mint = report["results"]
         .as_array()
         .and_then(|it| it.iter().find(|it| it["id"] == "GSA-MINT"));
@@ -116,6 +124,79 @@ async fn the_link_that_is_broken_fails_and_what_rests_on_it_is_skipped() -> Resu
             assert_eq!(status(&report, id)?, "skip", "{broken} -> {id}");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_on_what_no_project_uses_is_found_by_search() -> Result<()> {
+    let place = Place::whole().await?;
+    let unused = ResourceName::repository("acme-prod", "europe-west1", "others");
+    let member = format!("serviceAccount:{ACCOUNT}");
+    let google = place.google();
+    google.grant("roles/artifactregistry.writer", &member, &unused)?;
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "GSA-ROLES")?),
+        (1, "fail"),
+        "{report:#}"
+    );
+    let results = report["results"].as_array().context("no results")?;
+    let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
+    let roles = roles.context("no GSA-ROLES")?.to_string();
+    for part in [
+        "repositories/others",
+        "https://cloudasset.googleapis.com/v1/projects/acme-prod:searchAllIamPolicies",
+        "gcloud artifacts repositories remove-iam-policy-binding others",
+    ] {
+        assert!(roles.contains(part), "no {part:?}: {roles}");
+    }
+    // A role that was read itself is not found twice, by the project's number as well.
+    let (_, report) = place.json(&["audit", "-o", "json"]).await?;
+    google.grant("roles/viewer", &member, &ResourceName::project("acme-prod"))?;
+    let (_, more) = place.json(&["audit", "-o", "json"]).await?;
+    let count = |report: &Value| report["findings"].as_array().map_or(0, Vec::len);
+    assert_eq!(count(&more), count(&report) + 1, "{more:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_may_not_be_searched_is_unknown_and_named() -> Result<()> {
+    let place = Place::whole().await?;
+    place
+        .google()
+        .disable_api("acme-prod", "cloudasset.googleapis.com")?;
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "GSA-ROLES")?),
+        (2, "unknown"),
+        "{report:#}"
+    );
+
+    // Below an organisation of which the operator may read nothing.
+    let place = Place::whole().await?;
+    place.google().change(|world| {
+        let organisation = "{organizations: [{number: '7', displayName: acme.example}]}";
+        let with_one = GoogleWorld::from_yaml("world.yaml", organisation);
+        world.organizations = with_one.map(|it| it.organizations).unwrap_or_default();
+        world.projects[0].parent = Some("organizations/7".to_owned());
+    });
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "GSA-ROLES")?),
+        (2, "unknown"),
+        "{report:#}"
+    );
+    let results = report["results"].as_array().context("no results")?;
+    let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
+    let says = roles.context("no GSA-ROLES")?["says"].to_string();
+    assert!(
+        says.contains("roles outside of projects/acme-prod"),
+        "{says}"
+    );
+    assert!(
+        says.contains("organizations/7 could not be searched"),
+        "{says}"
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The loop: what setup adds is what doctor asks for and what audit finds enough.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use gcp_sim::{Effect, Fault, Scope};
 
@@ -146,6 +148,58 @@ async fn a_policy_that_somebody_else_changed_is_read_anew() -> Result<()> {
     let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
     assert_eq!(code, 0, "{report:#}");
     Ok(())
+}
+
+#[tokio::test]
+async fn what_was_granted_is_waited_for_until_it_counts() -> Result<()> {
+    let place = Place::empty().await?;
+    place.google().inject(fault(late(3), None));
+    let output = place.run(&["setup", PROJECT, "--apply", "--yes"]).await?;
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let waiting = said.find("waiting for it to count: web gets no token: ");
+    let works = said.find("it works, after ");
+    assert!(waiting.is_some() && waiting < works, "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_it_says_what_does_not_work_yet() -> Result<()> {
+    let place = Place::empty().await?;
+    let number = place.google().inject(fault(late(3_600), None));
+    let arguments = ["setup", PROJECT, "--apply", "--yes", "--wait=1s"];
+    let started = std::time::Instant::now();
+    let output = place.run(&arguments).await?;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(30), "{said}");
+    for part in [
+        "all steps are done and it does not work yet, after ",
+        "web gets no token: ",
+        "longer --wait",
+        "argosy gcp doctor",
+    ] {
+        assert!(said.contains(part), "no {part:?}: {said}");
+    }
+    // What was granted stays, so another run has only to wait.
+    assert!(place.google().mend(number));
+    let output = place.run(&arguments).await?;
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("nothing is missing") && said.contains("it works, after 0 s"),
+        "{said}"
+    );
+    Ok(())
+}
+
+/// Changes of policies count later, by so many seconds.
+fn late(grant_seconds: u32) -> Effect {
+    Effect::PropagationDelay {
+        grant_seconds,
+        revoke_seconds: 0,
+        flapping: false,
+    }
 }
 
 #[tokio::test]

@@ -10,32 +10,39 @@ use tokio::time::{Instant, sleep};
 use crate::gcp::gather;
 use crate::gcp::place::Access;
 
-/// How long a grant may take to count.
+/// How long to wait between two tries: grants take two minutes to count, at times seven.
 ///
 /// Source: <https://cloud.google.com/iam/docs/access-change-propagation>
-const LONGEST: Duration = Duration::from_mins(7);
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Tries what the Projects are meant to do until it works, for at most seven minutes.
+/// Tries what the Projects are meant to do until it works, the last time when `longest` is over.
 ///
 /// # Errors
 /// Names what still does not work then.
-pub(in crate::gcp) async fn wait_until_it_counts(access: &Access, intent: Intent) -> Result<()> {
+pub(in crate::gcp) async fn wait_until_it_counts(
+    access: &Access,
+    intent: Intent,
+    longest: Duration,
+) -> Result<()> {
     let started = Instant::now();
+    let deadline = started + longest;
     let mut progress = Progress::new();
     loop {
         let facts = gather::uses(access, intent.clone()).await;
         let Some(missing) = missing(&facts) else {
             return progress.end(started.elapsed());
         };
-        if started.elapsed() + PAUSE > LONGEST {
+        let now = Instant::now();
+        if now >= deadline {
+            progress.clear()?;
             bail!(
-                "still not after {} s: {missing}; run argosy gcp doctor to see which link is broken",
+                "all steps are done and it does not work yet, after {} s: {missing}; a grant may take longer to count: \
+                 try again with a longer --wait, or see which link is broken: argosy gcp doctor",
                 started.elapsed().as_secs()
             );
         }
         progress.say(started.elapsed(), &missing)?;
-        sleep(PAUSE).await;
+        sleep(PAUSE.min(deadline - now)).await;
     }
 }
 
@@ -83,6 +90,15 @@ impl Progress {
         .and_then(|()| stderr.flush())
         .context("failed to write to standard error")?;
         what.clone_into(&mut self.last);
+        Ok(())
+    }
+
+    /// Takes away the line that would be rewritten.
+    fn clear(&self) -> Result<()> {
+        if self.is_terminal {
+            write!(anstream::stderr().lock(), "\r\x1b[K")
+                .context("failed to write to standard error")?;
+        }
         Ok(())
     }
 

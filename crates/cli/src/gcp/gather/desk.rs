@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
-use gcp::facts::{Cluster, DenyRule, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
+use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
 use gcp::policy::Policy;
 use gcp::principal::ProjectId;
 use gcp::{Apis, Service, doctor};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::AT_ONCE;
+use super::{AT_ONCE, denials};
 use crate::gcp::place::ClusterAddress;
 
 /// Services that one request may name.
@@ -21,7 +21,7 @@ const MOST_SERVICES: usize = 30;
 /// What is asked for of each cluster: all of it is long.
 ///
 /// Source: <https://cloud.google.com/apis/docs/system-parameters>
-const CLUSTER_FIELDS: &str = "clusters(name,location,status,currentMasterVersion,autopilot,\
+const CLUSTER_FIELDS: &str = "missingZones,clusters(name,location,status,currentMasterVersion,autopilot,\
     workloadIdentityConfig,networkConfig,fleet,nodePools(name,status,config(serviceAccount,workloadMetadataConfig)))";
 
 pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mut Facts) {
@@ -29,7 +29,7 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
         return;
     };
     let project = &home.project;
-    facts.clusters = clusters(apis, project).await;
+    (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
     facts.cluster = own_of(&facts.clusters, own);
     facts.services = services(apis, facts.needed_services()).await;
     facts.home_policy = project_policy(apis, project).await;
@@ -37,7 +37,7 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
-    facts.deny_rules = deny_rules(apis, project).await;
+    facts.deny_rules = denials::gather(apis, facts).await;
 }
 
 /// Reads the policy of a Google Cloud project.
@@ -52,15 +52,18 @@ async fn wide_policy(apis: &Apis, name: &str) -> Reading<Policy> {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Clusters {
-    #[serde(default)]
     clusters: Vec<Cluster>,
+    missing_zones: Vec<String>,
 }
 
-async fn clusters(apis: &Apis, project: &ProjectId) -> Reading<Vec<Cluster>> {
+/// Lists the clusters of a project, and the zones that did not answer.
+async fn clusters(apis: &Apis, project: &ProjectId) -> (Reading<Vec<Cluster>>, Vec<String>) {
     let path = format!("/v1/projects/{project}/locations/-/clusters?fields={CLUSTER_FIELDS}");
     let found: Reading<Clusters> = apis.get(Service::Container, &path).await;
-    found.map(|it| it.clusters)
+    let missing = found.known().map(|it| it.missing_zones.clone());
+    (found.map(|it| it.clusters), missing.unwrap_or_default())
 }
 
 /// Finds the controller's own cluster: the one that was named, or the only one.
@@ -188,65 +191,4 @@ async fn organisation(
         )
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
-}
-
-#[derive(Deserialize)]
-struct DenyPolicy {
-    name: String,
-    #[serde(default)]
-    rules: Vec<WrittenRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenRule {
-    deny_rule: Option<Denied>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_field_names, reason = "the words of the API")]
-struct Denied {
-    denied_principals: Vec<String>,
-    denied_permissions: Vec<String>,
-    exception_principals: Vec<String>,
-}
-
-/// Reads what is denied on the project. A list names policies without their rules, so each is asked for by itself.
-///
-/// Source: <https://cloud.google.com/iam/docs/reference/rest/v2/policies/listPolicies>
-async fn deny_rules(apis: &Apis, project: &ProjectId) -> Reading<Vec<DenyRule>> {
-    let attachment = format!("cloudresourcemanager.googleapis.com%2Fprojects%2F{project}");
-    let path = format!("/v2/policies/{attachment}/denypolicies");
-    let listed: Reading<Vec<DenyPolicy>> = apis.list(Service::Iam, &path, "policies").await;
-    let source = listed.source.clone();
-    let policies = match listed.seen {
-        Seen::Known(policies) => policies,
-        seen => return Reading { source, seen }.map(|_: Vec<DenyPolicy>| Vec::new()),
-    };
-    let mut rules = Vec::new();
-    for mut policy in policies {
-        if policy.rules.is_empty() {
-            let path = format!("/v2/{}", policy.name);
-            let whole: Reading<DenyPolicy> = apis.get(Service::Iam, &path).await;
-            let source = whole.source.clone();
-            policy = match whole.seen {
-                Seen::Known(whole) => whole,
-                seen => return Reading { source, seen }.map(|_: DenyPolicy| Vec::new()),
-            };
-        }
-        rules.extend(policy.rules.into_iter().filter_map(|rule| {
-            let denied = rule.deny_rule?;
-            Some(DenyRule {
-                policy: policy.name.clone(),
-                denied_principals: denied.denied_principals,
-                denied_permissions: denied.denied_permissions,
-                excepted_principals: denied.exception_principals,
-            })
-        }));
-    }
-    Reading {
-        source,
-        seen: Seen::Known(rules),
-    }
 }

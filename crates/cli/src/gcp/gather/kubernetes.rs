@@ -1,19 +1,20 @@
-//! What the cluster says: Projects and what they subscribe to, the controller's account, its Pod, Secrets with keys.
+//! What the cluster says: Projects and what they subscribe to, the controller's account, Secrets with keys.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use anyhow::{Context as _, Result};
-use gcp::facts::{Facts, Pod, Reading};
+use gcp::facts::{Facts, Reading};
 use gcp::principal::KubernetesAccount;
-use k8s_openapi::api::core::v1::{self, Node, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use resources::subscription::Source;
 use resources::{Project, Warehouse};
 use serde::de::DeserializeOwned;
 
-use crate::gcp::place::{PodVantage, variable};
+use super::own_pod;
+use crate::gcp::place::PodVantage;
 
 /// Objects of one page, and most pages of one list.
 const PAGE: u32 = 500;
@@ -72,10 +73,7 @@ pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Fac
         let secrets = key_secrets(client, &name).await;
         facts.projects.entry(name).or_default().key_secrets = secrets;
     }
-    if vantage == PodVantage::Inside {
-        let (pod, labels) = pod(client).await;
-        (facts.pod.pod, facts.pod.node_labels) = (pod, labels);
-    }
+    own_pod::gather(client, vantage, facts).await;
 }
 
 async fn annotations(
@@ -110,36 +108,8 @@ async fn key_secrets(client: &Client, project: &str) -> Reading<Vec<String>> {
     })
 }
 
-/// Looks at the Pod that this runs in, and at its node.
-async fn pod(client: &Client) -> (Reading<Pod>, Reading<BTreeMap<String, String>>) {
-    let Some(name) = variable("HOSTNAME") else {
-        return (Reading::default(), Reading::default());
-    };
-    let api = Api::<v1::Pod>::default_namespaced(client.clone());
-    let found = reading(&format!("GET pods {name}"), api.get(&name).await);
-    let pod = found.map(|it| {
-        let namespace = it.namespace().unwrap_or_default();
-        let spec = it.spec.unwrap_or_default();
-        Pod {
-            account: spec
-                .service_account_name
-                .map(|it| KubernetesAccount::new(&namespace, &it)),
-            host_network: spec.host_network.unwrap_or_default(),
-            node: spec.node_name.unwrap_or_default(),
-        }
-    });
-    let labels = match pod.known() {
-        Ok(pod) => {
-            let node = Api::<Node>::all(client.clone()).get(&pod.node).await;
-            reading(&format!("GET nodes {}", pod.node), node).map(|it| it.labels().clone())
-        }
-        Err(_) => Reading::default(),
-    };
-    (pod, labels)
-}
-
 /// Lists all objects, page by page.
-async fn list<K>(api: &Api<K>, parameters: ListParams) -> kube::Result<Vec<K>>
+pub(super) async fn list<K>(api: &Api<K>, parameters: ListParams) -> kube::Result<Vec<K>>
 where
     K: Clone + Debug + DeserializeOwned,
 {
@@ -156,7 +126,7 @@ where
     Ok(all)
 }
 
-fn reading<T>(request: &str, answer: kube::Result<T>) -> Reading<T> {
+pub(super) fn reading<T>(request: &str, answer: kube::Result<T>) -> Reading<T> {
     match answer {
         Ok(value) => Reading::known_from(request, value),
         Err(kube::Error::Api(status)) if status.code == 404 => Reading::absent(request),

@@ -16,8 +16,12 @@ use crate::gcp::credentials;
 use crate::gcp::place::{Access, variable};
 
 const ACCOUNT: &str = "instance/service-accounts/default";
-/// Hosts of Google that every installation needs, and where they are found.
-const HOSTS: [&str; 2] = ["iamcredentials.googleapis.com", "sts.googleapis.com"];
+/// Hosts of Google that every installation needs.
+const HOSTS: [&str; 3] = [
+    "iamcredentials.googleapis.com",
+    "sts.googleapis.com",
+    "artifactregistry.googleapis.com",
+];
 
 pub(super) async fn gather(access: &Access, facts: &mut Facts) {
     let identities = access.identities();
@@ -31,10 +35,7 @@ pub(super) async fn gather(access: &Access, facts: &mut Facts) {
         clock_offset,
         hosts,
         environment: environment(),
-        pod: facts.pod.pod.clone(),
-        account_annotations: facts.pod.account_annotations.clone(),
-        node_labels: facts.pod.node_labels.clone(),
-        ..PodFacts::default()
+        ..facts.pod.clone()
     };
     if let (Some(apis), Some(home)) = (&apis, &home) {
         seen.impersonation_probe = probe(apis, home).await;
@@ -61,7 +62,9 @@ async fn metadata(
     }
     let attributes = server.glance("instance/attributes/").await;
     let email = server.glance(&format!("{ACCOUNT}/email")).await;
-    let slowest = [&root, &attributes, &email]
+    let project = server.glance("project/project-id").await;
+    let scopes = server.glance(&format!("{ACCOUNT}/scopes")).await;
+    let slowest = [&root, &attributes, &email, &project, &scopes]
         .iter()
         .filter_map(|it| it.known().ok())
         .map(|it: &Glance| it.took)
@@ -83,6 +86,7 @@ async fn metadata(
     let metadata = Metadata {
         server: root.map(|it| it.server),
         attributes: attributes.map(lines),
+        project: project.map(|it| it.text.trim().to_owned()),
         email: email.map(|it| it.text),
         token_seconds,
         latency,
@@ -142,7 +146,11 @@ type Hosts = BTreeMap<String, Reading<std::time::Duration>>;
 /// Reaches every host that is needed; Google's clock comes with the answer of the first.
 async fn hosts(access: &Access, facts: &Facts) -> (Hosts, Reading<i64>) {
     let apis = Apis::new(access.endpoints.clone(), secret::Secret::from(""));
-    let google = [&access.endpoints.iam_credentials, &access.endpoints.sts];
+    let google = [
+        &access.endpoints.iam_credentials,
+        &access.endpoints.sts,
+        &access.endpoints.artifact_registry,
+    ];
     let mut wanted: Vec<_> = HOSTS
         .iter()
         .zip(google)

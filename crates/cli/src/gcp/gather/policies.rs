@@ -12,8 +12,14 @@ use serde::Deserialize;
 use super::AT_ONCE;
 
 pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
+    let searched = facts
+        .projects
+        .values()
+        .filter_map(|it| it.grants.known().ok());
+    let searched = searched.flatten().map(|it| it.role.clone());
     let named: BTreeSet<String> = all(facts)
         .flat_map(|it| it.bindings.iter().map(|it| it.role.clone()))
+        .chain(searched)
         .filter(|it| !it.starts_with("roles/"))
         .collect();
     let questions = named.into_iter().map(|role| async move {
@@ -31,7 +37,9 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
         let Ok(Ok(email)) = facts.account_of(&name) else {
             continue;
         };
-        let grants = grants(facts, &email);
+        let searched = facts.project(&name).grants;
+        let searched = searched.known().cloned().unwrap_or_default();
+        let grants = grants(facts, &email, searched);
         facts.projects.entry(name).or_default().grants = grants;
     }
 }
@@ -89,21 +97,29 @@ async fn permissions(apis: &Apis, role: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Finds what an account holds in every policy that was read; unknown while the controller's project's was not.
-fn grants(facts: &Facts, email: &ServiceAccountEmail) -> Reading<Vec<FoundGrant>> {
+/// Finds what an account holds in every policy that was read, and adds what a search found elsewhere, which lags behind;
+/// unknown while the controller's project's policy was not read.
+fn grants(
+    facts: &Facts,
+    email: &ServiceAccountEmail,
+    searched: Vec<FoundGrant>,
+) -> Reading<Vec<FoundGrant>> {
     let account = Member::ServiceAccount(email.as_str().to_owned());
     let mut found = Vec::new();
     let mut seen_on = BTreeSet::new();
     for (resource, policy) in named_policies(facts) {
-        let Ok(policy) = policy.known() else { continue };
+        let Ok(known) = policy.known() else { continue };
         if !seen_on.insert(resource.clone()) {
             continue;
         }
-        let held = policy.grants().filter(|it| it.member == account);
+        let held = known.grants().filter(|it| it.member == account);
         found.extend(held.map(|it| FoundGrant {
             resource: resource.clone(),
             role: it.role.to_owned(),
+            seen_at: policy.source.clone(),
         }));
     }
+    let elsewhere = searched.into_iter();
+    found.extend(elsewhere.filter(|it| !seen_on.contains(&it.resource)));
     facts.home_policy.as_ref().map(|_| found)
 }

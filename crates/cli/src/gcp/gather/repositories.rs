@@ -37,7 +37,15 @@ async fn look(
     let project = &name.project;
     let policy = format!("/v1/{name}:getIamPolicy?options.requestedPolicyVersion=3");
     let topic = format!("/v1/projects/{project}/topics/gcr");
+    let listeners = format!("{topic}/subscriptions?pageSize=100");
     let topic: Reading<Value> = apis.get(Service::Pubsub, &topic).await;
+    let subscriptions = match &topic.seen {
+        Seen::Known(_) => {
+            apis.list(Service::Pubsub, &listeners, "subscriptions")
+                .await
+        }
+        _ => Reading::default(),
+    };
     let repository = apis
         .get(Service::ArtifactRegistry, &format!("/v1/{name}"))
         .await;
@@ -54,6 +62,7 @@ async fn look(
         },
         redirection: redirection(apis, project).await,
         topic: topic.map(|_| ()),
+        subscriptions,
         namesakes,
     }
 }

@@ -1,6 +1,7 @@
 //! What each Project can really do: gets its token as the controller does, and pulls with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use gcp::facts::{Facts, Mint, ProjectFacts, Reading, Seen, UseFacts};
@@ -12,8 +13,11 @@ use serde_json::Value;
 use super::{AT_ONCE, pod};
 use crate::gcp::place::Access;
 
+/// How long tokens are to live that are needed for a look only.
+const LIFE: Duration = Duration::from_mins(5);
+
 pub(super) async fn gather(access: &Access, facts: &mut Facts) {
-    let identities = access.identities();
+    let identities = access.identities_for(LIFE);
     let everything: BTreeSet<_> = facts.uses().map(|it| it.address.repository).collect();
     let mut addresses: BTreeMap<String, Vec<ImageAddress>> = BTreeMap::new();
     for name in facts.intent.projects.keys() {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::facts::whole::{account, cluster, project, repository};
 use crate::facts::{
-    AccountKey, FoundGrant, OrganisationPolicy, ProjectFacts, RepositoryFacts, Seen, ServiceAccount,
+    AccountKey, FoundGrant, OrganisationPolicy, ProjectFacts, RepositoryFacts, Seen,
+    ServiceAccount, Source,
 };
 use crate::policy::{OPEN_MINTER, Policy, READER, TIGHT_MINTER};
 
@@ -74,6 +75,13 @@ const CASES: &[Case] = &[
             it,
             "roles/artifactregistry.writer",
             "//cloudresourcemanager.googleapis.com/projects/acme-art",
+        );
+    }),
+    ("A04", Severity::High, "repositories/unused", |it| {
+        holds(
+            it,
+            "roles/artifactregistry.writer",
+            "//artifactregistry.googleapis.com/projects/acme-art/locations/us/repositories/unused",
         );
     }),
     (
@@ -219,6 +227,17 @@ const CASES: &[Case] = &[
             "deleted:serviceAccount:x@acme-gke.iam.gserviceaccount.com?uid=1",
         );
     }),
+    (
+        "A16",
+        Severity::Medium,
+        "on projects/acme-art/locations/europe-west1/repositories/apps is granted to deleted:",
+        |it| {
+            apps(it).policy = known(granting(
+                READER,
+                "deleted:serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com?uid=1",
+            ));
+        },
+    ),
     ("A17", Severity::High, "is tied to x@y", |it| {
         it.pod.account_annotations = known([(ANNOTATION.to_owned(), "x@y".to_owned())].into());
     }),
@@ -228,6 +247,12 @@ const CASES: &[Case] = &[
     ("A19", Severity::Medium, "which has roles/editor", |it| {
         home(it, "roles/editor", NODES);
     }),
+    (
+        "A19",
+        Severity::Medium,
+        "artifactregistry.writer on projects/acme-art",
+        |it| apps(it).policy = known(granting("roles/artifactregistry.writer", NODES)),
+    ),
     ("A20", Severity::High, "holds a key", |it| {
         web(it).key_secrets = known(vec!["gar".to_owned()]);
     }),
@@ -355,6 +380,7 @@ pub(super) fn holds(facts: &mut Facts, role: &str, resource: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: resource.to_owned(),
         role: role.to_owned(),
+        seen_at: Source::new("GET https://example.test/", Some(200)),
     }]);
 }
 

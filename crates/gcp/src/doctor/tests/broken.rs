@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::facts::whole::{cluster, cluster_reading, repository};
-use crate::facts::{
-    FoundGrant, NetworkPolicies, Pod, ProjectFacts, RepositoryFacts, ServiceName, UseFacts,
-};
+use crate::facts::{FoundGrant, Pod, ProjectFacts, RepositoryFacts, ServiceName, Source, UseFacts};
 use crate::policy::DOWNLOAD;
 use crate::repository::ImageAddress;
 
@@ -78,12 +76,11 @@ pub(super) fn annotate(facts: &mut Facts) {
         known([(crate::audit::ANNOTATION.to_owned(), "x@y".to_owned())].into());
 }
 
-pub(super) fn policies(allows_metadata: bool, allows_https: bool) -> Reading<NetworkPolicies> {
-    known(NetworkPolicies {
-        restricting: vec!["deny-all".to_owned()],
-        allows_metadata,
-        allows_https,
-    })
+/// Fences the Pod in with one policy that has these rules, written as Kubernetes does.
+pub(super) fn fence(facts: &mut Facts, rules: &str) {
+    let rules: serde_json::Value = serde_json::from_str(rules).expect("rules");
+    let spec = serde_json::json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules});
+    facts.pod.network = known(crate::facts::whole::network(&[spec]));
 }
 
 pub(super) fn gke(facts: &mut Facts, change: impl FnOnce(&mut crate::facts::Cluster)) {
@@ -129,6 +126,7 @@ pub(super) fn found_role(facts: &mut Facts, role: &str) {
     web(facts).grants = known(vec![FoundGrant {
         resource: "//cloudresourcemanager.googleapis.com/projects/acme-gke".to_owned(),
         role: role.to_owned(),
+        seen_at: Source::new("GET https://example.test/", Some(200)),
     }]);
 }
 

@@ -42,6 +42,9 @@ pub(super) const CASES: &[Case] = &[
         web(it).mint = refused("SECURITY_POLICY_VIOLATED", "x");
     }),
     ("VPCSC", Status::Fail, "(uid-1)", |it| {
+        it.pod.impersonation_probe = refused("SECURITY_POLICY_VIOLATED", "x");
+    }),
+    ("VPCSC", Status::Fail, "(uid-1)", |it| {
         web_use(it).pull = refused("SECURITY_POLICY_VIOLATED", "x");
     }),
     (
@@ -53,6 +56,12 @@ pub(super) const CASES: &[Case] = &[
                 .projects
                 .insert("a-name-of-17-chars".to_owned(), Vec::new());
         },
+    ),
+    (
+        "GSA-PROJECT",
+        Status::Fail,
+        "looked for in acme-gke, and the controller is in other",
+        |it| it.pod.metadata.project = known("other".to_owned()),
     ),
     (
         "GSA-EXISTS",
@@ -135,8 +144,37 @@ pub(super) const CASES: &[Case] = &[
     ("GSA-ROLES", Status::Fail, "roles/owner", |it| {
         found_role(it, "roles/owner");
     }),
-    ("GSA-UNUSED", Status::Warn, "90 days", |it| {
+    (
+        "GSA-ROLES",
+        Status::Unknown,
+        "outside of projects/acme-gke",
+        |it| {
+            it.inventory = known(crate::facts::Inventory {
+                scope: "projects/acme-gke".to_owned(),
+                beyond: Some("organizations/7: it is denied".to_owned()),
+            });
+        },
+    ),
+    ("GSA-ROLES", Status::Unknown, "is off", |it| {
+        it.inventory = refused("SERVICE_DISABLED", "x");
+    }),
+    ("GSA-UNUSED", Status::Warn, "or never", |it| {
         web(it).last_used = known(None);
+    }),
+    ("GSA-UNUSED", Status::Warn, "since 2026-08-01", |it| {
+        web(it).last_used = known(Some("2026-08-01T07:00:00Z".parse().expect("a time")));
+    }),
+    ("GSA-UNUSED", Status::Unknown, "is off", |it| {
+        web(it).last_used = refused("SERVICE_DISABLED", "x");
+    }),
+    ("GSA-ORPHAN", Status::Warn, "kargo-project-gone@", |it| {
+        it.accounts = known(vec![crate::facts::ServiceAccount {
+            email: account("gone").to_string(),
+            ..Default::default()
+        }]);
+    }),
+    ("GSA-ORPHAN", Status::Unknown, "denied", |it| {
+        it.accounts = denied();
     }),
     ("QUOTA-GSA", Status::Warn, "80 of 100", |it| {
         it.accounts = known(vec![crate::facts::ServiceAccount::default(); 80]);
@@ -240,13 +278,17 @@ pub(super) const CASES: &[Case] = &[
         Status::Warn,
         "denies iam.googleapis.com/serviceAccounts.*",
         |it| {
-            it.deny_rules = known(vec![DenyRule {
+            let rules = known(vec![DenyRule {
                 policy: "strict".to_owned(),
                 denied_permissions: vec!["iam.googleapis.com/serviceAccounts.*".to_owned()],
                 ..DenyRule::default()
             }]);
+            it.deny_rules.insert("folders/12".to_owned(), rules);
         },
     ),
+    ("DENY-POLICY", Status::Unknown, "denied", |it| {
+        it.deny_rules.insert("organizations/7".to_owned(), denied());
+    }),
     (
         "ORGPOL-BLOCKERS",
         Status::Fail,
@@ -285,5 +327,11 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("PUBSUB", Status::Pass, "no topic gcr", |it| {
         apps(it).topic = Reading::absent("GET");
+    }),
+    ("PUBSUB", Status::Pass, "nobody listens", |it| {
+        apps(it).subscriptions = known(Vec::new());
+    }),
+    ("PUBSUB", Status::Unknown, "denied", |it| {
+        apps(it).topic = denied();
     }),
 ];

@@ -91,11 +91,16 @@ pub(super) const CASES: &[Case] = &[
     (
         "K8S-NETPOL",
         Status::Fail,
-        "deny-all keeps it from the metadata server",
-        |it| it.pod.network_policies = policies(false, true),
+        "deny-all keeps it from the metadata server and from the resolvers of names (UDP 53) and from Google's APIs",
+        |it| fence(it, "[]"),
     ),
-    ("K8S-NETPOL", Status::Fail, "port 443", |it| {
-        it.pod.network_policies = policies(true, false);
+    ("K8S-NETPOL", Status::Unknown, "denied", |it| {
+        it.pod.network = denied();
+    }),
+    ("CLUSTER-STATUS", Status::Warn, "before 1.21", |it| {
+        gke(it, |it| {
+            it.current_master_version = "1.20.9-gke.700".to_owned();
+        });
     }),
     ("CLUSTER-STATUS", Status::Fail, "DEGRADED", |it| {
         gke(it, |it| it.status = "DEGRADED".to_owned());
@@ -128,6 +133,9 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("SAMENESS", Status::Warn, "cluster two", |it| {
         it.clusters = known(vec![cluster("one"), cluster("two")]);
+    }),
+    ("SAMENESS", Status::Unknown, "europe-west1-b", |it| {
+        it.missing_zones = vec!["europe-west1-b".to_owned()];
     }),
     ("SAMENESS", Status::Unknown, "denied", |it| {
         it.clusters = denied();

@@ -1,7 +1,7 @@
-//! What a token looks like, plain or wrapped, and a log of everything that keeps the lines with one.
+//! What a token or a private key looks like, plain or wrapped, and a log of everything that keeps the lines with one.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;
@@ -12,23 +12,52 @@ use tracing_subscriber::fmt::MakeWriter;
 /// How a JSON Web Token begins, and a registry token of Google's, which is JSON in base64 too.
 const JSON_IN_BASE64: &str = "eyJ";
 
-/// Fails where a text shows a token.
+/// How a private key begins and ends in PEM.
+const KEY_IN_PEM: &str = "PRIVATE KEY-----";
+/// How much of a key's text is enough to know it by.
+const PIECE: usize = 30;
+
+/// What must not be seen.
+static LOOKS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Fails where a text shows a token or a private key.
 pub(crate) fn check(what: &str, text: &str) -> Result<()> {
-    let shown = looks().into_iter().find(|it| text.contains(it.as_str()));
-    ensure!(shown.is_none(), "{what} shows a token: {text}");
+    let looks = LOOKS.read().unwrap_or_else(PoisonError::into_inner);
+    let shown = looks.iter().find(|it| text.contains(it.as_str()));
+    ensure!(shown.is_none(), "{what} shows a secret: {text}");
     Ok(())
 }
 
-/// The ways to see one: as it is, or in base64 at any place of a longer text.
-fn looks() -> Vec<String> {
-    let wrapped = (0..3).map(|before| {
-        let text = format!("{}{TOKEN_PREFIX}", "-".repeat(before));
+/// Begins to look for tokens and for keys of any kind.
+fn look_for_all_kinds() {
+    let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
+    looks.push(JSON_IN_BASE64.to_owned());
+    for text in [TOKEN_PREFIX, KEY_IN_PEM] {
+        looks.push(text.to_owned());
+        looks.extend(wrapped(text));
+    }
+}
+
+/// Begins to look for pieces of this key too, which is in PEM.
+pub(crate) fn also(key: &str) {
+    let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
+    for line in key
+        .lines()
+        .filter(|it| it.len() > PIECE && !it.contains('-'))
+    {
+        looks.push(line[..PIECE].to_owned());
+        looks.extend(wrapped(&line[..PIECE]));
+    }
+}
+
+/// How a text looks in base64, at any place of a longer one.
+fn wrapped(text: &str) -> impl Iterator<Item = String> {
+    (0..3).map(move |before| {
+        let text = format!("{}{text}", "-".repeat(before));
         let encoded = BASE64_STANDARD.encode(&text);
         let from = (before * 8).div_ceil(6);
         encoded[from..text.len() * 8 / 6].to_owned()
-    });
-    let plain = [TOKEN_PREFIX.to_owned(), JSON_IN_BASE64.to_owned()];
-    plain.into_iter().chain(wrapped).collect()
+    })
 }
 
 /// Everything that this process logs, down to the smallest.
@@ -46,6 +75,7 @@ struct Lines {
 impl Watch {
     /// Begins to look at every line.
     pub(crate) fn begin() -> Self {
+        look_for_all_kinds();
         let watch = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
@@ -94,7 +124,18 @@ impl<'a> MakeWriter<'a> for Watch {
 }
 
 #[test]
-fn a_token_is_seen_plain_and_wrapped() {
+fn a_token_and_a_key_are_seen_plain_and_wrapped() {
+    look_for_all_kinds();
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    also(&key);
+    for text in [&key, body, &body[..PIECE]] {
+        assert!(check("it", text).is_err(), "{text}");
+        for before in ["", "a", "ab"] {
+            let text = BASE64_STANDARD.encode(format!("{before}{text}"));
+            assert!(check("it", &text).is_err(), "{text}");
+        }
+    }
     let token = format!("{TOKEN_PREFIX}0123456789abcdef");
     for before in ["", "oauth2accesstoken:", "u:", "ab:"] {
         let text = BASE64_STANDARD.encode(format!("{before}{token}"));

@@ -256,7 +256,10 @@ impl Day {
             3 => Effect::ConnectionReset,
             4 => Effect::NullBody,
             5 => Effect::TruncatedJson,
-            6 => Effect::Latency { milliseconds: 20 },
+            6 => Effect::Latency {
+                milliseconds: 20,
+                p99_milliseconds: None,
+            },
             7 => Effect::ServiceDisabled,
             8 => Effect::RegistryNoChallenge,
             9 => Effect::Vpcsc {

@@ -1,0 +1,186 @@
+//! What the accounts of Projects hold anywhere, found by search in as wide a place as whoever asks may search.
+//!
+//! The inventory lags behind, so a policy that was read itself counts for more.
+//!
+//! Source: <https://cloud.google.com/asset-inventory/docs/search-allow-policies>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream};
+use gcp::facts::{Facts, FoundGrant, Home, Inventory, Reading, Seen};
+use gcp::policy::{Member, Policy};
+use gcp::principal::ServiceAccountEmail;
+use gcp::{Apis, Service};
+use serde::Deserialize;
+
+use super::AT_ONCE;
+
+const MANAGER: &str = "//cloudresourcemanager.googleapis.com/projects/";
+
+/// Each Project with its account.
+type Accounts = Vec<(String, ServiceAccountEmail)>;
+
+pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
+    let Ok(home) = facts.home.known().cloned() else {
+        return;
+    };
+    let names = facts.intent.projects.keys();
+    let accounts: Accounts = names
+        .filter_map(|it| Some((it.clone(), facts.account_of(it).ok()?.ok()?)))
+        .collect();
+    if accounts.is_empty() {
+        return;
+    }
+    let mut search = Search::default();
+    let above = facts.ancestor_policies.keys();
+    let (wide, unlisted): (Vec<_>, Vec<_>) = above.cloned().partition(|it| is_place(it));
+    if let Some(name) = unlisted.first() {
+        search.beyond = Some(format!("{name} could not be listed"));
+    }
+    // An organisation holds all folders, and "organizations" comes after "folders".
+    for scope in wide.iter().rev() {
+        search.look(apis, scope, &accounts).await;
+        if scope.starts_with("organizations/") && !search.scopes.is_empty() {
+            break;
+        }
+    }
+    if search.scopes.is_empty() {
+        let own = format!("projects/{}", home.project);
+        search.look(apis, &own, &accounts).await;
+    }
+    let found = named(apis, &home, std::mem::take(&mut search.found)).await;
+    facts.inventory = search.reading();
+    for (name, grants) in found {
+        let request = facts.inventory.source.request.clone();
+        facts.projects.entry(name).or_default().grants = Reading::known_from(&request, grants);
+    }
+}
+
+fn is_place(name: &str) -> bool {
+    name.starts_with("folders/") || name.starts_with("organizations/")
+}
+
+/// What was found so far, and where.
+#[derive(Default)]
+struct Search {
+    scopes: Vec<String>,
+    found: BTreeMap<String, Vec<FoundGrant>>,
+    /// The last search that was no use.
+    refused: Option<Reading<()>>,
+    done: Option<Reading<()>>,
+    beyond: Option<String>,
+}
+
+impl Search {
+    /// Searches one place for all accounts; half of an answer is none.
+    async fn look(&mut self, apis: &Apis, scope: &str, accounts: &Accounts) {
+        let questions = accounts
+            .iter()
+            .map(|(name, email)| async move { (name, held(apis, scope, email).await) });
+        let answers: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
+        if let Some((_, answer)) = answers.iter().find(|(_, it)| it.known().is_err()) {
+            let why = answer.known().err().map(|it| it.why).unwrap_or_default();
+            self.beyond = Some(format!("{scope} could not be searched: {why}"));
+            self.refused = Some(answer.as_ref().map(|_| ()));
+            return;
+        }
+        self.scopes.push(scope.to_owned());
+        for (name, answer) in answers {
+            self.done = Some(answer.as_ref().map(|_| ()));
+            if let Seen::Known(grants) = answer.seen {
+                self.found.entry(name.clone()).or_default().extend(grants);
+            }
+        }
+    }
+
+    fn reading(self) -> Reading<Inventory> {
+        let Self {
+            scopes,
+            refused,
+            done,
+            beyond,
+            found: _,
+        } = self;
+        let inventory = Inventory {
+            scope: scopes.join(", "),
+            beyond,
+        };
+        done.or(refused).unwrap_or_default().map(|()| inventory)
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Found {
+    resource: String,
+    /// Only the bindings that match.
+    policy: Policy,
+}
+
+/// Searches one place for what an account holds there.
+async fn held(apis: &Apis, scope: &str, email: &ServiceAccountEmail) -> Reading<Vec<FoundGrant>> {
+    let query = format!("policy:\"{email}\"");
+    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    let path = format!("/v1/{scope}:searchAllIamPolicies?query={query}&pageSize=500");
+    let found: Reading<Vec<Found>> = apis.list(Service::CloudAsset, &path, "results").await;
+    let (source, account) = (
+        found.source.clone(),
+        Member::ServiceAccount(email.as_str().to_owned()),
+    );
+    found.map(|all| {
+        let grants = all.iter().flat_map(|Found { resource, policy }| {
+            // A search finds words, and other members may have them too.
+            let held = policy.grants().filter(|it| it.member == account);
+            held.map(|it| FoundGrant {
+                resource: resource.clone(),
+                role: it.role.to_owned(),
+                seen_at: source.clone(),
+            })
+            .collect::<Vec<_>>()
+        });
+        grants.collect()
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Project {
+    project_id: String,
+}
+
+/// Calls projects by their id, where the inventory calls them by their number, and takes each grant once.
+async fn named(
+    apis: &Apis,
+    home: &Home,
+    found: BTreeMap<String, Vec<FoundGrant>>,
+) -> BTreeMap<String, Vec<FoundGrant>> {
+    let numbers: BTreeSet<String> = found
+        .values()
+        .flatten()
+        .filter_map(|it| it.resource.strip_prefix(MANAGER))
+        .filter(|it| it.bytes().all(|it| it.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect();
+    let mut ids = BTreeMap::from([(home.number.to_string(), home.project.to_string())]);
+    for number in numbers {
+        if !ids.contains_key(&number) {
+            let path = format!("/v3/projects/{number}");
+            let project: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
+            let id = project.known().map(|it| it.project_id.clone());
+            ids.extend(id.ok().map(|id| (number, id)));
+        }
+    }
+    let renamed = found.into_iter().map(|(name, mut grants)| {
+        for grant in &mut grants {
+            let number = grant.resource.strip_prefix(MANAGER);
+            if let Some(id) = number.and_then(|it| ids.get(it)) {
+                grant.resource = format!("{MANAGER}{id}");
+            }
+        }
+        grants
+            .sort_by(|one, other| (&one.resource, &one.role).cmp(&(&other.resource, &other.role)));
+        grants.dedup_by(|one, other| one.resource == other.resource && one.role == other.role);
+        (name, grants)
+    });
+    renamed.collect()
+}

@@ -1,0 +1,84 @@
+//! What a rule could not look at, though most of what it needs was read.
+
+use super::excessive::*;
+use super::*;
+use crate::facts::Inventory;
+
+const OWN_ROLE: &str = "projects/acme-gke/roles/own";
+
+/// A rule, what it should have left open, and why.
+type Open = (&'static str, &'static str, &'static str, fn(&mut Facts));
+
+const OPEN: &[Open] = &[
+    ("A02", "projects/acme-gke", OWN_ROLE, |it| {
+        home(it, OWN_ROLE, &controller().to_string());
+    }),
+    ("A03", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A04", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A05", "outside of projects/acme-gke", "is denied", |it| {
+        narrow(it);
+    }),
+    ("A06", "Projects do not use", "is off", |it| {
+        it.inventory = refused("SERVICE_DISABLED", "x");
+    }),
+    ("A07", "kargo-project-web", OWN_ROLE, |it| {
+        web_grant(it, OWN_ROLE, "user:ann@example.com");
+    }),
+    ("A11", "repositories/apps", OWN_ROLE, |it| on_apps(it)),
+    ("A12", "repositories/apps", OWN_ROLE, |it| on_apps(it)),
+    (
+        "A15",
+        "clusters in europe-west1-b",
+        "did not answer",
+        |it| {
+            it.missing_zones = vec!["europe-west1-b".to_owned()];
+        },
+    ),
+    ("A19", "main", OWN_ROLE, |it| {
+        apps(it).policy = known(granting(
+            OWN_ROLE,
+            "serviceAccount:nodes@acme-gke.iam.gserviceaccount.com",
+        ));
+    }),
+];
+
+fn narrow(facts: &mut Facts) {
+    facts.inventory = known(Inventory {
+        scope: "projects/acme-gke".to_owned(),
+        beyond: Some("organizations/7: it is denied".to_owned()),
+    });
+}
+
+fn on_apps(facts: &mut Facts) {
+    apps(facts).policy = known(granting(OWN_ROLE, &controller().to_string()));
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_guessed() {
+    for (id, resource, why, change) in OPEN {
+        let report = after(change);
+        let unread = report
+            .unread
+            .iter()
+            .find(|it| it.rule == *id && it.resource.contains(resource) && it.why.contains(why));
+        assert!(unread.is_some(), "{id}: {:?}", report.unread);
+        let found = report.findings.iter().any(|it| it.rule == *id);
+        assert!(!found, "{id}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn a_role_that_was_read_leaves_nothing_open() {
+    for (id, _, why, change) in OPEN.iter().filter(|it| it.2 == OWN_ROLE) {
+        let report = after(|facts| {
+            change(facts);
+            facts.custom_roles.0.insert((*why).to_owned(), Vec::new());
+        });
+        let left: Vec<_> = report.unread.iter().filter(|it| it.rule == *id).collect();
+        assert!(left.is_empty(), "{id}: {left:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Promotions that start git, while somebody looks at the arguments and the environment of every program that runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::{Result, anyhow, ensure};
+use resources::PromotionPhase;
+use scenarios::{PROJECT, direct};
+use serde_json::{Value, json};
+use testkit::servers::{Access, GitServer, PASSWORD, USER};
+
+use super::watch::check;
+use crate::port::Port;
+
+const STAGE: &str = "test";
+/// A variable of each git that Argosy starts, and the one that carries a login to it.
+const OURS: &str = "GIT_CONFIG_NOSYSTEM=1";
+const LOGIN: &str = "ARGOSY_GIT_PASSWORD=";
+/// How many promotions there are at most until a git with a login was seen: each has two.
+const ATTEMPTS: usize = 10;
+
+/// Promotes until programs with and without a login were seen at work.
+pub(crate) async fn are_started(port: &Port) -> Result<()> {
+    let server = GitServer::start(Access::Password)?;
+    server.create("acme/config", &[("values.yaml", "tag: none\n")])?;
+    let url = server.url("acme/config");
+    let login = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "git", "namespace": PROJECT, "labels": {"kargo.akuity.io/cred-type": "git"}},
+        "stringData": {"repoURL": url, "username": USER, "password": PASSWORD},
+    });
+    port.harbour.world.apply(&login.to_string()).await?;
+    port.harbour.stage(STAGE, direct(), steps(&url)).await?;
+    let look = Look::begin();
+    for attempt in 0..ATTEMPTS {
+        let freight = port.harbour.freight(&format!("1.0.{attempt}")).await?;
+        let promotion = port.harbour.promote(STAGE, &freight).await?;
+        let phase = PromotionPhase::Succeeded;
+        port.harbour.phase(&promotion, phase).await?;
+        if look.has_seen_logins.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    look.end()
+}
+
+/// Clones, commits and pushes.
+fn steps(url: &str) -> Value {
+    let checkout = json!([{"branch": "main", "path": "./src"}]);
+    let update = json!([{"key": "tag", "value": "${{ ctx.promotion }}"}]);
+    json!([
+        {"uses": "git-clone", "config": {"repoURL": url, "checkout": checkout}},
+        {"uses": "yaml-update", "config": {"path": "./src/values.yaml", "updates": update}},
+        {"uses": "git-commit", "config": {"path": "./src", "message": "Deploy"}},
+        {"uses": "git-push", "config": {"path": "./src"}},
+    ])
+}
+
+/// Looks at all programs of this machine, again and again.
+struct Look {
+    is_over: Arc<AtomicBool>,
+    has_seen_logins: Arc<AtomicBool>,
+    looking: JoinHandle<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The arguments of the programs that Argosy started.
+    ours: BTreeSet<String>,
+    shown: Vec<String>,
+}
+
+impl Look {
+    fn begin() -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let has_seen_logins = Arc::new(AtomicBool::new(false));
+        let (over, logins) = (Arc::clone(&is_over), Arc::clone(&has_seen_logins));
+        let looking = std::thread::spawn(move || {
+            let mut seen = Seen::default();
+            while !over.load(Ordering::Relaxed) {
+                seen.look_once(&logins);
+            }
+            seen
+        });
+        Self {
+            is_over,
+            has_seen_logins,
+            looking,
+        }
+    }
+
+    /// Says what was shown, if anything was seen at all.
+    fn end(self) -> Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let seen = self.looking.join().map_err(|_| anyhow!("looking failed"))?;
+        ensure!(seen.shown.is_empty(), "programs show: {:#?}", seen.shown);
+        ensure!(
+            seen.ours.iter().any(|it| it.starts_with("git")),
+            "no git was seen at work: {:?}",
+            seen.ours
+        );
+        let logins = self.has_seen_logins.load(Ordering::Relaxed);
+        ensure!(logins, "no git was seen that had a login: {:?}", seen.ours);
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn look_once(&mut self, has_seen_logins: &AtomicBool) {
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let (arguments, environment) = (
+                read(&process.path().join("cmdline")),
+                read(&process.path().join("environ")),
+            );
+            let is_ours = environment.contains(OURS);
+            let is_shown = check("arguments", &arguments).is_err()
+                || is_ours && check("the environment", &environment).is_err()
+                // The password of a repository is for the environment of git, and for no arguments.
+                || is_ours && arguments.contains(PASSWORD);
+            if is_shown {
+                self.shown.push(format!("{arguments} | {environment}"));
+            }
+            if is_ours {
+                self.ours.insert(arguments);
+                if environment.contains(LOGIN) {
+                    has_seen_logins.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Reads what a program was started with, as far as it may be looked at and is still there.
+fn read(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
