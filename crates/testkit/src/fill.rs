@@ -1,5 +1,6 @@
 //! Fills a registry with many small images by the protocol itself, faster than a program that is started for each.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,16 +27,25 @@ pub struct Pushed {
 
 /// Pushes images into `repository` at a registry on plain http, such as `127.0.0.1:5000`; gives their digests.
 ///
+/// Images that were created at the same time share a config, which is pushed once.
+///
 /// # Errors
 /// When the registry does not take one.
 pub async fn fill(host: &str, repository: &str, images: Vec<Pushed>) -> Result<Vec<String>> {
     let client = crate::client::build(Client::builder())?;
     let base: Arc<str> = format!("http://{host}/v2/{repository}").into();
+    let configs: BTreeSet<Vec<u8>> = images.iter().map(config).collect::<Result<_>>()?;
+    let pushes = configs.into_iter().map(|config| {
+        let (client, base) = (client.clone(), Arc::clone(&base));
+        async move { push_config(&client, &base, config).await }
+    });
+    let configs = futures::stream::iter(pushes).buffered(CONCURRENCY);
+    configs.try_collect::<()>().await?;
     let pushes = images.into_iter().map(|image| {
         let (client, base) = (client.clone(), Arc::clone(&base));
         async move {
             let tag = image.tag.clone();
-            push(&client, &base, image)
+            push_manifest(&client, &base, image)
                 .await
                 .with_context(|| format!("failed to push tag {tag}"))
         }
@@ -46,13 +56,15 @@ pub async fn fill(host: &str, repository: &str, images: Vec<Pushed>) -> Result<V
         .await
 }
 
-async fn push(client: &Client, base: &str, image: Pushed) -> Result<String> {
-    let Pushed { tag, created, more } = image;
+fn config(image: &Pushed) -> Result<Vec<u8>> {
     let config = json!({
-        "created": created, "architecture": "amd64", "os": "linux", "config": {},
+        "created": image.created, "architecture": "amd64", "os": "linux", "config": {},
         "rootfs": {"type": "layers", "diff_ids": []},
     });
-    let config = serde_json::to_vec(&config)?;
+    Ok(serde_json::to_vec(&config)?)
+}
+
+async fn push_config(client: &Client, base: &str, config: Vec<u8>) -> Result<()> {
     let started = client.post(format!("{base}/blobs/uploads/")).send().await?;
     ensure!(
         started.status() == StatusCode::ACCEPTED,
@@ -66,12 +78,22 @@ async fn push(client: &Client, base: &str, image: Pushed) -> Result<String> {
     let location = location.context("an upload has no address")?;
     let join = if location.contains('?') { '&' } else { '?' };
     let address = format!("{location}{join}digest={}", digest(&config));
-    let stored = client.put(address).body(config.clone()).send().await?;
+    let stored = client.put(address).body(config).send().await?;
     ensure!(
         stored.status() == StatusCode::CREATED,
         "no blob: {}",
         stored.status()
     );
+    Ok(())
+}
+
+async fn push_manifest(client: &Client, base: &str, image: Pushed) -> Result<String> {
+    let config = config(&image)?;
+    let Pushed {
+        tag,
+        created: _,
+        more,
+    } = image;
     let mut manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
         "config": {"mediaType": CONFIG, "digest": digest(&config), "size": config.len()},
