@@ -14,7 +14,7 @@ use artifacts::egress::Policy;
 use artifacts::git::{self, Mirrors};
 use artifacts::image::{self, Asked};
 use artifacts::registry::{Memory, Registries};
-use artifacts::{Caller, Cost, Limits, Spent};
+use artifacts::{Boundless, Caller, Cost, Limits, Spent};
 use benches::{compare, skip};
 use domain::selection::NewestBuildBy;
 use jiff::{SignedDuration, Timestamp};
@@ -89,6 +89,7 @@ async fn look(
         project: PROJECT,
         login,
         cost: &cost,
+        room: &Boundless,
     };
     let asked = Asked {
         newest_build_by: NewestBuildBy::Built,
@@ -360,6 +361,7 @@ async fn git_repository() -> Result<()> {
             project: PROJECT,
             login: None,
             cost: &cost,
+            room: &Boundless,
         };
         let asks = subscriptions
             .iter()

@@ -43,14 +43,20 @@ impl Found {
         }
         let ChartSubscription { repo_url, name, .. } = subscription;
         let repo_url = shown(repo_url);
-        let message = match (self.listed, self.selected.ruled_out.first()) {
+        let most = self.selected.ruled_out.iter().max_by_key(|it| it.count);
+        let first = most.and_then(|it| Some((it.tags.first()?, &it.rule)));
+        let message = match (self.listed, first) {
             (Listed::NotInIndex, _) => format!(
                 "the index has no chart {name:?}; next: helm show chart {name} --repo {repo_url}"
             ),
             (Listed::Yes, None) => "it lists no versions; next: push one".to_owned(),
-            (Listed::Yes, Some(first)) => format!(
-                "none of {} versions fits: {} does not, since {}; next: widen semverConstraint, or push another",
-                self.selected.left, first.version, first.rule
+            (Listed::Yes, Some((version, rule))) => format!(
+                "none of {} versions fits: {version} does not, since {rule}; next: widen semverConstraint, or push another",
+                self.selected
+                    .ruled_out
+                    .iter()
+                    .map(|it| it.count)
+                    .sum::<usize>(),
             ),
         };
         Some(message)

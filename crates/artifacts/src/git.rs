@@ -28,11 +28,11 @@ use resources::{DiscoveredCommit, DiscoveredCommits, GitSubscription, ObservedRe
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::Caller;
 use crate::child::{self, Launcher};
 use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Limits, Sender, Tls, host_of};
+use crate::{Caller, Room};
 use location::Location;
 use mirror::Mirror;
 
@@ -78,6 +78,7 @@ struct Ask<'a> {
     /// Tells apart whose asks share anything.
     scope: Arc<str>,
     cost: &'a Cost,
+    room: &'a dyn Room,
 }
 
 /// What a subscription takes of a repository, and what it leaves out.
@@ -195,6 +196,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         project,
         login,
         cost,
+        room,
     } = caller;
     let repo_url = &subscription.repo_url;
     let location = Location::parse(repo_url).map_err(|why| Error::Url {
@@ -217,6 +219,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         login: login.cloned(),
         scope: scope.into(),
         cost,
+        room,
     })
 }
 
@@ -227,6 +230,15 @@ impl Ask<'_> {
 
     fn rules_error(&self, source: RulesError) -> Error {
         self.error(|repo_url| Error::Rules { repo_url, source })
+    }
+
+    /// Gives what was discovered before, since nothing has changed.
+    fn unchanged(&self, previous: &DiscoveredCommits) -> Selected {
+        self.cost.remembered();
+        Selected {
+            found: previous.clone(),
+            ruled_out: Vec::new(),
+        }
     }
 
     /// Puts what was discovered as a status has it.

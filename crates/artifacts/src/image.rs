@@ -98,7 +98,7 @@ pub async fn discover(
 /// Costs a request per page of tags, then two for each image that is looked at: its manifest and its config; at Google's
 /// registries three, since configs are kept elsewhere. An image seen before with the same credential costs one, and none
 /// where the list names its digest or `cacheByTag` holds. Of a large list at Google's that has not changed, one row is all
-/// that is asked for.
+/// that is asked for; and mostly nothing but what came since where it has, which is then all that is told as left out.
 pub async fn select(
     registries: &Registries,
     caller: Caller<'_>,
@@ -135,6 +135,10 @@ pub async fn select(
     let mut selection = rules.start();
     loop {
         match selection.next_step() {
+            Next::Selected(selected) if listing.is_short(&selected) => {
+                listing.list_all().await;
+                selection = rules.start();
+            }
             Next::Selected(selected) => {
                 listing.note(&selected);
                 return Ok(selected);

@@ -18,12 +18,14 @@ pub mod fuzzing;
 pub mod git;
 pub mod image;
 pub mod registry;
+mod room;
 mod sender;
 pub mod work_tree;
 
 use credentials::Login;
 
 pub use crate::cost::{Cost, Outcome, Spent};
+pub use crate::room::{Boundless, Room};
 pub use crate::sender::{Fault, InFlight, Limits};
 
 /// Says on whose behalf the outside is asked, and who pays.
@@ -33,4 +35,6 @@ pub struct Caller<'a> {
     pub project: &'a str,
     pub login: Option<&'a Login>,
     pub cost: &'a Cost,
+    /// What is left to others while this waits for them.
+    pub room: &'a dyn Room,
 }

@@ -7,6 +7,7 @@
 //! Nothing is written anywhere but to a folder that is deleted at the end.
 
 mod chart;
+mod flags;
 mod git;
 mod image;
 mod outside;

@@ -26,6 +26,7 @@ mod project_config;
 mod promotion;
 mod queue;
 mod recorder;
+mod seat;
 mod shard;
 mod stage;
 mod stores;

@@ -38,12 +38,15 @@ impl Share {
     }
 }
 
-type Project = Arc<str>;
+/// The name of a project.
+pub(crate) type Project = Arc<str>;
+
+type Waiting = VecDeque<oneshot::Sender<Place>>;
 
 struct State {
     free: usize,
     taken: HashMap<Project, usize>,
-    waiting: HashMap<Project, VecDeque<oneshot::Sender<Place>>>,
+    waiting: HashMap<Project, Waiting>,
     /// Every project that waits, the one that was served longest ago first.
     turns: VecDeque<Project>,
 }
@@ -82,12 +85,25 @@ impl Places {
 
     /// Waits for a place. Whoever stops waiting gives up the turn.
     pub(crate) async fn take(&self, project: &Project) -> Place {
+        self.wait(project, VecDeque::push_back).await
+    }
+
+    /// The same for whoever had a place before: it goes first in its project.
+    pub(crate) async fn take_again(&self, project: &Project) -> Place {
+        self.wait(project, VecDeque::push_front).await
+    }
+
+    async fn wait(
+        &self,
+        project: &Project,
+        queue_up: fn(&mut Waiting, oneshot::Sender<Place>),
+    ) -> Place {
         let (sender, place) = oneshot::channel();
         {
             let mut state = self.state.lock();
             let queue = state.waiting.entry(Arc::clone(project)).or_default();
             let is_new = queue.is_empty();
-            queue.push_back(sender);
+            queue_up(queue, sender);
             if is_new {
                 state.turns.push_back(Arc::clone(project));
             }

@@ -303,7 +303,13 @@ impl Loop {
         let log = Log::new(self.api(key), key.clone(), status);
         let engine = self.world.cx.engine.clone();
         let running = key.clone();
-        let work = |Start { cancel, waited }| async move {
+        let work = |start: Start| async move {
+            let Start {
+                cancel,
+                waited,
+                // It works all the time.
+                seat: _,
+            } = start;
             tracing::info!(project = %running.namespace, promotion = %running.name, ?waited, "runs the steps of a Promotion");
             Some(engine::run(run, &engine, &log, cancel).await)
         };

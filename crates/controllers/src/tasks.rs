@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::places::{Places, Share};
 use crate::queue::{Key, Queue};
+use crate::seat::Seat;
 
 /// What became of an object's task.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct Start {
     pub(crate) cancel: CancellationToken,
     /// How long the task waited for its place.
     pub(crate) waited: Duration,
+    /// Where it works.
+    pub(crate) seat: Arc<Seat>,
 }
 
 /// The tasks of one loop.
@@ -104,9 +107,15 @@ impl<T: Send + 'static> Tasks<T> {
                 place = places.take(&key.namespace) => Some(place),
             };
             let waited = came.elapsed();
-            let working = tokio::spawn(async move { work(Start { cancel, waited }).await });
+            let seat = Arc::new(Seat::new(places, Arc::clone(&key.namespace), place));
+            let start = Start {
+                cancel,
+                waited,
+                seat: Arc::clone(&seat),
+            };
+            let working = tokio::spawn(async move { work(start).await });
             let result = working.await.unwrap_or_else(|_| on_panic());
-            drop(place);
+            drop(seat);
             slots.lock().insert(key.clone(), Slot::Ended(result));
             queue.add(key);
         });

@@ -16,7 +16,7 @@ use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
 use tokio_util::sync::CancellationToken;
 
-use self::discovery::Asked;
+use self::discovery::{Asked, Means};
 use self::identity::Acting;
 use self::spending::Spending;
 use crate::{
@@ -233,7 +233,11 @@ impl Loop {
 
 /// Reads the Warehouse as it is now, and asks every subscription.
 async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
-    let Start { cancel, waited } = start;
+    let Start {
+        cancel,
+        waited,
+        seat,
+    } = start;
     let api: Api<Warehouse> = Api::namespaced(world.cx.controller.clone(), &key.namespace);
     let warehouse = match api.get(&key.name).await {
         Ok(warehouse) => warehouse,
@@ -270,7 +274,14 @@ async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
         .spec
         .subscriptions
         .iter()
-        .map(|it| discovery::ask(&world.cx, &warehouse, it, &cost))
+        .map(|it| async {
+            let part = seat.part().await;
+            let means = Means {
+                cost: &cost,
+                room: &part,
+            };
+            discovery::ask(&world.cx, &warehouse, it, means).await
+        })
         .collect();
     let asking = futures::stream::iter(asking).buffered(SUBSCRIPTIONS_AT_A_TIME);
     let asked: Vec<Asked> = tokio::select! {

@@ -27,7 +27,7 @@ use resources::subscription::MAX_DISCOVERY_LIMIT;
 
 use crate::version::{Constraint, ConstraintError, Version};
 
-pub use charts::{ChartRule, ChartRules, ChartSource, RuledOutVersion, SelectedVersions};
+pub use charts::{ChartRules, ChartSource, SelectedVersions};
 pub use commits::{Commit, CommitRules};
 pub use git_tags::{
     GitTagRules, GitTagSelection, NextTags, SeenTags, SelectedTags, TagLook, TaggedCommit,
@@ -75,7 +75,7 @@ pub enum RulesError {
     },
 }
 
-/// Names the rule that leaves a tag out.
+/// Names the rule that leaves a tag, a commit or a version out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Rule {
     #[error("ignoreTagsRegexes has {0:?}")]
@@ -86,8 +86,13 @@ pub enum Rule {
     NoVersion,
     #[error("it is no strict semantic version")]
     NotStrict,
-    #[error("constraint does not allow it")]
-    Constraint,
+    #[error("it is no strict semantic version, which a chart in a registry needs")]
+    NotStrictInRegistry,
+    /// By the name of the field.
+    #[error("{0} does not allow it")]
+    Constraint(&'static str),
+    #[error("higher versions fill discoveryLimit")]
+    Limit,
     #[error("it has no image for the platform")]
     Platform,
     #[error("it is older than since")]
@@ -124,14 +129,18 @@ fn refuse_removed(allow_tags: &str, ignore_tags: &[String]) -> Result<(), RulesE
     Ok(())
 }
 
-/// Reads the version that a tag is, if it is one that is asked for.
-fn version(tag: &str, strict: bool, constraint: Option<&Constraint>) -> Result<Version, Rule> {
+/// Reads the version that a tag is, if it is one that is asked for in `field`.
+fn version(
+    tag: &str,
+    strict: bool,
+    (field, constraint): (&'static str, Option<&Constraint>),
+) -> Result<Version, Rule> {
     let version = Version::parse(tag).map_err(|_| Rule::NoVersion)?;
     if strict && Version::parse_strict(tag.strip_prefix('v').unwrap_or(tag)).is_err() {
         return Err(Rule::NotStrict);
     }
     if constraint.is_some_and(|constraint| !constraint.allows(&version)) {
-        return Err(Rule::Constraint);
+        return Err(Rule::Constraint(field));
     }
     Ok(version)
 }

@@ -1,15 +1,12 @@
 //! A repository of charts: nginx in front of a folder with an index.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::process::{Process, accepts, free_port};
-use crate::{Access, PASSWORD, USER, tools};
+use crate::process::Process;
+use crate::{Access, chart, nginx};
 
 /// A running repository, which packs what it sends and answers conditional requests; dropping it stops it.
 #[derive(Debug)]
@@ -26,26 +23,16 @@ impl ChartRepository {
     /// When nginx is missing or does not come up within 10 seconds.
     pub fn start(access: Access) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (root, port) = (folder.path(), free_port()?);
+        let root = folder.path();
         fs::create_dir(root.join("charts"))?;
-        fs::write(root.join("nginx.conf"), configuration(root, port, access))?;
-        fs::write(
-            root.join("passwords"),
-            format!("{USER}:{{PLAIN}}{PASSWORD}\n"),
-        )?;
-        let mut server = Process::start(
-            Command::new(tools::path("nginx")?)
-                .arg("-p")
-                .arg(root)
-                .arg("-c")
-                .arg(root.join("nginx.conf"))
-                .arg("-e")
-                .arg(root.join("error.log")),
-            &root.join("nginx.log"),
-        )?;
-        server
-            .wait_until(Duration::from_secs(10), || accepts(port))
-            .context("nginx did not come up")?;
+        let here = root.display();
+        let http = format!(
+            "log_format status $status; access_log {here}/access.log status;\n  \
+             default_type application/yaml; gzip on; gzip_types application/yaml; gzip_min_length 0;"
+        );
+        let auth = nginx::auth(root, access);
+        let server = format!("    root {here};\n    location /charts/ {{ {auth} }}");
+        let (server, port) = nginx::start(root, &http, &server)?;
         Ok(Self {
             _server: server,
             folder,
@@ -71,6 +58,30 @@ impl ChartRepository {
         Ok(())
     }
 
+    /// Gives the index as it is published.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn index(&self) -> Result<String> {
+        let index = self.folder.path().join("charts/index.yaml");
+        fs::read_to_string(index).context("no index is published")
+    }
+
+    /// Packages charts with Helm and publishes an index of them, as Helm writes it; each is the text of a `Chart.yaml`.
+    ///
+    /// # Errors
+    /// When Helm is missing or fails.
+    pub fn publish_charts(&self, charts: &[&str]) -> Result<()> {
+        let charts_folder = self.folder.path().join("charts");
+        for chart in charts {
+            let source = tempfile::tempdir_in(self.folder.path())?;
+            chart::package(source.path(), chart, &charts_folder)?;
+        }
+        let mut command = chart::helm()?;
+        command.args(["repo", "index", "--url", &self.url()]);
+        chart::run(command.arg(&charts_folder)).map(drop)
+    }
+
     /// Lists the statuses of what was answered so far, the oldest first.
     ///
     /// # Errors
@@ -82,23 +93,4 @@ impl ChartRepository {
             .collect::<Result<_, _>>()
             .context("the log is not as it is configured")
     }
-}
-
-fn configuration(root: &Path, port: u16, access: Access) -> String {
-    let root = root.display();
-    let auth = match access {
-        Access::Open => String::new(),
-        Access::Password => {
-            format!("auth_basic loopback; auth_basic_user_file {root}/passwords;")
-        }
-    };
-    format!(
-        "daemon off; master_process off; pid {root}/nginx.pid; error_log {root}/error.log;\n\
-         events {{ worker_connections 256; }}\n\
-         http {{\n  log_format status $status; access_log {root}/access.log status;\n  \
-         client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;\n  \
-         uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;\n  \
-         default_type application/yaml; gzip on; gzip_types application/yaml; gzip_min_length 0;\n  \
-         server {{\n    listen 127.0.0.1:{port}; root {root};\n    location /charts/ {{ {auth} }}\n  }}\n}}\n"
-    )
 }

@@ -1,6 +1,5 @@
 //! A Git host: nginx in front of Git's own smart-HTTP backend.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -8,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
-use crate::process::{Process, accepts, free_port};
+use crate::process::Process;
 use crate::repositories::{Repositories, git};
-use crate::{Access, PASSWORD, USER, tools};
+use crate::{Access, nginx, tools};
 
 /// A running Git host; dropping it stops it and deletes its repositories.
 #[derive(Debug)]
@@ -41,25 +40,9 @@ impl GitServer {
         backend
             .wait_until(Duration::from_secs(10), || socket.exists())
             .context("fcgiwrap did not come up")?;
-        let port = free_port()?;
-        fs::write(root.join("nginx.conf"), configuration(root, port, access)?)?;
-        fs::write(
-            root.join("passwords"),
-            format!("{USER}:{{PLAIN}}{PASSWORD}\n"),
-        )?;
-        let mut front = Process::start(
-            Command::new(tools::path("nginx")?)
-                .arg("-p")
-                .arg(root)
-                .arg("-c")
-                .arg(root.join("nginx.conf"))
-                .arg("-e")
-                .arg(root.join("error.log")),
-            &root.join("nginx.log"),
-        )?;
-        front
-            .wait_until(Duration::from_secs(10), || accepts(port))
-            .context("nginx did not come up")?;
+        let here = root.display();
+        let http = format!("access_log {here}/access.log; client_max_body_size 1g;");
+        let (front, port) = nginx::start(root, &http, &location(root, access)?)?;
         Ok(Self {
             _backend: backend,
             _front: front,
@@ -117,7 +100,8 @@ impl GitServer {
     }
 }
 
-fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
+/// Hands everything to the backend.
+fn location(root: &Path, access: Access) -> Result<String> {
     let exec_path = git(root, &["--exec-path"])?;
     let backend = Path::new(exec_path.trim()).join("git-http-backend");
     ensure!(
@@ -125,21 +109,14 @@ fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
         "{} is missing; install git",
         backend.display()
     );
-    let auth = match access {
-        Access::Open => "fastcgi_param REMOTE_USER anyone;".to_owned(),
-        Access::Password => format!(
-            "auth_basic loopback; auth_basic_user_file {}/passwords; fastcgi_param REMOTE_USER $remote_user;",
-            root.display()
-        ),
+    let auth = nginx::auth(root, access);
+    let user = match access {
+        Access::Open => "anyone",
+        Access::Password => "$remote_user",
     };
     let root = root.display();
     Ok(format!(
-        "daemon off; master_process off; pid {root}/nginx.pid; error_log {root}/error.log;\n\
-         events {{ worker_connections 256; }}\n\
-         http {{\n  access_log {root}/access.log; client_max_body_size 1g;\n  \
-         client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;\n  \
-         uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;\n  \
-         server {{\n    listen 127.0.0.1:{port};\n    location / {{\n      {auth}\n      \
+        "    location / {{\n      {auth}\n      fastcgi_param REMOTE_USER {user};\n      \
          fastcgi_pass unix:{root}/fcgi.sock;\n      fastcgi_read_timeout 120s;\n      \
          fastcgi_param SCRIPT_FILENAME {backend};\n      fastcgi_param GIT_PROJECT_ROOT {root}/repositories;\n      \
          fastcgi_param GIT_HTTP_EXPORT_ALL 1;\n      fastcgi_param PATH_INFO $uri;\n      \
@@ -148,7 +125,7 @@ fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
          fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;\n      \
          fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;\n      fastcgi_param GIT_PROTOCOL $http_git_protocol;\n      \
          fastcgi_param GIT_CONFIG_COUNT 1;\n      fastcgi_param GIT_CONFIG_KEY_0 safe.directory;\n      \
-         fastcgi_param GIT_CONFIG_VALUE_0 *;\n    }}\n  }}\n}}\n",
+         fastcgi_param GIT_CONFIG_VALUE_0 *;\n    }}",
         backend = backend.display(),
     ))
 }
@@ -156,7 +133,7 @@ fn configuration(root: &Path, port: u16, access: Access) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Image, Registry};
+    use crate::{Image, PASSWORD, Registry, USER};
 
     #[test]
     fn a_pushed_commit_can_be_cloned_over_http() {

@@ -13,6 +13,7 @@ mod git_server;
 mod google;
 mod image;
 mod kubectl;
+mod nginx;
 mod patience;
 mod process;
 mod quickstart;

@@ -74,6 +74,11 @@ impl Registry {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The reference of a repository without tag, such as `127.0.0.1:5000/acme/web`.
     pub fn repository(&self, name: &str) -> String {
         format!("{}/{name}", self.host())
@@ -105,6 +110,24 @@ impl Registry {
         let tag = version.replace('+', "_");
         self.skopeo(layout.path(), &self.repository(repository), &tag)?;
         Ok(digest)
+    }
+
+    /// Packages a chart with Helm and has Helm push it below `repository`; `chart` is the text of its `Chart.yaml`.
+    ///
+    /// # Errors
+    /// When Helm is missing or fails.
+    pub fn push_by_helm(&self, repository: &str, chart: &str) -> Result<()> {
+        let source = tempfile::tempdir_in(self.folder.path())?;
+        let package = chart::package(source.path(), chart, self.folder.path())?;
+        let mut command = chart::helm()?;
+        command.arg("push").arg(package).args([
+            &format!("oci://{}", self.repository(repository)),
+            "--plain-http",
+        ]);
+        if self.access == Access::Password {
+            command.args(["--username", USER, "--password", PASSWORD]);
+        }
+        chart::run(&mut command).map(drop)
     }
 
     /// The process id of the server.

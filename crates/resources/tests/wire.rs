@@ -1,7 +1,13 @@
 //! What the kinds look like as JSON.
 
 use kube_core::Resource;
-use resources::{Project, PromotionPhase, Stage, Warehouse};
+use resources::subscription::{
+    CommitSelectionStrategy, ImageSelectionStrategy, Source, Subscription,
+};
+use resources::{
+    ChartSubscription, GitSubscription, ImageSubscription, Project, PromotionPhase,
+    RawSubscription, Stage, Warehouse,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -84,4 +90,136 @@ fn objects_know_where_they_live() {
         Stage::url_path(&(), Some("demo")),
         "/apis/kargo.akuity.io/v1alpha1/namespaces/demo/stages"
     );
+}
+
+/// Reads a subscription of this kind.
+fn subscription(kind: &str, fields: &Value) -> Source {
+    let raw = RawSubscription(json!({"name": "front", kind: fields}));
+    let Subscription { name, source } = raw.parse().expect("a subscription");
+    assert_eq!(name, "front");
+    source
+}
+
+/// Taken apart without `..`, so that a field that is added has to be read here, too.
+#[test]
+fn every_field_of_an_image_subscription_is_read_by_its_name() {
+    let read = subscription(
+        "image",
+        &json!({
+            "repoURL": "ghcr.io/acme/web", "imageSelectionStrategy": "NewestBuild", "strictSemvers": false,
+            "constraint": "^1", "allowTagsRegexes": ["a"], "ignoreTagsRegexes": ["b"], "allowTags": "c",
+            "ignoreTags": ["d"], "platform": "linux/arm64", "insecureSkipTLSVerify": true, "discoveryLimit": 3,
+            "cacheByTag": true,
+        }),
+    );
+    let Source::Image(ImageSubscription {
+        repo_url,
+        image_selection_strategy,
+        strict_semvers,
+        constraint,
+        allow_tags_regexes,
+        ignore_tags_regexes,
+        allow_tags,
+        ignore_tags,
+        platform,
+        insecure_skip_tls_verify,
+        discovery_limit,
+        cache_by_tag,
+    }) = read
+    else {
+        panic!("{read:?}");
+    };
+    assert_eq!((&*repo_url, &*constraint), ("ghcr.io/acme/web", "^1"));
+    assert_eq!(
+        image_selection_strategy,
+        ImageSelectionStrategy::NewestBuild
+    );
+    assert_eq!(
+        (allow_tags_regexes, ignore_tags_regexes),
+        (vec!["a".to_owned()], vec!["b".to_owned()])
+    );
+    assert_eq!((&*allow_tags, ignore_tags), ("c", vec!["d".to_owned()]));
+    assert_eq!((&*platform, discovery_limit), ("linux/arm64", 3));
+    assert!(!strict_semvers && insecure_skip_tls_verify && cache_by_tag);
+}
+
+#[test]
+fn every_field_of_a_git_subscription_is_read_by_its_name() {
+    let read = subscription(
+        "git",
+        &json!({
+            "repoURL": "https://git.example.com/acme.git", "commitSelectionStrategy": "NewestTag", "branch": "main",
+            "strictSemvers": false, "semverConstraint": "^1", "allowTagsRegexes": ["a"], "ignoreTagsRegexes": ["b"],
+            "allowTags": "c", "ignoreTags": ["d"], "expressionFilter": "true", "insecureSkipTLSVerify": true,
+            "blobless": true, "includePaths": ["e"], "excludePaths": ["f"], "discoveryLimit": 3,
+            "since": "2026-01-01T00:00:00Z",
+        }),
+    );
+    let Source::Git(GitSubscription {
+        repo_url,
+        commit_selection_strategy,
+        branch,
+        strict_semvers,
+        semver_constraint,
+        allow_tags_regexes,
+        ignore_tags_regexes,
+        allow_tags,
+        ignore_tags,
+        expression_filter,
+        insecure_skip_tls_verify,
+        blobless,
+        include_paths,
+        exclude_paths,
+        discovery_limit,
+        since,
+    }) = read
+    else {
+        panic!("{read:?}");
+    };
+    assert_eq!(
+        (&*repo_url, &*branch),
+        ("https://git.example.com/acme.git", "main")
+    );
+    assert_eq!(
+        commit_selection_strategy,
+        CommitSelectionStrategy::NewestTag
+    );
+    assert_eq!((&*semver_constraint, &*expression_filter), ("^1", "true"));
+    assert_eq!(
+        (allow_tags_regexes, ignore_tags_regexes),
+        (vec!["a".to_owned()], vec!["b".to_owned()])
+    );
+    assert_eq!((&*allow_tags, ignore_tags), ("c", vec!["d".to_owned()]));
+    assert_eq!(
+        (include_paths, exclude_paths),
+        (vec!["e".to_owned()], vec!["f".to_owned()])
+    );
+    assert_eq!((discovery_limit, &*since), (3, "2026-01-01T00:00:00Z"));
+    assert!(!strict_semvers && insecure_skip_tls_verify && blobless);
+}
+
+#[test]
+fn every_field_of_a_chart_subscription_is_read_by_its_name() {
+    let read = subscription(
+        "chart",
+        &json!({
+            "repoURL": "https://charts.example.com", "name": "web", "semverConstraint": "^1",
+            "insecureSkipTLSVerify": true, "discoveryLimit": 3,
+        }),
+    );
+    let Source::Chart(ChartSubscription {
+        repo_url,
+        name,
+        semver_constraint,
+        insecure_skip_tls_verify,
+        discovery_limit,
+    }) = read
+    else {
+        panic!("{read:?}");
+    };
+    assert_eq!(
+        (&*repo_url, &*name, &*semver_constraint),
+        ("https://charts.example.com", "web", "^1")
+    );
+    assert!(insecure_skip_tls_verify && discovery_limit == 3);
 }

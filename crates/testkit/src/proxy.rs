@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// Most bytes of a body that passes through.
 const BODY_BOUND: usize = 64 << 20;
@@ -43,12 +44,28 @@ pub enum Twist {
     },
     /// The server behind answers, with another header.
     Header(&'static str, String),
+    /// The server behind answers, without these headers.
+    Without(&'static [&'static str]),
+    /// The server behind answers once this says so.
+    Held(watch::Receiver<bool>),
+    /// The server behind lists tags, of which one page is passed on.
+    Page(Page),
     /// The answer breaks off after so many bytes.
     Cut(usize),
     /// The connection is closed without an answer.
     Reset,
     /// Another target is asked for in place of this one.
     Target(String),
+}
+
+/// Cuts a list of tags into pages, for a registry that gives all there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Tags on a page at most, whatever was asked for.
+    pub size: usize,
+    /// What the link to the next page begins with, such as the address by which a server behind others knows itself;
+    /// none where pages are not linked.
+    pub link: Option<&'static str>,
 }
 
 type Script = dyn Fn(&Asked) -> Twist + Send + Sync;
@@ -183,6 +200,21 @@ impl Way {
                     .insert(HeaderName::from_static(name), value);
                 Ok(answer)
             }
+            Twist::Without(names) => {
+                let mut answer = self.fetch(request, &asked.target).await?;
+                for name in names {
+                    answer.headers_mut().remove(*name);
+                }
+                Ok(answer)
+            }
+            Twist::Held(mut until) => {
+                until.wait_for(|it| *it).await.map_err(|_| Closed)?;
+                self.fetch(request, &asked.target).await
+            }
+            Twist::Page(page) => {
+                let answer = self.fetch(request, &asked.target).await?;
+                page.of(answer, &asked.target).await.ok_or(Closed)
+            }
             Twist::Cut(after) => Ok(cut(self.fetch(request, &asked.target).await?, after).await),
         }
     }
@@ -241,6 +273,31 @@ impl Way {
         *response.status_mut() = StatusCode::from_u16(status.as_u16()).map_err(|_| Closed)?;
         *response.headers_mut() = headers;
         Ok(response)
+    }
+}
+
+impl Page {
+    /// Gives the page of a list that a target asks for by `last`.
+    async fn of(self, answer: Response<Body>, target: &str) -> Option<Response<Body>> {
+        let (mut head, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, BODY_BOUND).await.ok()?;
+        let mut list: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let after = query.split('&').find_map(|it| it.strip_prefix("last="));
+        let after = after.unwrap_or_default().to_owned();
+        let tags = list["tags"].as_array_mut()?;
+        tags.retain(|it| it.as_str().is_some_and(|tag| tag > after.as_str()));
+        tags.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+        let has_more = tags.len() > self.size;
+        tags.truncate(self.size);
+        let last = tags.last().and_then(|it| it.as_str().map(str::to_owned));
+        if let (Some(base), Some(last), true) = (self.link, last, has_more) {
+            let link = format!("<{base}{path}?n={}&last={last}>; rel=\"next\"", self.size);
+            head.headers
+                .insert("link", HeaderValue::from_str(&link).ok()?);
+        }
+        head.headers.remove("content-length");
+        Some(Response::from_parts(head, Body::from(list.to_string())))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::Caller;
 use crate::child::shown;
 use crate::egress::Policy;
 use crate::registry::basic;
+use crate::room::wait_outside;
 use crate::sender::{BodyReader, Call, Fault, Limits, Sender, Tls, host_of};
 
 /// Most bytes of an index, unpacked.
@@ -111,7 +112,8 @@ impl Repositories {
         };
         let turn = self.memory.turn(&scope);
         let waiting = tokio::time::timeout(self.timeout(), turn.lock());
-        let _held = waiting.await.map_err(|_| {
+        let held = wait_outside(caller.room, waiting).await;
+        let _held = held.map_err(|_| {
             let host = host_of(&place.index);
             place.error(Fault::Silence { host }.into())
         })?;

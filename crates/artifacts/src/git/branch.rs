@@ -33,11 +33,7 @@ pub(super) async fn find(
     if let Some(previous) = previous
         && before.is_some_and(|it| *it.head == head)
     {
-        ask.cost.remembered();
-        return Ok(Selected {
-            found: previous.clone(),
-            ruled_out: Vec::new(),
-        });
+        return Ok(ask.unchanged(previous));
     }
     let look = Look {
         ask,

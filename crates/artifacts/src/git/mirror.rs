@@ -6,16 +6,19 @@
 
 mod contents;
 mod shallow;
+mod written;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 
+use tokio::time::Instant;
+
 use super::mirrors::{self, GIT_DIR, Held};
 use super::refs::Place;
 use super::{Ask, Error, Repositories};
 use crate::child::{self, Command, GitAccess, Output};
-pub(super) use contents::Tag;
+pub(super) use written::Tag;
 
 /// Most fetches into one mirror: each leaves a pack behind, so it is then made anew.
 const PACKS_BOUND: usize = 200;
@@ -82,7 +85,10 @@ impl<'a> Mirror<'a> {
         place: &'a Place,
     ) -> Result<Self, Error> {
         let fail = |source| ask.error(|repo_url| Error::Mirror { repo_url, source });
-        let held = repositories.mirrors.hold(&ask.scope).await.map_err(fail)?;
+        let came = Instant::now();
+        let held = repositories.mirrors.hold(&ask.scope, ask.room).await;
+        let held = held.map_err(fail)?;
+        ask.cost.waited(came.elapsed());
         let git_dir = held.folder.join(GIT_DIR);
         mirrors::remove_unfinished(&git_dir).map_err(fail)?;
         let packs = fs::read_dir(git_dir.join("objects/pack")).map_or(0, Iterator::count);

@@ -24,6 +24,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::child;
+use crate::room::{Room, wait_outside};
 
 const LOCK: &str = "lock";
 const HOME: &str = "home";
@@ -85,21 +86,10 @@ impl Mirrors {
         mirrors
     }
 
-    /// Waits until nobody else works on a mirror.
-    pub(super) async fn hold(&self, scope: &str) -> io::Result<Held> {
-        let turn = self.turn(scope).lock_owned().await;
+    /// Waits until nobody else works on a mirror, outside of the room.
+    pub(super) async fn hold(&self, scope: &str, room: &dyn Room) -> io::Result<Held> {
         let folder = self.folder.join(scope);
-        let deadline = Instant::now() + PATIENCE;
-        let mut lock = loop {
-            if let Some(lock) = try_hold(&folder)? {
-                break lock;
-            }
-            if Instant::now() > deadline {
-                let message = format!("another process has held {} for long", folder.display());
-                return Err(io::Error::new(ErrorKind::TimedOut, message));
-            }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        };
+        let (turn, mut lock) = wait_outside(room, self.lock(scope, &folder)).await?;
         if self.is_first_use(&folder) {
             // A child of an earlier process may still be at work.
             child::kill_strays(&folder).await?;
@@ -112,6 +102,22 @@ impl Mirrors {
             lock,
             _turn: turn,
         })
+    }
+
+    /// Waits for its turn in this process, and for any other process.
+    async fn lock(&self, scope: &str, folder: &Path) -> io::Result<(OwnedMutexGuard<()>, File)> {
+        let turn = self.turn(scope).lock_owned().await;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(lock) = try_hold(folder)? {
+                return Ok((turn, lock));
+            }
+            if Instant::now() > deadline {
+                let message = format!("another process has held {} for long", folder.display());
+                return Err(io::Error::new(ErrorKind::TimedOut, message));
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     /// Gives a folder for a child that needs no mirror.

@@ -45,11 +45,7 @@ pub(super) async fn find(
     if let Some(previous) = previous
         && is_same(repositories, ask, previous, &matching)
     {
-        ask.cost.remembered();
-        return Ok(Selected {
-            found: previous.clone(),
-            ruled_out: Vec::new(),
-        });
+        return Ok(ask.unchanged(previous));
     }
     let look = Look {
         ask,

@@ -137,38 +137,84 @@ impl From<registry::Error> for Nested {
 
 /// Says when the last image of an index was built.
 ///
-/// Of those whose time the repository's list has told only the latest is looked at.
+/// Of those whose time the registry tells otherwise only the latest is looked at: in its list, or asked for one by one,
+/// which spares two requests of three.
 async fn latest_build(
     reader: &Reader<'_>,
     listing: &Listing<'_>,
     children: &[(Platform, Descriptor)],
 ) -> Result<Option<Timestamp>, Nested> {
-    let (mut latest, mut listed, mut unread) = (None, None, Vec::new());
+    let (mut latest, mut told, mut untold) = (None, Vec::new(), Vec::new());
     for (_, child) in children {
         match built::by_annotations(&child.annotations) {
             Some(built_at) => latest = latest.max(Some(built_at)),
             None => match listing.built_at(&child.digest) {
-                Said::Built(built_at) if listed.is_none_or(|(best, _)| built_at > best) => {
-                    listed = Some((built_at, child));
-                }
-                Said::Built(_) => {}
-                Said::Nothing => unread.push(child),
+                Said::Built(at) => told.push((at, By::List, child)),
+                Said::Nothing => untold.push(child),
             },
         }
     }
-    unread.extend(listed.map(|(_, child)| child));
+    // The only one is looked at in any case.
+    if untold.len() + told.len() > 1 {
+        untold = ask_each(reader, listing, untold, &mut told).await;
+    }
+    // Of equal ones that of the list, which is not as exact.
+    let best = told.into_iter().max_by_key(|(at, by, _)| (*at, *by));
+    let wanted = untold.into_iter().map(|child| (child, None));
+    let best = best.map(|(at, by, child)| (child, at.filter(|_| by == By::Digest)));
     // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
-    let builds: Vec<_> = unread.iter().map(|child| built(reader, child)).collect();
+    let builds: Vec<_> = wanted
+        .chain(best)
+        .map(|(child, said)| built(reader, child, said))
+        .collect();
     let builds = stream::iter(builds).buffer_unordered(CONCURRENCY);
     let builds: Vec<_> = builds.try_collect().await?;
     Ok(latest.max(builds.into_iter().flatten().max()))
 }
 
-/// Says when the image of an index was built.
-async fn built(reader: &Reader<'_>, child: &Descriptor) -> Result<Option<Timestamp>, Nested> {
+/// How the registry told when an image was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    /// As exact as the image itself has it.
+    Digest,
+    /// To the millisecond.
+    List,
+}
+
+/// Asks the registry of images by their digests, as far as they are not at hand; gives those of which it does not tell.
+async fn ask_each<'c>(
+    reader: &Reader<'_>,
+    listing: &Listing<'_>,
+    children: Vec<&'c Descriptor>,
+    told: &mut Vec<(Option<Timestamp>, By, &'c Descriptor)>,
+) -> Vec<&'c Descriptor> {
+    let asked = children.into_iter().map(|child| async move {
+        if reader.knows_image(&child.digest).await {
+            return (child, Said::Nothing);
+        }
+        (child, listing.ask_built_at(&child.digest).await)
+    });
+    let asked: Vec<_> = asked.collect();
+    let asked: Vec<_> = stream::iter(asked).buffered(CONCURRENCY).collect().await;
+    let mut untold = Vec::new();
+    for (child, said) in asked {
+        match said {
+            Said::Built(at) => told.push((at, By::Digest, child)),
+            Said::Nothing => untold.push(child),
+        }
+    }
+    untold
+}
+
+/// Says when the image of an index was built; `said` is what its config says, where the registry has told.
+async fn built(
+    reader: &Reader<'_>,
+    child: &Descriptor,
+    said: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Nested> {
     match reader.manifest_of_digest(&child.digest).await? {
         Manifest::Index(_) => Err(Nested::Index),
-        Manifest::Single(manifest) => match built::by_annotations(&manifest.annotations) {
+        Manifest::Single(manifest) => match built::by_annotations(&manifest.annotations).or(said) {
             Some(created_at) => Ok(Some(created_at)),
             None => Ok(built::by_config(
                 &reader.config(&manifest.config.digest).await?,

@@ -96,6 +96,18 @@ impl Reader<'_> {
         Ok(fetched.manifest)
     }
 
+    /// Says whether an image's manifest and config are at hand.
+    pub async fn knows_image(&self, digest: &str) -> bool {
+        let Some(memory) = self.memory() else {
+            return false;
+        };
+        let manifest = memory.manifest(digest).await;
+        match manifest.as_deref() {
+            Some(Manifest::Single(it)) => memory.config(&it.config.digest).await.is_some(),
+            Some(Manifest::Index(_)) | None => false,
+        }
+    }
+
     async fn known_manifest(&self, digest: &str) -> Option<Manifest> {
         let manifest = self.memory()?.manifest(digest).await?;
         self.cost.remembered();
@@ -167,7 +179,9 @@ impl Reader<'_> {
         if is_digest {
             check_digest(reference).map_err(|error| fail(error.into()))?;
         }
-        let answer = self.send(call.clone()).await?;
+        let answer = self
+            .send_sound(&call, is_digest.then_some(reference))
+            .await?;
         if etag.is_some() && answer.status == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
@@ -205,7 +219,7 @@ impl Reader<'_> {
             self.cost.remembered();
             return Ok(Arc::unwrap_or_clone(config));
         }
-        let answer = self.send(call.clone()).await?;
+        let answer = self.send_sound(&call, Some(digest)).await?;
         if !answer.status.is_success() {
             return Err(fail(self.refused(&answer)));
         }
@@ -218,6 +232,16 @@ impl Reader<'_> {
             .keep_config(digest, &answer.body, Arc::new(config.clone()))
             .await;
         Ok(config)
+    }
+
+    /// Sends a request, and once more where the content is not what its digest says: it may have broken on its way.
+    async fn send_sound(&self, call: &Call, digest: Option<&str>) -> Result<Answer, Error> {
+        let answer = self.send(call.clone()).await?;
+        let digest = digest.or_else(|| answer.header(DIGEST));
+        if !answer.status.is_success() || verify(&answer.body, digest).is_ok() {
+            return Ok(answer);
+        }
+        self.send(call.clone()).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Lists a repository the way its registry does it best, and says when nothing has changed.
 //!
 //! ```text
-//!            small: one page, which is all            ┌─ changed, or an hour old ─► newest first, or page by page
-//! listing ──┤                                         │
+//!            small: one page, which is all            ┌─ an hour old ─► newest first, or page by page
+//! listing ──┤                                         ├─ changed ─► what came since, newest first
 //!            large: one row, the newest, is asked for ┴─ unchanged ─► what was selected before
 //! ```
 //!
@@ -11,9 +11,11 @@
 mod artifact_registry;
 mod children;
 mod notes;
+mod since;
 mod versions;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use credentials::google::ImageAddress;
 use domain::selection::{Listed, Rest, Selected};
@@ -24,6 +26,7 @@ use super::{Error, Problem, Reader, Repository};
 use children::Children;
 pub(crate) use children::Said;
 use notes::{Note, Standing};
+use since::Since;
 use versions::{Newest, Refusal, Versions};
 
 pub(super) use notes::Notes;
@@ -89,6 +92,16 @@ pub(crate) enum Turn {
     Again,
 }
 
+impl Turn {
+    /// Says it of a page of tags.
+    fn after(end: End) -> Self {
+        Self::Page(match end {
+            End::Last => Rest::Nothing,
+            End::Linked | End::Full => Rest::Anything,
+        })
+    }
+}
+
 /// A list of a repository on its way.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
@@ -99,11 +112,15 @@ pub(crate) struct Listing<'a> {
     standing: Standing,
     /// The newest row as it was before anything was listed.
     newest: Option<Newest>,
+    /// What was selected when the list was last read as a whole, where what came since is all that is read now.
+    since: Option<Since>,
     /// Whether a full page came that does not say what follows.
     is_cut: bool,
     /// Whether listing the newest first came to nothing.
     has_gone_back: bool,
     children: Children,
+    /// Whether the API has not told of an image that was asked for by its digest.
+    is_silent: AtomicBool,
 }
 
 /// Where the next page comes from.
@@ -121,9 +138,11 @@ impl<'a> Listing<'a> {
             standing: reader.client.notes.standing(reader),
             source: Source::NotYet,
             newest: None,
+            since: None,
             is_cut: false,
             has_gone_back: false,
             children: Children::default(),
+            is_silent: AtomicBool::new(false),
             reader,
             wish,
         }
@@ -148,7 +167,14 @@ impl<'a> Listing<'a> {
         }
         let age = |it: Timestamp| self.wish.now.duration_since(it);
         let note = note.filter(|it| age(it.listed_at) < LISTED_ANEW)?;
-        (self.newest.as_ref() == Some(&note.newest)).then(|| Arc::clone(&note.selected))
+        if self.newest.as_ref() == Some(&note.newest) {
+            return Some(note.selected);
+        }
+        // Who takes the newest reads them first in any case, and no further.
+        self.since = Some(note)
+            .filter(|_| !self.wish.newest_first)
+            .and_then(Since::start);
+        None
     }
 
     /// Gives the next page to `offer`.
@@ -157,32 +183,33 @@ impl<'a> Listing<'a> {
         offer: &mut (dyn FnMut(Listed) + Send),
     ) -> Result<Turn, Error> {
         if let Source::NotYet = self.source {
-            let is_worth_it = self.standing.is_large && self.wish.newest_first;
-            self.source = match self.versions().filter(|_| is_worth_it) {
-                Some(versions) => Source::Newest(versions),
-                None => self.pages().await,
-            };
+            self.source = self.first_source().await;
         }
-        let children = &mut self.children;
-        let mut take = |row| match row {
-            Row::Tag(listed) => {
-                if let Some(digest) = &listed.digest {
-                    children.add(digest, listed.built_at);
-                }
-                offer(listed);
+        let (children, since) = (&mut self.children, &mut self.since);
+        let mut take = |row: Row| {
+            if let Some(since) = since {
+                since.saw(&row);
             }
-            Row::Untagged { digest, built_at } => children.add(&digest, built_at),
+            match row {
+                Row::Tag(listed) => {
+                    if let Some(digest) = &listed.digest {
+                        children.add(digest, listed.built_at);
+                    }
+                    offer(listed);
+                }
+                Row::Untagged { digest, built_at } => children.add(&digest, built_at),
+            }
         };
         match &mut self.source {
             Source::NotYet => unreachable!("the source was chosen just now"),
             Source::Pages(pages) => {
                 let is_first = pages.is_first();
                 let end = pages.next(&mut take).await?;
-                Ok(self.after_page(is_first, end))
+                Ok(self.after_page(is_first, end).await)
             }
             Source::Newest(versions) => {
                 let outcome = versions.next(&mut take).await;
-                Ok(self.after_newest(outcome).await)
+                Ok(self.after_newest(outcome, offer).await)
             }
         }
     }
@@ -192,17 +219,64 @@ impl<'a> Listing<'a> {
         self.children.find(digest)
     }
 
+    /// Asks when an image was built that no list has named, where there is an API that tells.
+    pub(crate) async fn ask_built_at(&self, digest: &str) -> Said {
+        let notes = &self.reader.client.notes;
+        if let said @ Said::Built(_) = notes.built_at(self.reader, digest) {
+            return said;
+        }
+        let may_tell = !self.is_silent.load(Ordering::Relaxed);
+        let Some(versions) = self.versions().filter(|_| may_tell) else {
+            return Said::Nothing;
+        };
+        match versions.built_at(digest).await {
+            Ok(built_at) => {
+                let said = Said::Built(built_at);
+                notes.keep_built_at(self.reader, digest, said);
+                said
+            }
+            Err(refusal) => {
+                self.is_silent.store(true, Ordering::Relaxed);
+                tracing::debug!(digest, error = %refusal, "the API does not say when an image was built, so it is read");
+                Said::Nothing
+            }
+        }
+    }
+
+    /// Says that of a list only what has come since it was last read was offered, and that this was not enough.
+    pub(crate) fn is_short(&self, selected: &Selected) -> bool {
+        self.since.as_ref().is_some_and(|it| it.has_lost(selected))
+    }
+
+    /// Begins again, with all there is.
+    pub(crate) async fn list_all(&mut self) {
+        self.go_back().await;
+    }
+
     /// Remembers what was selected, if the next look can find out whether anything has changed.
     pub(crate) fn note(&self, selected: &Selected) {
         let (reader, notes) = (self.reader, &self.reader.client.notes);
         notes.keep_standing(reader, &self.standing);
         if let Some(newest) = self.newest.as_ref().filter(|_| self.standing.is_large) {
+            let listed_at = self.since.as_ref().map(|it| it.note.listed_at);
             let note = Note {
                 newest: newest.clone(),
-                listed_at: self.wish.now,
+                listed_at: listed_at.unwrap_or(self.wish.now),
                 selected: Arc::new(selected.clone()),
             };
             notes.keep(reader, self.wish.rules, note);
+        }
+    }
+
+    async fn first_source(&self) -> Source<'a> {
+        let is_worth_it =
+            self.standing.is_large && (self.wish.newest_first || self.since.is_some());
+        match self.versions().filter(|_| is_worth_it) {
+            Some(versions) => Source::Newest(match &self.since {
+                Some(since) => versions.since(&since.note.newest),
+                None => versions,
+            }),
+            None => self.pages().await,
         }
     }
 
@@ -222,29 +296,50 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn after_page(&mut self, is_first: bool, end: End) -> Turn {
+    async fn after_page(&mut self, is_first: bool, end: End) -> Turn {
         if is_first {
             self.standing.is_large = end != End::Last && self.dialect != Dialect::Standard;
         }
         self.is_cut |= end == End::Full;
-        // A full page may be all there is or not: the other way knows its end.
-        let is_better = self.wish.newest_first || self.is_cut;
         if is_first
             && self.standing.is_large
-            && is_better
             && !self.has_gone_back
             && let Some(versions) = self.versions()
         {
-            self.source = Source::Newest(versions);
-            return Turn::Again;
+            // A full page may be all there is or not: the other way knows its end.
+            if self.wish.newest_first || self.is_cut {
+                self.source = Source::Newest(versions);
+                return Turn::Again;
+            }
+            if self.newest.is_none() {
+                return self.begin_with_newest(versions, end).await;
+            }
         }
-        Turn::Page(match end {
-            End::Last => Rest::Nothing,
-            End::Linked | End::Full => Rest::Anything,
-        })
+        Turn::after(end)
     }
 
-    async fn after_newest(&mut self, outcome: Result<Rest, Refusal>) -> Turn {
+    /// Begins again with the newest row, so that the next look can tell by it whether anything has changed.
+    ///
+    /// What comes between a page and this row would not be seen, so it has to come before all pages.
+    async fn begin_with_newest(&mut self, versions: Versions<'a>, end: End) -> Turn {
+        match versions.newest().await {
+            Ok(newest) => {
+                self.newest = Some(newest);
+                self.source = self.pages().await;
+                Turn::Again
+            }
+            Err(refusal) => {
+                self.was_refused(&refusal);
+                Turn::after(end)
+            }
+        }
+    }
+
+    async fn after_newest(
+        &mut self,
+        outcome: Result<Rest, Refusal>,
+        offer: &mut (dyn FnMut(Listed) + Send),
+    ) -> Turn {
         let Source::Newest(versions) = &self.source else {
             unreachable!("a page of the newest came from there");
         };
@@ -259,12 +354,16 @@ impl<'a> Listing<'a> {
         if self.newest.is_none() {
             self.newest = versions.first().cloned();
         }
-        match rest {
-            Rest::Nothing => self.standing.is_large = rows >= self.dialect.page_size(),
-            Rest::UploadedUntil(_) | Rest::Anything if is_long && !self.is_cut => {
+        match (rest, &self.since) {
+            (Rest::Nothing, Some(since)) => match since.kept() {
+                Some(kept) => kept.into_iter().for_each(offer),
+                None => return self.go_back().await,
+            },
+            (Rest::Nothing, None) => self.standing.is_large = rows >= self.dialect.page_size(),
+            (Rest::UploadedUntil(_) | Rest::Anything, _) if is_long && !self.is_cut => {
                 return self.go_back().await;
             }
-            Rest::UploadedUntil(_) | Rest::Anything => {}
+            (Rest::UploadedUntil(_) | Rest::Anything, _) => {}
         }
         Turn::Page(rest)
     }
@@ -272,6 +371,7 @@ impl<'a> Listing<'a> {
     /// Lists page by page after all.
     async fn go_back(&mut self) -> Turn {
         self.has_gone_back = true;
+        self.since = None;
         self.source = self.pages().await;
         Turn::Again
     }

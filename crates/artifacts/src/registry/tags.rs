@@ -6,17 +6,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use domain::selection::Listed;
-use http::header::LINK;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokio::time::Instant;
 use url::Url;
 
+use super::links::next_page;
 use super::listing::Dialect;
 use super::{Error, Problem, Reader};
-use crate::sender::{Answer, Call};
+use crate::sender::Call;
 
 /// Most pages and tags of a repository, most bytes of a page, longest time for all.
 const PAGES_BOUND: usize = 20_000;
@@ -60,6 +60,8 @@ pub(super) struct Pages<'a> {
     came: HashSet<u64>,
     empty: usize,
     tags: usize,
+    /// Whether the last page was full and named no other.
+    is_cut: bool,
 }
 
 impl Reader<'_> {
@@ -97,6 +99,7 @@ impl<'a> Pages<'a> {
             came: HashSet::new(),
             empty: 0,
             tags: 0,
+            is_cut: false,
         }
     }
 
@@ -108,6 +111,9 @@ impl<'a> Pages<'a> {
     /// Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags>
     pub(super) async fn next(&mut self, offer: &mut (dyn FnMut(Row) + Send)) -> Result<End, Error> {
         let reader = self.reader;
+        if self.is_cut && self.is_over().await? {
+            return Ok(End::Last);
+        }
         let mut call = self.call();
         if !self.asked.insert(hash_of(&self.query)) {
             let problem = Problem::Pages("go round in circles");
@@ -133,7 +139,7 @@ impl<'a> Pages<'a> {
         self.tags += count;
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
         let is_new = count == 0 || self.came.insert(hash.finish());
-        let (query, end) = match next_link(&answer) {
+        let (query, end) = match next_page(&answer) {
             Some(_) if !is_new => return Err(fail(Problem::Pages("go round in circles"))),
             Some(next) => (next, End::Linked),
             // Some registries cut the list and do not say so; one that gives the same again has no more.
@@ -144,6 +150,10 @@ impl<'a> Pages<'a> {
             None => return Ok(End::Last),
         };
         self.query = query;
+        self.is_cut = end == End::Full;
+        if end == End::Linked {
+            reader.client.links.learn(true);
+        }
         if self.asked.len() >= PAGES_BOUND || self.empty > EMPTY_BOUND {
             return Err(fail(Problem::Pages("have no end")));
         }
@@ -151,6 +161,23 @@ impl<'a> Pages<'a> {
             return Err(fail(Problem::Slow(TIME_BOUND)));
         }
         Ok(end)
+    }
+
+    /// Says whether a full page without a link was the last, at a registry that would have linked another.
+    ///
+    /// Costs a request where nobody knows yet whether it links pages: the first tag of so many has to come with a link.
+    async fn is_over(&self) -> Result<bool, Error> {
+        let links = &self.reader.client.links;
+        if self.dialect == Dialect::Standard {
+            return Ok(false);
+        }
+        if links.are_unknown() {
+            let mut call = self.call();
+            call.url.set_query(Some("n=1"));
+            let answer = self.reader.send(call).await?;
+            links.learn(answer.status.is_success() && next_page(&answer).is_some());
+        }
+        Ok(links.are_given())
     }
 
     /// Says that no page was asked for so far.
@@ -293,28 +320,6 @@ impl<'de> Visitor<'de> for &mut Names<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Gives the query of the next page. The rest of the address is ours: a server behind a proxy may not know its own.
-fn next_link(answer: &Answer) -> Option<String> {
-    links(&answer.headers).find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = parameters.split(';').any(|it| {
-            let it = it.trim();
-            it.get(..4)
-                .is_some_and(|name| name.eq_ignore_ascii_case("rel="))
-                && it[4..].trim_matches('"').eq_ignore_ascii_case("next")
-        });
-        let query = answer.url.join(target).ok()?.query()?.to_owned();
-        is_next.then_some(query)
-    })
-}
-
-fn links(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(LINK).iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
 }
 
 fn encoded(text: &str) -> String {

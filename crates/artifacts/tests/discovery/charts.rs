@@ -238,6 +238,67 @@ async fn fifty_warehouses_of_one_index_cost_one_download() {
     assert_eq!(sent, 2, "one for each change");
 }
 
+/// Writes a `Chart.yaml`.
+fn chart(name: &str, version: &str, more: &str) -> String {
+    format!("apiVersion: v2\nname: {name}\nversion: {version}\n{more}")
+}
+
+#[tokio::test]
+async fn what_helm_packages_and_indexes_is_found() {
+    let repository = ChartRepository::start(Access::Open).expect("a repository");
+    let charts = Charts::here();
+    let (web, worker) = (
+        in_index(&repository.url(), "web"),
+        in_index(&repository.url(), "worker"),
+    );
+    // One after another, so that Helm says of the lower version that it was created later.
+    for (name, version, more) in [
+        ("web", "1.2.0+build.7", ""),
+        ("web", "1.10.0", "deprecated: true\n"),
+        (
+            "web",
+            "1.3.0",
+            "dependencies: []\ndescription: 'version: 9.9.9'\n",
+        ),
+        ("web", "v1.2", ""),
+        ("worker", "0.1.0-rc.1", ""),
+    ] {
+        let chart = chart(name, version, more);
+        repository.publish_charts(&[&chart]).expect("published");
+    }
+    let index = repository.index().expect("an index");
+    assert!(
+        index.contains("deprecated: true") && index.contains("created:"),
+        "{index}"
+    );
+    // What is deprecated counts, and the order is that of versions, whenever they were created.
+    let all = ["1.10.0", "1.3.0", "v1.2", "1.2.0+build.7"];
+    assert_eq!(charts.taken(&web).await, all);
+    assert_eq!(charts.taken(&worker).await, ["0.1.0-rc.1"]);
+}
+
+#[tokio::test]
+async fn what_helm_pushes_into_a_registry_is_found() {
+    let registry = Registry::start(Access::Password).expect("a registry");
+    for (version, more) in [
+        ("1.1.0+build.7", ""),
+        ("1.10.0", "deprecated: true\n"),
+        ("1.3.0", ""),
+        ("v2.0.0", ""),
+    ] {
+        let chart = chart("web", version, more);
+        registry
+            .push_by_helm("acme/charts", &chart)
+            .expect("pushed");
+    }
+    let (charts, right) = (Charts::here(), login(PASSWORD));
+    let subscription = in_registry(&registry, "acme/charts/web");
+    let found = charts.find("acme", Some(&right), &subscription).await;
+    let selected = found.expect("versions").selected;
+    assert_eq!(selected.taken, ["1.10.0", "1.3.0", "1.1.0+build.7"]);
+    assert_eq!(selected.ruled_out[0].tags, ["v2.0.0"]);
+}
+
 #[tokio::test]
 async fn charts_in_a_registry_are_discovered_by_their_tags() {
     let registry = Registry::start(Access::Password).expect("a registry");

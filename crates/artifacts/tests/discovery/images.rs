@@ -12,6 +12,7 @@ use resources::{DiscoveredImageReference, ImageSubscription};
 use secret::Secret;
 use testkit::servers::{Access, Image, PASSWORD, Registry, USER};
 
+use crate::scripted::TlsFront;
 use crate::{ASKED, caller, told};
 
 /// Writes one field of a subscription.
@@ -160,6 +161,31 @@ async fn a_login_opens_a_private_registry_to_its_project_only() {
             !told.contains("wrong-password") && !told.contains(PASSWORD),
             "{told}"
         );
+    }
+}
+
+#[tokio::test]
+async fn any_certificate_will_do_only_where_the_subscription_says_so() {
+    let registry = Registry::start(Access::Open).expect("a registry");
+    registry
+        .push(&Image::new("acme/web", "1.0.0"))
+        .expect("pushed");
+    let front = TlsFront::start(registry.port()).await;
+    let mut subscription = ImageSubscription {
+        repo_url: format!("{}/acme/web", front.host),
+        ..ImageSubscription::default()
+    };
+    // What a client that takes any certificate has learnt is nothing to a careful one of the same project.
+    let registries = registries();
+    for _ in 0..2 {
+        subscription.insecure_skip_tls_verify = true;
+        let found = discover(&registries, &subscription).await;
+        assert_eq!(tags(&found.expect("images")), ["1.0.0"]);
+        subscription.insecure_skip_tls_verify = false;
+        let error = discover(&registries, &subscription).await;
+        let error = error.expect_err("an unknown certificate");
+        assert!(told(&error).contains("ertificate"), "{}", told(&error));
+        assert!(error.hint().contains("SSL_CERT_FILE"), "{}", error.hint());
     }
 }
 

@@ -1,18 +1,22 @@
 //! Discovery against real servers, and against scripted ones for what no real server can be made to do.
 
+mod cache_by_tag;
 mod chart_indexes;
 mod charts;
+mod faults;
 mod filled;
 mod git;
 mod images;
 mod listings;
+mod logins;
 mod memory;
 mod registry_protocol;
 mod remotes;
 mod scripted;
+mod ten_thousand;
 
 use artifacts::image::Asked;
-use artifacts::{Caller, Cost};
+use artifacts::{Boundless, Caller, Cost};
 use credentials::Login;
 use domain::selection::NewestBuildBy;
 use jiff::Timestamp;
@@ -23,6 +27,7 @@ fn caller<'a>(project: &'a str, login: Option<&'a Login>, cost: &'a Cost) -> Cal
         project,
         login,
         cost,
+        room: &Boundless,
     }
 }
 

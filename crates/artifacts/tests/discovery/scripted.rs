@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::serve::Listener;
-use futures::StreamExt as _;
 use rustls::pki_types::PrivateKeyDer;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +20,6 @@ pub(crate) struct Sent {
     /// The path and the query.
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
-    pub(crate) if_none_match: Option<String>,
     /// The server's own host and port, as the client sees them.
     pub(crate) host: String,
     pub(crate) headers: http::HeaderMap,
@@ -84,7 +82,6 @@ impl Server {
                 method: request.method().to_string(),
                 target: target.map(ToString::to_string).unwrap_or_default(),
                 authorization: header("authorization"),
-                if_none_match: header("if-none-match"),
                 host: header("host").unwrap_or_default(),
                 headers: request.headers().clone(),
             };
@@ -226,18 +223,6 @@ pub(crate) fn not_found() -> Response {
         &[],
         r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"nothing here"}]}"#,
     )
-}
-
-/// Breaks off in the middle of a body.
-pub(crate) fn broken() -> Response {
-    // The pause lets the head and the first half go out before the connection is torn down.
-    let end = async {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        Err(std::io::Error::other("gone"))
-    };
-    let start = std::future::ready(Ok(Bytes::from_static(b"{\"tags\":")));
-    let chunks = futures::stream::once(start).chain(futures::stream::once(end));
-    ok(Body::from_stream(chunks))
 }
 
 pub(crate) fn digest(body: &str) -> String {

@@ -8,16 +8,17 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use artifacts::chart::{self, Repositories};
-use artifacts::{Caller, Cost as Counter, Limits};
+use artifacts::{Cost as Counter, Limits};
 use clap::Args;
 use resources::ChartSubscription;
 use serde_json::{Value, json};
 
-use super::outside::{Outside, PROJECT};
-use super::report::{Cost, Remark, Report, by_rule};
-use super::{Output, progress, told};
+use super::Output;
+use super::flags::Taking;
+use super::outside::{self, Outside};
+use super::report::{Cost, Remark, Report, RuledOut};
 
 const COLUMNS: &[(&str, &str)] = &[("version", "VERSION")];
 
@@ -37,12 +38,8 @@ pub struct Chart {
     /// Versions that count, such as ^1.2: semverConstraint
     #[arg(long, value_name = "CONSTRAINT", default_value = "")]
     constraint: String,
-    /// How many are taken: discoveryLimit
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=100))]
-    limit: i64,
-    /// Accepts any certificate: insecureSkipTLSVerify
-    #[arg(long)]
-    insecure_skip_tls_verify: bool,
+    #[command(flatten)]
+    taking: Taking,
     #[command(flatten)]
     pub(super) output: Output,
     #[command(flatten)]
@@ -55,50 +52,35 @@ pub(super) async fn report(arguments: &Chart) -> Result<Report> {
         repo_url: arguments.url.clone(),
         name: arguments.name.clone(),
         semver_constraint: arguments.constraint.clone(),
-        insecure_skip_tls_verify: arguments.insecure_skip_tls_verify,
-        discovery_limit: arguments.limit,
+        insecure_skip_tls_verify: arguments.taking.insecure_skip_tls_verify,
+        discovery_limit: arguments.taking.limit,
     };
     let login = arguments.outside.login().await?;
     let registries = arguments.outside.registries();
     let repositories = Repositories::new(Outside::policy(), Limits::default());
     let cost = Counter::default();
-    let caller = Caller {
-        project: PROJECT,
-        login: login.as_ref(),
-        cost: &cost,
-    };
-    let patience = arguments.outside.patience();
+    let caller = outside::caller(login.as_ref(), &cost);
     let work = chart::discover(&repositories, &registries, caller, &subscription);
-    let work = tokio::time::timeout(patience, Box::pin(work));
-    let (found, took) = progress::shown(&subscription.repo_url, &cost, work).await;
-    let found = found
-        .map_err(|_| {
-            anyhow!(
-                "it took longer than {} s; to wait longer: --timeout",
-                patience.as_secs()
-            )
-        })?
-        .map_err(|error| told(&error, &error.hint()))?;
+    let (found, took) = arguments
+        .outside
+        .look(
+            &subscription.repo_url,
+            &cost,
+            Box::pin(work),
+            chart::Error::hint,
+        )
+        .await?;
     let lack = found.lack(&subscription).map(|message| Remark {
         reason: "NoChartVersionsDiscovered",
         message,
     });
     let taken = found.selected.taken.iter();
-    let ruled_out = found.selected.ruled_out.iter();
-    let mut ruled_out = by_rule(ruled_out.map(|it| (it.version.clone(), it.rule.to_string())));
-    let named: usize = ruled_out.iter().map(|it| it.count).sum();
-    if found.selected.left > named {
-        ruled_out.push(super::report::RuledOut {
-            rule: "left out for any of these reasons, and not listed".to_owned(),
-            count: found.selected.left - named,
-            examples: Vec::new(),
-        });
-    }
+    let ruled_out = found.selected.ruled_out.into_iter().map(RuledOut::from);
     Ok(Report {
         subscription: serde_json::to_value(&subscription).unwrap_or(Value::Null),
         columns: COLUMNS,
         taken: taken.map(|version| json!({"version": version})).collect(),
-        ruled_out,
+        ruled_out: ruled_out.collect(),
         remarks: lack.into_iter().collect(),
         cost: Cost::of(&cost.spent(), took),
     })

@@ -8,18 +8,19 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use artifacts::git::{self, Mirrors, Repositories};
-use artifacts::{Caller, Cost as Counter, Limits};
+use artifacts::{Cost as Counter, Limits};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use resources::GitSubscription;
 use resources::subscription::CommitSelectionStrategy;
 use serde_json::{Value, json};
 
-use super::outside::{Outside, PROJECT};
+use super::Output;
+use super::flags::{Tags, Taking};
+use super::outside::{self, Outside};
 use super::report::{Cost, Report, RuledOut};
-use super::{Output, progress, told};
 
 /// Most bytes of commits that a dry run fetches.
 const DISK: u64 = 4 << 30;
@@ -56,15 +57,8 @@ pub struct Git {
     /// Tags that count by their version, such as ^1.2: semverConstraint
     #[arg(long, value_name = "CONSTRAINT", default_value = "")]
     constraint: String,
-    /// Takes versions that are written loosely, such as v1.2: strictSemvers=false
-    #[arg(long)]
-    loose_semvers: bool,
-    /// Tags that count: allowTagsRegexes; repeatable
-    #[arg(long = "allow-tags", value_name = "REGEX")]
-    allow_tags_regexes: Vec<String>,
-    /// Tags that do not: ignoreTagsRegexes; repeatable
-    #[arg(long = "ignore-tags", value_name = "REGEX")]
-    ignore_tags_regexes: Vec<String>,
+    #[command(flatten)]
+    tags: Tags,
     /// Paths one of which has to change: includePaths; a folder, glob:PATTERN or regex:PATTERN; repeatable
     #[arg(long = "include-path", value_name = "PATH")]
     include_paths: Vec<String>,
@@ -77,12 +71,8 @@ pub struct Git {
     /// Earliest commits that count, such as 2026-01-01T00:00:00Z
     #[arg(long, value_name = "TIME", default_value = "")]
     since: String,
-    /// How many are taken: discoveryLimit
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=100))]
-    limit: i64,
-    /// Accepts any certificate: insecureSkipTLSVerify
-    #[arg(long)]
-    insecure_skip_tls_verify: bool,
+    #[command(flatten)]
+    taking: Taking,
     #[command(flatten)]
     pub(super) output: Output,
     #[command(flatten)]
@@ -109,15 +99,15 @@ impl Git {
                 Strategy::NewestTag => CommitSelectionStrategy::NewestTag,
             },
             branch: self.branch.clone(),
-            strict_semvers: !self.loose_semvers,
+            strict_semvers: !self.tags.loose_semvers,
             semver_constraint: self.constraint.clone(),
-            allow_tags_regexes: self.allow_tags_regexes.clone(),
-            ignore_tags_regexes: self.ignore_tags_regexes.clone(),
+            allow_tags_regexes: self.tags.allow_tags_regexes.clone(),
+            ignore_tags_regexes: self.tags.ignore_tags_regexes.clone(),
             expression_filter: self.expression_filter.clone(),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            insecure_skip_tls_verify: self.taking.insecure_skip_tls_verify,
             include_paths: self.include_paths.clone(),
             exclude_paths: self.exclude_paths.clone(),
-            discovery_limit: self.limit,
+            discovery_limit: self.taking.limit,
             since: self.since.clone(),
             ..GitSubscription::default()
         }
@@ -137,23 +127,16 @@ pub(super) async fn report(arguments: &Git) -> Result<Report> {
         Mirrors::new(folder.path().to_owned(), DISK),
     );
     let cost = Counter::default();
-    let caller = Caller {
-        project: PROJECT,
-        login: login.as_ref(),
-        cost: &cost,
-    };
-    let patience = outside.patience();
+    let caller = outside::caller(login.as_ref(), &cost);
     let work = git::select(&repositories, caller, &subscription, Timestamp::now());
-    let work = tokio::time::timeout(patience, Box::pin(work));
-    let (selected, took) = progress::shown(&subscription.repo_url, &cost, work).await;
-    let selected = selected
-        .map_err(|_| {
-            anyhow!(
-                "it took longer than {} s; to wait longer: --timeout",
-                patience.as_secs()
-            )
-        })?
-        .map_err(|error| told(&error, &error.hint()))?;
+    let (selected, took) = outside
+        .look(
+            &subscription.repo_url,
+            &cost,
+            Box::pin(work),
+            git::Error::hint,
+        )
+        .await?;
     let taken = selected.found.commits.into_iter().map(|it| {
         json!({
             "id": it.id,

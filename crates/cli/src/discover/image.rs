@@ -1,8 +1,8 @@
 //! The dry run of an image subscription.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
+use artifacts::Cost as Counter;
 use artifacts::image::{self, Asked};
-use artifacts::{Caller, Cost as Counter};
 use clap::{Args, ValueEnum};
 use domain::selection::{NewestBuildBy, Selected};
 use jiff::Timestamp;
@@ -10,9 +10,10 @@ use resources::ImageSubscription;
 use resources::subscription::ImageSelectionStrategy;
 use serde_json::{Value, json};
 
-use super::outside::{Outside, PROJECT};
+use super::Output;
+use super::flags::{Tags, Taking};
+use super::outside::{self, Outside};
 use super::report::{Cost, Remark, Report, RuledOut};
-use super::{Output, progress, told};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("tag", "TAG"),
@@ -38,24 +39,13 @@ pub struct Image {
     /// Versions that count, such as ^1.2; for the strategy digest the tag to follow
     #[arg(long, value_name = "CONSTRAINT", default_value = "")]
     constraint: String,
-    /// Takes versions that are written loosely, such as v1.2: strictSemvers=false
-    #[arg(long)]
-    loose_semvers: bool,
-    /// Tags that count: allowTagsRegexes; repeatable
-    #[arg(long = "allow-tags", value_name = "REGEX")]
-    allow_tags_regexes: Vec<String>,
-    /// Tags that do not: ignoreTagsRegexes; repeatable
-    #[arg(long = "ignore-tags", value_name = "REGEX")]
-    ignore_tags_regexes: Vec<String>,
+    #[command(flatten)]
+    tags: Tags,
     /// Platform that an image has to be for, such as linux/arm64
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", default_value = "")]
     platform: String,
-    /// How many are taken: discoveryLimit
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=100))]
-    limit: i64,
-    /// Accepts any certificate: insecureSkipTLSVerify
-    #[arg(long)]
-    insecure_skip_tls_verify: bool,
+    #[command(flatten)]
+    taking: Taking,
     /// Which time makes an image the newest build, as the annotation argosy.dev/newest-build-by says
     #[arg(long, value_enum, default_value_t = By::Built)]
     newest_build_by: By,
@@ -90,13 +80,13 @@ impl Image {
                 Strategy::Lexical => ImageSelectionStrategy::Lexical,
                 Strategy::NewestBuild => ImageSelectionStrategy::NewestBuild,
             },
-            strict_semvers: !self.loose_semvers,
+            strict_semvers: !self.tags.loose_semvers,
             constraint: self.constraint.clone(),
-            allow_tags_regexes: self.allow_tags_regexes.clone(),
-            ignore_tags_regexes: self.ignore_tags_regexes.clone(),
+            allow_tags_regexes: self.tags.allow_tags_regexes.clone(),
+            ignore_tags_regexes: self.tags.ignore_tags_regexes.clone(),
             platform: self.platform.clone(),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            discovery_limit: self.limit,
+            insecure_skip_tls_verify: self.taking.insecure_skip_tls_verify,
+            discovery_limit: self.taking.limit,
             ..ImageSubscription::default()
         }
     }
@@ -108,11 +98,7 @@ pub(super) async fn report(arguments: &Image) -> Result<Report> {
     let login = arguments.outside.login().await?;
     let registries = arguments.outside.registries();
     let cost = Counter::default();
-    let caller = Caller {
-        project: PROJECT,
-        login: login.as_ref(),
-        cost: &cost,
-    };
+    let caller = outside::caller(login.as_ref(), &cost);
     let asked = Asked {
         newest_build_by: match arguments.newest_build_by {
             By::Built => NewestBuildBy::Built,
@@ -120,18 +106,16 @@ pub(super) async fn report(arguments: &Image) -> Result<Report> {
         },
         now: Timestamp::now(),
     };
-    let patience = arguments.outside.patience();
     let work = image::select(&registries, caller, &subscription, asked);
-    let work = tokio::time::timeout(patience, Box::pin(work));
-    let (selected, took) = progress::shown(&subscription.repo_url, &cost, work).await;
-    let selected = selected
-        .map_err(|_| {
-            anyhow!(
-                "it took longer than {} s; to wait longer: --timeout",
-                patience.as_secs()
-            )
-        })?
-        .map_err(|error| told(&error, &error.hint()))?;
+    let (selected, took) = arguments
+        .outside
+        .look(
+            &subscription.repo_url,
+            &cost,
+            Box::pin(work),
+            image::Error::hint,
+        )
+        .await?;
     let Selected {
         taken,
         ruled_out,

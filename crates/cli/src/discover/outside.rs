@@ -12,23 +12,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use artifacts::Limits;
+use anyhow::{Context as _, Result, anyhow, bail};
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::registry::Registries;
+use artifacts::{Boundless, Caller, Cost, Limits};
 use clap::Args;
 use credentials::{AccessToken, Login};
 use secret::Secret;
 use url::Url;
 
+use super::{progress, told};
 use crate::gcp;
 
 /// Holds a password where it is not to be typed.
 const PASSWORD_VARIABLE: &str = "ARGOSY_DISCOVER_PASSWORD";
 
 /// What is remembered in a dry run is no project's.
-pub(super) const PROJECT: &str = "";
+const PROJECT: &str = "";
 
 /// Who asks, and where connections go.
 #[derive(Debug, Clone, Args)]
@@ -135,7 +136,33 @@ impl Outside {
             .or_else(|| home().filter(|it| it.exists()))
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        Duration::from_secs(self.timeout)
+    /// Waits for what a look finds as long as it may take, shows how far it is, and says how long it took.
+    pub(super) async fn look<T, E: std::error::Error>(
+        &self,
+        repo_url: &str,
+        cost: &Cost,
+        work: impl Future<Output = Result<T, E>>,
+        hint: impl FnOnce(&E) -> String,
+    ) -> Result<(T, Duration)> {
+        let work = tokio::time::timeout(Duration::from_secs(self.timeout), work);
+        let (found, took) = progress::shown(repo_url, cost, work).await;
+        let found = found.map_err(|_| {
+            anyhow!(
+                "it took longer than {} s; to wait longer: --timeout",
+                self.timeout
+            )
+        })?;
+        let found = found.map_err(|error| told(&error, &hint(&error)))?;
+        Ok((found, took))
+    }
+}
+
+/// Asks for nobody's project, with all the room there is.
+pub(super) fn caller<'a>(login: Option<&'a Login>, cost: &'a Cost) -> Caller<'a> {
+    Caller {
+        project: PROJECT,
+        login,
+        cost,
+        room: &Boundless,
     }
 }

@@ -1,6 +1,6 @@
 //! Asks one subscription what there is.
 
-use artifacts::{Caller, Cost};
+use artifacts::{Caller, Cost, Room};
 use credentials::Kind;
 use domain::message;
 use domain::selection::NewestBuildBy;
@@ -15,6 +15,13 @@ use resources::{
 
 use super::identity::{self, Acting, Entrance};
 use crate::Context;
+
+/// Where a subscription counts what it spends, and what it leaves to others while it waits for them.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) cost: &'a Cost,
+    pub(super) room: &'a dyn Room,
+}
 
 /// What asking a subscription came to.
 pub(super) struct Asked {
@@ -38,7 +45,7 @@ pub(super) async fn ask(
     cx: &Context,
     warehouse: &Warehouse,
     subscription: &RawSubscription,
-    cost: &Cost,
+    means: Means<'_>,
 ) -> Asked {
     let parsed = subscription.parse().map_err(|error| {
         failed(
@@ -52,9 +59,9 @@ pub(super) async fn ask(
         Err(failure) => return Err(failure).into(),
     };
     match source {
-        Source::Image(image) => images(cx, warehouse, name, &image, cost).await,
-        Source::Git(git) => commits(cx, warehouse, name, &git, cost).await.into(),
-        Source::Chart(chart) => charts(cx, warehouse.namespace(), name, &chart, cost).await,
+        Source::Image(image) => images(cx, warehouse, name, &image, means).await,
+        Source::Git(git) => commits(cx, warehouse, name, &git, means).await.into(),
+        Source::Chart(chart) => charts(cx, warehouse.namespace(), name, &chart, means).await,
         Source::Other {
             kind,
             subscription: _,
@@ -67,7 +74,7 @@ async fn images(
     warehouse: &Warehouse,
     subscription_name: String,
     image: &ImageSubscription,
-    cost: &Cost,
+    means: Means<'_>,
 ) -> Asked {
     let project = warehouse.namespace();
     let Entrance { login, acting } =
@@ -77,7 +84,8 @@ async fn images(
             let caller = Caller {
                 project,
                 login: login.as_ref(),
-                cost,
+                cost: means.cost,
+                room: means.room,
             };
             find_images(cx, warehouse, caller, subscription_name, image).await
         }
@@ -136,7 +144,7 @@ async fn commits(
     warehouse: &Warehouse,
     subscription_name: String,
     git: &GitSubscription,
-    cost: &Cost,
+    means: Means<'_>,
 ) -> Result<Found, Failure> {
     let project = warehouse.namespace();
     let login = identity::enter(cx, project, Kind::Git, &git.repo_url)
@@ -148,7 +156,8 @@ async fn commits(
         Caller {
             project,
             login: login.as_ref(),
-            cost,
+            cost: means.cost,
+            room: means.room,
         },
         git,
         previous,
@@ -168,7 +177,7 @@ async fn charts(
     project: &str,
     subscription_name: String,
     chart: &ChartSubscription,
-    cost: &Cost,
+    means: Means<'_>,
 ) -> Asked {
     let Entrance { login, acting } =
         identity::enter(cx, project, Kind::Helm, &chart.repo_url).await;
@@ -178,7 +187,8 @@ async fn charts(
             let caller = Caller {
                 project,
                 login: login.as_ref(),
-                cost,
+                cost: means.cost,
+                room: means.room,
             };
             let found: BoxFuture<'_, _> = Box::pin(artifacts::chart::discover(
                 &cx.charts,

@@ -2,13 +2,13 @@
 
 use resources::ChartSubscription;
 
-use super::{RulesError, limit};
+use super::{Rule, RuledOut, RulesError, Tally, limit};
 use crate::version::{Constraint, Version};
 
 /// Begins the `repoURL` of a chart that is kept in a registry.
 const REGISTRY_SCHEME: &str = "oci://";
-/// Most versions that are told of as left out.
-const RULED_OUT_BOUND: usize = 1_000;
+/// The field that says which versions are wanted.
+const CONSTRAINT: &str = "semverConstraint";
 
 /// Says what a chart subscription takes, read once.
 #[derive(Debug)]
@@ -35,30 +35,7 @@ pub enum ChartSource {
 pub struct SelectedVersions {
     /// Highest first, no more than `discoveryLimit`, as their repository spells them but for `+`.
     pub taken: Vec<String>,
-    /// The first thousand of those that are not taken.
-    pub ruled_out: Vec<RuledOutVersion>,
-    /// How many are not taken.
-    pub left: usize,
-}
-
-/// A version that is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuledOutVersion {
-    pub version: String,
-    pub rule: ChartRule,
-}
-
-/// Names the rule that leaves a version out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChartRule {
-    #[error("it is no semantic version")]
-    NoVersion,
-    #[error("it is no strict semantic version, which a chart in a registry needs")]
-    NotStrict,
-    #[error("semverConstraint does not allow it")]
-    Constraint,
-    #[error("higher versions fill discoveryLimit")]
-    Limit,
+    pub ruled_out: Vec<RuledOut>,
 }
 
 impl ChartRules {
@@ -95,7 +72,7 @@ impl ChartRules {
         Ok(Self {
             source,
             constraint: constraint.map_err(|source| RulesError::Constraint {
-                field: "semverConstraint",
+                field: CONSTRAINT,
                 source,
             })?,
             limit: limit(*discovery_limit),
@@ -109,7 +86,7 @@ impl ChartRules {
 
     /// Selects among the versions of the chart, or the tags of its repository.
     pub fn select<'a>(&self, listed: impl IntoIterator<Item = &'a str>) -> SelectedVersions {
-        let mut selected = SelectedVersions::default();
+        let (mut taken, mut ruled_out) = (Vec::new(), Tally::default());
         let mut fitting = Vec::new();
         for text in listed {
             let version = match self.source {
@@ -118,7 +95,7 @@ impl ChartRules {
             };
             match self.judge(&version) {
                 Ok(version) => fitting.push(version),
-                Err(rule) => selected.rule_out(version, rule),
+                Err(rule) => ruled_out.add(version, rule),
             }
         }
         fitting.sort_by(|one, other| {
@@ -128,33 +105,27 @@ impl ChartRules {
         });
         fitting.dedup_by(|one, other| one.original() == other.original());
         for version in fitting {
-            if selected.taken.len() < self.limit {
-                selected.taken.push(version.original().to_owned());
+            if taken.len() < self.limit {
+                taken.push(version.original().to_owned());
             } else {
-                selected.rule_out(version.original().to_owned(), ChartRule::Limit);
+                ruled_out.add(version.original().to_owned(), Rule::Limit);
             }
         }
-        selected
+        SelectedVersions {
+            taken,
+            ruled_out: ruled_out.told(),
+        }
     }
 
-    fn judge(&self, text: &str) -> Result<Version, ChartRule> {
-        let version = Version::parse(text).map_err(|_| ChartRule::NoVersion)?;
+    fn judge(&self, text: &str) -> Result<Version, Rule> {
+        let version = Version::parse(text).map_err(|_| Rule::NoVersion)?;
         let is_strict = || Version::parse_strict(text).is_ok();
         if matches!(self.source, ChartSource::Tags { .. }) && !is_strict() {
-            return Err(ChartRule::NotStrict);
+            return Err(Rule::NotStrictInRegistry);
         }
         match &self.constraint {
-            Some(constraint) if !constraint.allows(&version) => Err(ChartRule::Constraint),
+            Some(constraint) if !constraint.allows(&version) => Err(Rule::Constraint(CONSTRAINT)),
             Some(_) | None => Ok(version),
-        }
-    }
-}
-
-impl SelectedVersions {
-    fn rule_out(&mut self, version: String, rule: ChartRule) {
-        self.left += 1;
-        if self.ruled_out.len() < RULED_OUT_BOUND {
-            self.ruled_out.push(RuledOutVersion { version, rule });
         }
     }
 }
@@ -245,26 +216,19 @@ mod tests {
         let told: Vec<_> = selected
             .ruled_out
             .iter()
-            .map(|it| (it.version.as_str(), it.rule))
+            .map(|it| (it.rule.clone(), it.count, it.tags.join(" ")))
             .collect();
         assert_eq!(selected.taken, ["1.1.0"]);
+        let expected = [
+            (Rule::NoVersion, "latest"),
+            (Rule::NotStrictInRegistry, "v1.0.0"),
+            (Rule::Constraint("semverConstraint"), "2.0.0"),
+            (Rule::Limit, "1.0.0"),
+        ];
         assert_eq!(
             told,
-            [
-                ("2.0.0", ChartRule::Constraint),
-                ("latest", ChartRule::NoVersion),
-                ("v1.0.0", ChartRule::NotStrict),
-                ("1.0.0", ChartRule::Limit),
-            ]
+            expected.map(|(rule, version)| (rule, 1, version.to_owned()))
         );
-        assert_eq!(selected.left, 4);
-    }
-
-    #[test]
-    fn no_more_than_a_thousand_are_told_of() {
-        let listed = vec!["latest"; 2_500];
-        let selected = select(INDEX, |_| {}, &listed);
-        assert_eq!((selected.ruled_out.len(), selected.left), (1_000, 2_500));
     }
 
     #[test]
@@ -310,7 +274,7 @@ mod tests {
             prop_assert!(i64::try_from(selected.taken.len()).expect("few") <= limit);
             for text in texts {
                 let is_taken = selected.taken.contains(&text);
-                prop_assert!(is_taken != selected.ruled_out.iter().any(|it| it.version == text), "{text}");
+                prop_assert!(is_taken != selected.ruled_out.iter().any(|it| it.tags.contains(&text)), "{text}");
             }
         }
     }

@@ -151,7 +151,7 @@ impl GitTagRules {
         self.tags.judge(tag)?;
         match &self.order {
             Order::SemVer { strict, constraint } => {
-                version(tag, *strict, constraint.as_ref()).map(Some)
+                version(tag, *strict, ("semverConstraint", constraint.as_ref())).map(Some)
             }
             Order::Lexical | Order::NewestTag => Ok(None),
         }

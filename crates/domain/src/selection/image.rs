@@ -205,7 +205,8 @@ impl ImageRules {
                 strict,
                 constraint,
             } => tags.judge(&listed.tag).and_then(|()| {
-                version(&listed.tag, *strict, constraint.as_ref()).map(Rank::Version)
+                version(&listed.tag, *strict, ("constraint", constraint.as_ref()))
+                    .map(Rank::Version)
             }),
             Strategy::Lexical { tags } => tags.judge(&listed.tag).map(|()| Rank::Name),
             Strategy::NewestBuild { tags } => tags

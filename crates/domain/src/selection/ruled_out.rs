@@ -13,7 +13,7 @@ const REASONS_BOUND: usize = 100;
 pub struct RuledOut {
     pub rule: Rule,
     pub count: usize,
-    /// The first of them, a hundred at most; for the commits of a branch their ids.
+    /// The first of them, a hundred at most; for the commits of a branch their ids, for charts their versions.
     pub tags: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a tag or a commit.
+    /// Counts a tag, a commit or a version.
     pub fn add(&mut self, tag: String, rule: Rule) {
         let is_one_more =
             self.by_rule.len() >= 2 * REASONS_BOUND && !self.by_rule.contains_key(&rule);

@@ -125,6 +125,7 @@ async fn debugged(port: &Port, owner: &str) -> Result<()> {
         project: PROJECT,
         login: Some(login),
         cost: &cost,
+        room: &artifacts::Boundless,
     };
     let client = registries.reader(caller, &repository, false).await;
     assert_eq!(client.tags().await?, ["1.0.0"]);

@@ -3,11 +3,16 @@
 use anyhow::Result;
 use resources::subscription::ImageSelectionStrategy;
 
+use scenarios::PROJECT;
+use testkit::google::{Effect, REGISTRY};
+
 use crate::stand::{Stand, by, newest, tags};
 
 /// Of one image at Google's: its manifest, and its config, which a redirect leads to.
 const IMAGE: u64 = 3;
 const LIMIT: u64 = 20;
+/// What it takes to be let in as nobody: a first request in vain, and a token.
+const TOKEN: u64 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_tags_cost_their_pages_and_three_requests_for_each_image_taken() -> Result<()>
@@ -73,7 +78,106 @@ async fn of_a_longer_list_one_row_says_that_nothing_has_changed() -> Result<()> 
     stand.clock.advance(60);
     stand.push("2.0.0", 10)?;
     let (pushed, cost) = stand.found(&semver).await?;
-    assert_eq!((tags(&pushed)[0], cost), ("2.0.0", 1 + 3 + IMAGE));
+    // The row that has changed, and the page that it begins.
+    assert_eq!((tags(&pushed)[0], cost), ("2.0.0", 1 + 1 + IMAGE));
+    assert_eq!(tags(&pushed)[1..], tags(&first)[..19]);
+    assert_eq!(stand.found(&semver).await?.1, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_push_only_what_has_changed_is_read_as_long_as_that_is_enough() -> Result<()> {
+    let stand = Stand::open("[{name: web, generate: {tags: 25000}}]").await?;
+    let mut semver = by(ImageSelectionStrategy::SemVer);
+    semver.discovery_limit = 3;
+    let whole = 3;
+    let (first, cost) = stand.found(&semver).await?;
+    assert_eq!(tags(&first), ["1.1024.1999", "1.1024.1998", "1.1024.1997"]);
+    // The first page shows that there are more, so the newest row is asked for before all of them.
+    assert_eq!(cost, 1 + 1 + whole + IMAGE * 3);
+    assert_eq!(stand.found(&semver).await?.1, 1);
+    // One that is not among the best, and one that is not wanted at all.
+    for tag in ["0.1.0", "nightly"] {
+        stand.clock.advance(60);
+        stand.push(tag, 10)?;
+        let (same, cost) = stand.found(&semver).await?;
+        assert_eq!((tags(&same), cost), (tags(&first), 1 + 1), "{tag}");
+    }
+    // One of the best moves: whether another were better now only the whole list can tell.
+    stand.clock.advance(60);
+    stand.push("1.1024.1998", 10)?;
+    let (moved, cost) = stand.found(&semver).await?;
+    assert_eq!(tags(&moved), tags(&first));
+    assert!(moved.taken[1].digest != first.taken[1].digest);
+    assert_eq!(cost, 1 + 1 + whole + IMAGE);
+    // One of the best is gone, which no row says: it is seen within the hour, whatever is pushed meanwhile.
+    assert!(stand.google.delete(PROJECT, "web", "1.1024.1999"));
+    stand.clock.advance(60);
+    stand.push("2.0.0", 10)?;
+    let (pushed, cost) = stand.found(&semver).await?;
+    assert_eq!(tags(&pushed), ["2.0.0", "1.1024.1999", "1.1024.1998"]);
+    assert_eq!(cost, 1 + 1 + IMAGE);
+    stand.clock.advance(3_600);
+    let (anew, cost) = stand.found(&semver).await?;
+    assert_eq!(tags(&anew), ["2.0.0", "1.1024.1998", "1.1024.1997"]);
+    assert_eq!(cost, 1 + whole);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_tags_that_have_not_changed_cost_one_request_also_without_a_token()
+-> Result<()> {
+    let stand = Stand::open("[{name: web, generate: {tags: 10000}}]").await?;
+    stand.google.let_read("allUsers", PROJECT)?;
+    let (first, cost) = stand.found_by_anyone(&newest()).await?;
+    assert_eq!(tags(&first)[0], "1.1009.1999");
+    // A full page does not say that it is the last; that Google links pages is found out once.
+    assert_eq!(cost, TOKEN + 1 + 1 + IMAGE * LIMIT);
+    let (again, cost) = stand.found_by_anyone(&newest()).await?;
+    assert_eq!((again, cost), (first, 1));
+    stand.push("2.0.0", 10)?;
+    let (pushed, cost) = stand.found_by_anyone(&newest()).await?;
+    assert_eq!((tags(&pushed)[0], cost), ("2.0.0", 2 + IMAGE));
+
+    // Where pages are not linked, every full one has to be asked for more.
+    let stand = Stand::open("[{name: web, generate: {tags: 10000}}]").await?;
+    stand.google.let_read("allUsers", PROJECT)?;
+    stand.google.inject(Effect::TagsWithoutLink.on(REGISTRY));
+    let (first, cost) = stand.found_by_anyone(&newest()).await?;
+    assert_eq!(cost, TOKEN + 1 + 1 + 1 + IMAGE * LIMIT);
+    let (again, cost) = stand.found_by_anyone(&newest()).await?;
+    assert_eq!((again, cost), (first, 2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_of_an_index_that_no_list_names_cost_one_request_each() -> Result<()> {
+    let stand = Stand::open(
+        "[{name: web, tags: [latest], built: '2026-01-05T00:00:00Z', uploaded: '2026-01-05T00:05:00Z', \
+         platforms: [linux/amd64, linux/arm64, linux/s390x]}]",
+    )
+    .await?;
+    // The tag is asked for, and nothing is listed.
+    let mut latest = by(ImageSelectionStrategy::Digest);
+    latest.constraint = "latest".to_owned();
+    let (found, cost) = stand.found(&latest).await?;
+    let built = found.taken[0].created_at.map(|it| it.to_string());
+    assert_eq!(built.as_deref(), Some("2026-01-05T00:00:00Z"));
+    // The index, each of its images, and the manifest of the latest, whose annotations would go first.
+    assert_eq!(cost, 1 + 3 + 1);
+    assert!(cost <= IMAGE + 3);
+    assert_eq!(stand.versions_asked(), 3);
+    assert_eq!(stand.found(&latest).await?.1, 1);
+
+    // Where the API is refused, every image is read.
+    let stand = Stand::open(
+        "[{name: web, tags: [latest], built: '2026-01-05T00:00:00Z', platforms: [linux/amd64, linux/arm64]}]",
+    )
+    .await?;
+    stand.refuse_versions(Effect::Unavailable);
+    let (found, _) = stand.found(&latest).await?;
+    let built = found.taken[0].created_at.map(|it| it.to_string());
+    assert_eq!(built.as_deref(), Some("2026-01-05T00:00:00Z"));
     Ok(())
 }
 
@@ -82,11 +186,7 @@ async fn what_one_row_cannot_show_is_seen_within_the_hour() -> Result<()> {
     let stand = Stand::open("[{name: web, generate: {tags: 12000}}]").await?;
     let (first, _) = stand.found(&newest()).await?;
     assert_eq!(tags(&first)[..2], ["1.1011.1999", "1.1011.1998"]);
-    assert!(
-        stand
-            .google
-            .delete(scenarios::PROJECT, "web", "1.1011.1998")
-    );
+    assert!(stand.google.delete(PROJECT, "web", "1.1011.1998"));
     stand.clock.advance(3_599);
     let (same, cost) = stand.found(&newest()).await?;
     assert_eq!((same, cost), (first, 1));

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use artifacts::egress::Policy;
 use artifacts::image::{Asked, select};
 use artifacts::registry::Registries;
-use artifacts::{Caller, Cost, Limits};
+use artifacts::{Boundless, Caller, Cost, Limits};
 use domain::selection::NewestBuildBy;
 use jiff::Timestamp;
 use resources::subscription::ImageSelectionStrategy;
@@ -75,6 +75,7 @@ async fn list(registry: &str, tags: u32) -> Result<()> {
             project: PROJECT,
             login: None,
             cost: &cost,
+            room: &Boundless,
         };
         let asked = Asked {
             newest_build_by: NewestBuildBy::Built,

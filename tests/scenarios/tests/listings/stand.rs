@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use artifacts::egress::Policy;
 use artifacts::image::{Asked, Error};
 use artifacts::registry::Registries;
-use artifacts::{Caller, Cost, Limits, Spent};
+use artifacts::{Boundless, Caller, Cost, Limits, Spent};
 use credentials::google::Fallback;
-use credentials::{Credentials, Kind};
+use credentials::{Credentials, Kind, Login};
 use domain::selection::{NewestBuildBy, Selected};
 use resources::subscription::ImageSelectionStrategy;
 use resources::{ImageSubscription, Project};
@@ -72,11 +72,21 @@ impl Stand {
             .credentials
             .find(PROJECT, Kind::Image, repo_url)
             .await?;
+        let login = access.login.as_ref().context("somebody acts")?;
+        Ok(self.look_as(Some(login), subscription).await)
+    }
+
+    async fn look_as(
+        &self,
+        login: Option<&Login>,
+        subscription: &ImageSubscription,
+    ) -> (Result<Selected, Error>, Spent) {
         let cost = Cost::default();
         let caller = Caller {
             project: PROJECT,
-            login: Some(access.login.as_ref().context("somebody acts")?),
+            login,
             cost: &cost,
+            room: &Boundless,
         };
         let asked = Asked {
             newest_build_by: self.newest_build_by,
@@ -84,12 +94,21 @@ impl Stand {
         };
         let selected = artifacts::image::select(&self.registries, caller, subscription, asked);
         let selected = selected.await;
-        Ok((selected, cost.spent()))
+        (selected, cost.spent())
     }
 
     /// Looks, and says what was found and in how many requests.
     pub(crate) async fn found(&self, subscription: &ImageSubscription) -> Result<(Selected, u64)> {
         let (selected, spent) = self.look(subscription).await?;
+        Ok((selected?, spent.total()))
+    }
+
+    /// The same for nobody in particular.
+    pub(crate) async fn found_by_anyone(
+        &self,
+        subscription: &ImageSubscription,
+    ) -> Result<(Selected, u64)> {
+        let (selected, spent) = self.look_as(None, subscription).await;
         Ok((selected?, spent.total()))
     }
 

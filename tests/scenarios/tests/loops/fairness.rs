@@ -1,6 +1,7 @@
 //! One project's slow repositories are not the others' trouble.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,17 @@ use kube::api::{Api, PostParams};
 use resources::{Warehouse, condition};
 use scenarios::{Harbour, PROJECT};
 use serde_json::{Value, json};
+use testkit::proxy::{Proxy, Twist};
+use testkit::servers::{self, Access, GitServer, Image};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How many Warehouses the slow project has, and how long its registry takes to answer.
 const SLOW: usize = 250;
 const SLOWNESS: Duration = Duration::from_secs(2);
+/// How many Warehouses follow one Git repository.
+const WAREHOUSES: usize = 57;
 
 /// What a registry was asked for.
 #[derive(Default)]
@@ -128,6 +134,76 @@ async fn a_project_of_250_slow_warehouses_delays_no_other_projects_interval() ->
     let (asked, most) = slow.asked(|it| (it.repositories.len(), it.most_under_way));
     assert!(asked < SLOW, "the slow ones were at it all the while");
     assert!((1..=4).contains(&most), "{most} is more than a quarter");
+    Ok(())
+}
+
+/// Waits until a Warehouse has found something.
+async fn found(harbour: &Harbour, project: &str, name: &str) -> Result<()> {
+    let what = format!("Warehouse {name} of {project} finds something");
+    harbour
+        .until(&what, async || {
+            let it: Warehouse = Api::namespaced(harbour.client(), project).get(name).await?;
+            let conditions = it.status.as_ref().map_or(&[][..], |it| &it.conditions);
+            Ok(condition::is_true(conditions, "Healthy").then_some(()))
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_mirror_that_another_fetches_into_keeps_nobody_waiting() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.create_project("other").await?;
+    let (registry, host) = (
+        servers::Registry::start(Access::Open)?,
+        GitServer::start(Access::Open)?,
+    );
+    registry.push(&Image::new("acme/web", "1.0.0"))?;
+    host.create("acme/deploy", &[("apps/web.yaml", "1")])?;
+    // A server is asked for what it has at once, and takes its time to give it.
+    let behind = format!("127.0.0.1:{}", host.port());
+    let (release, held) = watch::channel(false);
+    let fetches = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&fetches);
+    let proxy = Proxy::start(&behind, Duration::ZERO, move |asked| {
+        let agent = asked
+            .headers
+            .get("user-agent")
+            .map(axum::http::HeaderValue::as_bytes);
+        if !agent.is_some_and(|it| it.starts_with(b"git/")) {
+            return Twist::Pass;
+        }
+        let is_first_of_fetch = asked.target.contains("/info/refs");
+        count.fetch_add(usize::from(is_first_of_fetch), Ordering::SeqCst);
+        Twist::Held(held.clone())
+    });
+    let proxy = proxy.await?;
+    let repository = format!("http://{}/acme/deploy.git", proxy.host());
+    for number in 0..WAREHOUSES {
+        let spec =
+            json!({"subscriptions": [{"git": {"repoURL": repository, "includePaths": ["apps"]}}]});
+        create(&harbour, PROJECT, &format!("app-{number}"), spec).await?;
+    }
+    let spec = json!({"subscriptions": [{"image": {"repoURL": registry.repository("acme/web")}}]});
+    for project in [PROJECT, "other"] {
+        create(&harbour, project, "image", spec.clone()).await?;
+    }
+    for project in [PROJECT, "other"] {
+        found(&harbour, project, "image").await?;
+    }
+    assert_eq!(
+        fetches.load(Ordering::SeqCst),
+        1,
+        "one fetches, the others wait for it"
+    );
+    release.send(true)?;
+    for number in 0..WAREHOUSES {
+        found(&harbour, PROJECT, &format!("app-{number}")).await?;
+    }
+    assert_eq!(
+        fetches.load(Ordering::SeqCst),
+        1,
+        "what one has fetched is there for all"
+    );
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! Tests of the folder of mirrors.
 
 use super::*;
+use crate::Boundless;
 
 /// A mirror that takes about `size` bytes.
 async fn make(mirrors: &Mirrors, scope: char, size: usize) -> PathBuf {
     let held = mirrors
-        .hold(&scope.to_string().repeat(40))
+        .hold(&scope.to_string().repeat(40), &Boundless)
         .await
         .expect("held");
     let folder = held.folder.clone();
@@ -21,14 +22,22 @@ async fn the_mirror_that_was_not_used_for_longest_goes_first() {
     let mirrors = Mirrors::new(root.path().join("mirrors"), 250_000);
     let first = make(&mirrors, 'a', 100_000).await;
     let second = make(&mirrors, 'b', 100_000).await;
-    drop(mirrors.hold(&"a".repeat(40)).await.expect("held"));
+    drop(
+        mirrors
+            .hold(&"a".repeat(40), &Boundless)
+            .await
+            .expect("held"),
+    );
     let third = make(&mirrors, 'c', 100_000).await;
     assert_eq!(
         (first.exists(), second.exists(), third.exists()),
         (true, false, true)
     );
     // One that is worked on stays, whatever it takes.
-    let held = mirrors.hold(&"a".repeat(40)).await.expect("held");
+    let held = mirrors
+        .hold(&"a".repeat(40), &Boundless)
+        .await
+        .expect("held");
     let fourth = make(&mirrors, 'd', 100_000).await;
     assert_eq!(
         (first.exists(), third.exists(), fourth.exists()),
@@ -52,10 +61,10 @@ async fn two_processes_take_turns_also_when_one_removes_the_mirror() {
         Arc::new(Mirrors::new(folder, 1)),
     );
     let scope = "a".repeat(40);
-    let held = one.hold(&scope).await.expect("held");
+    let held = one.hold(&scope, &Boundless).await.expect("held");
     let waiting = {
         let (other, scope) = (Arc::clone(&other), scope.clone());
-        tokio::spawn(async move { other.hold(&scope).await })
+        tokio::spawn(async move { other.hold(&scope, &Boundless).await })
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());

@@ -10,12 +10,15 @@ use domain::selection::Selected;
 use jiff::Timestamp;
 use moka::sync::Cache;
 
+use super::children::Said;
 use super::versions::Newest;
 use crate::registry::{Reader, Scope};
 
-/// Most bytes of what was selected, of all lists together, and most repositories whose standing is known.
+/// Most bytes of what was selected, of all lists together, most repositories whose standing is known, and most images that
+/// were asked for by their digest.
 const BYTES_BOUND: u64 = 16 << 20;
 const STANDINGS_BOUND: u64 = 10_000;
+const IMAGES_BOUND: u64 = 10_000;
 /// Longest time that a list is remembered which nobody asks about.
 const IDLE: Duration = Duration::from_hours(2);
 
@@ -24,6 +27,8 @@ const IDLE: Duration = Duration::from_hours(2);
 pub(in crate::registry) struct Notes {
     standings: Cache<(Scope, String), Standing>,
     selected: Cache<(Scope, String, String), Note>,
+    /// When images were built, by repository and digest.
+    built: Cache<(Scope, String, String), Said>,
 }
 
 /// How a repository can be listed.
@@ -59,6 +64,10 @@ impl Default for Notes {
                 .weigher(weight)
                 .time_to_idle(IDLE)
                 .build(),
+            built: Cache::builder()
+                .max_capacity(IMAGES_BOUND)
+                .time_to_idle(IDLE)
+                .build(),
         }
     }
 }
@@ -86,6 +95,18 @@ impl Notes {
     pub(super) fn keep(&self, reader: &Reader<'_>, rules: &str, note: Note) {
         let (scope, path) = key(reader);
         self.selected.insert((scope, path, rules.to_owned()), note);
+    }
+
+    /// Finds what the API said of an image.
+    pub(super) fn built_at(&self, reader: &Reader<'_>, digest: &str) -> Said {
+        let (scope, path) = key(reader);
+        let said = self.built.get(&(scope, path, digest.to_owned()));
+        said.unwrap_or(Said::Nothing)
+    }
+
+    pub(super) fn keep_built_at(&self, reader: &Reader<'_>, digest: &str, said: Said) {
+        let (scope, path) = key(reader);
+        self.built.insert((scope, path, digest.to_owned()), said);
     }
 }
 

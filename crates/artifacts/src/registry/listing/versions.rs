@@ -15,13 +15,13 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::registry::Reader;
-use crate::registry::is_here;
 use crate::registry::manifest::check_digest;
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
+use crate::registry::{Reader, is_here};
 use crate::sender::{Answer, Call, Fault};
 
 /// Rows that are asked for at a time, which is the most there are.
@@ -49,6 +49,8 @@ pub(super) struct Versions<'a> {
     rows: usize,
     first: Option<Newest>,
     last: Option<Timestamp>,
+    /// Of what was updated before this nothing is wanted.
+    since: Timestamp,
 }
 
 /// The row that anything new would come before.
@@ -163,12 +165,22 @@ impl<'a> Versions<'a> {
             rows: 0,
             first: None,
             last: None,
+            since: Timestamp::MIN,
         })
+    }
+
+    /// Stops before what was older than this row when it was the newest.
+    #[must_use]
+    pub(super) fn since(self, newest: &Newest) -> Self {
+        Self {
+            since: newest.updated,
+            ..self
+        }
     }
 
     /// Asks for the newest row alone.
     pub(super) async fn newest(&self) -> Result<Newest, Refusal> {
-        let page = self.fetch("BASIC", 1).await?;
+        let page: Page = self.fetch(self.page("BASIC", 1)).await?;
         let newest = page.versions.first().map(Newest::of);
         Ok(newest.unwrap_or_else(Newest::none))
     }
@@ -178,7 +190,7 @@ impl<'a> Versions<'a> {
         &mut self,
         offer: &mut (dyn FnMut(Row) + Send),
     ) -> Result<Rest, Refusal> {
-        let page = self.fetch("FULL", PAGE).await?;
+        let page: Page = self.fetch(self.page("FULL", PAGE)).await?;
         self.pages += 1;
         self.rows += page.versions.len();
         if self.first.is_none() {
@@ -190,6 +202,9 @@ impl<'a> Versions<'a> {
                 return Err(Refusal::Order);
             }
             self.last = Some(version.update_time);
+            if version.update_time < self.since {
+                return Ok(Rest::Nothing);
+            }
             version.tell(offer)?;
         }
         if page.next_page_token.is_empty() {
@@ -214,7 +229,17 @@ impl<'a> Versions<'a> {
         self.rows
     }
 
-    async fn fetch(&self, view: &str, size: usize) -> Result<Page, Refusal> {
+    /// Asks when an image was built that no list has named, by its digest.
+    pub(super) async fn built_at(&self, digest: &str) -> Result<Option<Timestamp>, Refusal> {
+        let mut url = self.url.clone();
+        // A digest has no character that means something in a URL.
+        url.set_path(&format!("{}/{digest}", url.path()));
+        url.query_pairs_mut().append_pair("view", "FULL");
+        let version: Version = self.fetch(url).await?;
+        Ok(version.metadata.build_time.and_then(|it| it.parse().ok()))
+    }
+
+    fn page(&self, view: &str, size: usize) -> Url {
         let mut url = self.url.clone();
         url.query_pairs_mut()
             .append_pair("view", view)
@@ -223,6 +248,10 @@ impl<'a> Versions<'a> {
         if !self.token.is_empty() {
             url.query_pairs_mut().append_pair("pageToken", &self.token);
         }
+        url
+    }
+
+    async fn fetch<T: DeserializeOwned>(&self, url: Url) -> Result<T, Refusal> {
         let call = Call::get(url, BYTES_BOUND, self.reader.cost);
         let answer = send(self.reader, call).await?;
         if !answer.status.is_success() {
@@ -279,7 +308,7 @@ impl Newest {
     }
 
     /// Stands for a list without rows.
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self {
             version: String::new(),
             updated: Timestamp::MIN,

@@ -355,6 +355,7 @@ async fn look(credentials: &Credentials, registries: &Registries, project: &str)
         project,
         login: access.login.as_ref(),
         cost: &cost,
+        room: &artifacts::Boundless,
     };
     let asked = artifacts::image::Asked {
         newest_build_by: NewestBuildBy::Built,
