@@ -58,7 +58,7 @@ pub struct Spent {
     pub git: BTreeMap<String, u64>,
     /// Answers that did not have to be asked for, since they cannot have changed.
     pub remembered: u64,
-    /// Time that requests waited for their turn, all of them together.
+    /// Time that requests waited for their turn and discoveries for one another, all of it together.
     pub waited: Duration,
 }
 

@@ -130,7 +130,7 @@ impl Metrics {
         );
         registry.register(
             "argosy_discovery_waited_seconds",
-            "Time that requests of discoveries waited for their turn at a host",
+            "Time that discoveries waited for their turn at a host, and for what another discovery was doing",
             it.waited_seconds.clone(),
         );
         registry.register(

@@ -1,7 +1,8 @@
 //! Places for tasks, shared fairly between projects.
 //!
 //! There are so many in all, and a project takes no more than its share of them at a time, so that some are left whatever it
-//! has to do. Where more is wanted than there is, projects take turns; within a project whoever came first goes first.
+//! has to do. Where more is wanted than there is, projects take turns; within a project whoever came first goes first, and
+//! those that had a place before go before all that had none.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -41,7 +42,23 @@ impl Share {
 /// The name of a project.
 pub(crate) type Project = Arc<str>;
 
-type Waiting = VecDeque<oneshot::Sender<Place>>;
+/// Those of one project that wait, the first to come first.
+#[derive(Default)]
+struct Waiting {
+    /// Had a place before, and left it for a while.
+    again: VecDeque<oneshot::Sender<Place>>,
+    new: VecDeque<oneshot::Sender<Place>>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.new.is_empty()
+    }
+
+    fn pop(&mut self) -> Option<oneshot::Sender<Place>> {
+        self.again.pop_front().or_else(|| self.new.pop_front())
+    }
+}
 
 struct State {
     free: usize,
@@ -85,25 +102,25 @@ impl Places {
 
     /// Waits for a place. Whoever stops waiting gives up the turn.
     pub(crate) async fn take(&self, project: &Project) -> Place {
-        self.wait(project, VecDeque::push_back).await
+        self.wait(project, |waiting| &mut waiting.new).await
     }
 
-    /// The same for whoever had a place before: it goes first in its project.
+    /// The same for whoever had a place before: it goes before those of its project that had none.
     pub(crate) async fn take_again(&self, project: &Project) -> Place {
-        self.wait(project, VecDeque::push_front).await
+        self.wait(project, |waiting| &mut waiting.again).await
     }
 
     async fn wait(
         &self,
         project: &Project,
-        queue_up: fn(&mut Waiting, oneshot::Sender<Place>),
+        queue: fn(&mut Waiting) -> &mut VecDeque<oneshot::Sender<Place>>,
     ) -> Place {
         let (sender, place) = oneshot::channel();
         {
             let mut state = self.state.lock();
-            let queue = state.waiting.entry(Arc::clone(project)).or_default();
-            let is_new = queue.is_empty();
-            queue_up(queue, sender);
+            let waiting = state.waiting.entry(Arc::clone(project)).or_default();
+            let is_new = waiting.is_empty();
+            queue(waiting).push_back(sender);
             if is_new {
                 state.turns.push_back(Arc::clone(project));
             }
@@ -128,10 +145,10 @@ impl Places {
 
     /// Gives a place to the first of `project` that still waits, and sends the project to the end.
     fn serve(&self, state: &mut State, project: Project) {
-        let Some(queue) = state.waiting.get_mut(&project) else {
+        let Some(waiting) = state.waiting.get_mut(&project) else {
             return;
         };
-        while let Some(first) = queue.pop_front() {
+        while let Some(first) = waiting.pop() {
             let place = Place {
                 places: self.clone(),
                 project: Some(Arc::clone(&project)),
@@ -146,7 +163,7 @@ impl Places {
                 Err(mut place) => place.project = None,
             }
         }
-        if queue.is_empty() {
+        if waiting.is_empty() {
             state.waiting.remove(&project);
         } else {
             state.turns.push_back(project);

@@ -201,4 +201,22 @@ mod tests {
         assert!((&mut next).now_or_never().is_none());
         back.await;
     }
+
+    #[tokio::test]
+    async fn of_those_that_come_back_the_first_goes_first() {
+        let (places, seat) = seated().await;
+        let project = Project::from("acme");
+        let first = seat.part().await;
+        first.leave();
+        let other = Arc::new(Seat::new(places.clone(), project.clone(), None));
+        let second = other.part().await;
+        second.leave();
+        let taken = places.take(&project).await;
+        let (mut first, mut second) = (first.enter(), second.enter());
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        drop(taken);
+        assert!((&mut second).now_or_never().is_none());
+        first.await;
+    }
 }

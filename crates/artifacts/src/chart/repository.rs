@@ -19,11 +19,11 @@ use crate::child::shown;
 use crate::egress::Policy;
 use crate::registry::basic;
 use crate::room::wait_outside;
-use crate::sender::{BodyReader, Call, Fault, Limits, Sender, Tls, host_of};
+use crate::sender::{BodyReader, Call, Limits, Sender, Tls, host_of};
 
 /// Most bytes of an index, unpacked.
 const INDEX_BOUND: usize = 256 << 20;
-/// An index may take so many times as long as other answers; no longer one waits for somebody else who asks for it.
+/// An index may take so many times as long as other answers.
 const TIMES_AS_LONG: u32 = 5;
 /// Most senders that are kept, each idle for no longer than half an hour.
 const SENDERS_BOUND: u64 = 2_000;
@@ -111,19 +111,26 @@ impl Repositories {
             insecure,
         };
         let turn = self.memory.turn(&scope);
-        let waiting = tokio::time::timeout(self.timeout(), turn.lock());
-        let held = wait_outside(caller.room, waiting).await;
-        let _held = held.map_err(|_| {
-            let host = host_of(&place.index);
-            place.error(Fault::Silence { host }.into())
-        })?;
-        let known = self.memory.find(&scope, chart).await;
+        // Whoever has the turn is kept by time-outs of its own, and gives it up to come back to the room when another's answer
+        // will do.
+        let answer_or_turn = async {
+            let turn = turn.lock().await;
+            let known = self.memory.find(&scope, chart).await;
+            match known {
+                Some(known) if known.asked_at >= came => Err(known.index),
+                known => Ok((turn, known)),
+            }
+        };
+        let waited = wait_outside(caller.room, answer_or_turn).await;
         caller.cost.waited(came.elapsed());
+        let (_turn, known) = match waited {
+            Ok(turn) => turn,
+            Err(index) => {
+                caller.cost.remembered();
+                return Ok(index);
+            }
+        };
         let asked_at = Instant::now();
-        if let Some(known) = known.as_ref().filter(|it| it.asked_at >= came) {
-            caller.cost.remembered();
-            return Ok(Arc::clone(&known.index));
-        }
         let sender = self.sender(&scope, &place.index).await;
         let stamp = known.as_ref().map(|it| it.stamp.clone());
         let reading = Reading::new(chart, self.timeout());

@@ -87,9 +87,17 @@ impl Mirrors {
     }
 
     /// Waits until nobody else works on a mirror, outside of the room.
+    ///
+    /// No other process is kept waiting while there is no room.
     pub(super) async fn hold(&self, scope: &str, room: &dyn Room) -> io::Result<Held> {
         let folder = self.folder.join(scope);
-        let (turn, mut lock) = wait_outside(room, self.lock(scope, &folder)).await?;
+        let turn = wait_outside(room, self.turn(scope).lock_owned()).await;
+        let mut lock = loop {
+            match try_hold(&folder)? {
+                Some(lock) => break lock,
+                None => wait_outside(room, until_free(&folder)).await?,
+            }
+        };
         if self.is_first_use(&folder) {
             // A child of an earlier process may still be at work.
             child::kill_strays(&folder).await?;
@@ -102,22 +110,6 @@ impl Mirrors {
             lock,
             _turn: turn,
         })
-    }
-
-    /// Waits for its turn in this process, and for any other process.
-    async fn lock(&self, scope: &str, folder: &Path) -> io::Result<(OwnedMutexGuard<()>, File)> {
-        let turn = self.turn(scope).lock_owned().await;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(lock) = try_hold(folder)? {
-                return Ok((turn, lock));
-            }
-            if Instant::now() > deadline {
-                let message = format!("another process has held {} for long", folder.display());
-                return Err(io::Error::new(ErrorKind::TimedOut, message));
-            }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
     }
 
     /// Gives a folder for a child that needs no mirror.
@@ -226,6 +218,19 @@ impl Mirrors {
         });
         Ok(folders.collect())
     }
+}
+
+/// Waits until no other process works on a mirror's folder.
+async fn until_free(folder: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while try_hold(folder)?.is_none() {
+        if Instant::now() > deadline {
+            let message = format!("another process has held {} for long", folder.display());
+            return Err(io::Error::new(ErrorKind::TimedOut, message));
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Ok(())
 }
 
 /// Takes the lock of a mirror's folder, which is made where it is missing; none while another has it.
