@@ -12,6 +12,8 @@ mod artifact_registry;
 mod children;
 mod notes;
 mod since;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use credentials::google::ImageAddress;
 use domain::selection::{Listed, Rest, Selected};
 use jiff::{SignedDuration, Timestamp};
 
+use super::manifest::check_digest;
 use super::tags::{End, Page, Pages, Row, read_names};
 use super::{Error, Problem, Reader, Repository};
 use children::Children;
@@ -221,6 +224,10 @@ impl<'a> Listing<'a> {
 
     /// Asks when an image was built that no list has named, where there is an API that tells.
     pub(crate) async fn ask_built_at(&self, digest: &str) -> Said {
+        // It becomes a part of a URL.
+        if check_digest(digest).is_err() {
+            return Said::Nothing;
+        }
         let notes = &self.reader.client.notes;
         if let said @ Said::Built(_) = notes.built_at(self.reader, digest) {
             return said;

@@ -232,7 +232,7 @@ impl<'a> Versions<'a> {
     /// Asks when an image was built that no list has named, by its digest.
     pub(super) async fn built_at(&self, digest: &str) -> Result<Option<Timestamp>, Refusal> {
         let mut url = self.url.clone();
-        // A digest has no character that means something in a URL.
+        // Whoever asks has checked the digest: it has no character that means something in a URL.
         url.set_path(&format!("{}/{digest}", url.path()));
         url.query_pairs_mut().append_pair("view", "FULL");
         let version: Version = self.fetch(url).await?;
