@@ -10,6 +10,7 @@
 
 mod artifact_registry;
 mod children;
+mod dialect;
 mod notes;
 mod since;
 #[cfg(test)]
@@ -19,19 +20,19 @@ mod versions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use credentials::google::ImageAddress;
 use domain::selection::{Listed, Rest, Selected};
 use jiff::{SignedDuration, Timestamp};
 
 use super::manifest::check_digest;
-use super::tags::{End, Page, Pages, Row, read_names};
-use super::{Error, Problem, Reader, Repository};
+use super::tags::{End, Pages, Row};
+use super::{Error, Reader};
 use children::Children;
 pub(crate) use children::Said;
 use notes::{Note, Standing};
 use since::Since;
 use versions::{Newest, Refusal, Versions};
 
+pub(super) use dialect::Dialect;
 pub(super) use notes::Notes;
 pub(super) use versions::artifact_registry;
 
@@ -39,44 +40,6 @@ pub(super) use versions::artifact_registry;
 const LISTED_ANEW: SignedDuration = SignedDuration::from_hours(1);
 /// Most pages, newest first, that are read while the pages of tags are there, each ten times as long.
 const NEWEST_PAGES_BOUND: usize = 10;
-
-/// How a registry lists. Others have their place here once their answers are recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// Names, and nothing else.
-    Standard,
-    /// Artifact Registry: digests and times as well; and an API that lists the newest first.
-    ArtifactRegistry(ImageAddress),
-}
-
-impl Dialect {
-    /// Tells by the exact host, as credentials for it are told.
-    pub(super) fn of(repository: &Repository) -> Self {
-        ImageAddress::parse(&repository.to_string()).map_or(Self::Standard, Self::ArtifactRegistry)
-    }
-
-    /// Gives the most tags that are asked for at a time; a registry may give fewer.
-    pub(super) fn page_size(&self) -> usize {
-        match self {
-            Self::Standard => 1_000,
-            Self::ArtifactRegistry(_) => artifact_registry::PAGE,
-        }
-    }
-
-    /// Reads a page; what is wrong with more than its names is passed over.
-    pub(super) fn read(&self, body: &[u8], page: &mut Page<'_>) -> Result<(), Problem> {
-        match self {
-            Self::Standard => read_names(body, page),
-            Self::ArtifactRegistry(_) => match artifact_registry::read(body) {
-                Ok(read) => read.tell(page),
-                Err(error) => {
-                    tracing::debug!(%error, "the list says nothing but names");
-                    read_names(body, page)
-                }
-            },
-        }
-    }
-}
 
 /// Which list is wanted, and when it is.
 #[derive(Debug, Clone, Copy)]
