@@ -314,6 +314,7 @@ impl<'a> Listing<'a> {
             unreachable!("a page of the newest came from there");
         };
         let (is_long, rows) = (versions.pages() >= NEWEST_PAGES_BOUND, versions.rows());
+        let is_deleted = versions.is_without_the_newest();
         let rest = match outcome {
             Ok(rest) => rest,
             Err(refusal) => {
@@ -325,6 +326,8 @@ impl<'a> Listing<'a> {
             self.newest = versions.first().cloned();
         }
         match (rest, &self.since) {
+            // What was the newest is deleted, and with it perhaps what was taken.
+            (Rest::Nothing, Some(_)) if is_deleted => return self.go_back().await,
             (Rest::Nothing, Some(since)) => match since.kept() {
                 Some(kept) => kept.into_iter().for_each(offer),
                 None => return self.go_back().await,

@@ -49,8 +49,10 @@ pub(super) struct Versions<'a> {
     rows: usize,
     first: Option<Newest>,
     last: Option<Timestamp>,
-    /// Of what was updated before this nothing is wanted.
-    since: Timestamp,
+    /// The row that was the newest when all were read: nothing is wanted of those before it.
+    since: Option<Newest>,
+    /// Whether that row came again.
+    has_met: bool,
 }
 
 /// The row that anything new would come before.
@@ -165,7 +167,8 @@ impl<'a> Versions<'a> {
             rows: 0,
             first: None,
             last: None,
-            since: Timestamp::MIN,
+            since: None,
+            has_met: false,
         })
     }
 
@@ -173,7 +176,7 @@ impl<'a> Versions<'a> {
     #[must_use]
     pub(super) fn since(self, newest: &Newest) -> Self {
         Self {
-            since: newest.updated,
+            since: Some(newest.clone()),
             ..self
         }
     }
@@ -202,8 +205,11 @@ impl<'a> Versions<'a> {
                 return Err(Refusal::Order);
             }
             self.last = Some(version.update_time);
-            if version.update_time < self.since {
-                return Ok(Rest::Nothing);
+            if let Some(since) = &self.since {
+                if version.update_time < since.updated {
+                    return Ok(Rest::Nothing);
+                }
+                self.has_met |= version.name == since.version;
             }
             version.tell(offer)?;
         }
@@ -219,6 +225,11 @@ impl<'a> Versions<'a> {
 
     pub(super) fn first(&self) -> Option<&Newest> {
         self.first.as_ref()
+    }
+
+    /// Says that the row which was the newest has not come again, as one that is there does: with its time or a later one.
+    pub(super) fn is_without_the_newest(&self) -> bool {
+        self.since.is_some() && !self.has_met
     }
 
     pub(super) fn pages(&self) -> usize {
