@@ -200,11 +200,11 @@ impl<'a> Listing<'a> {
             return Said::Nothing;
         };
         match versions.built_at(digest).await {
-            Ok(built_at) => {
-                let said = Said::Built(built_at);
-                notes.keep_built_at(self.reader, digest, said);
-                said
+            Ok(Some(built_at)) => {
+                notes.keep_built_at(self.reader, digest, built_at);
+                Said::Built(built_at)
             }
+            Ok(None) => Said::Nothing,
             Err(refusal) => {
                 self.is_silent.store(true, Ordering::Relaxed);
                 tracing::debug!(digest, error = %refusal, "the API does not say when an image was built, so it is read");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -163,6 +164,14 @@ pub(super) fn parse_index(body: &[u8]) -> Result<Index, Problem> {
 fn malformed(source: serde_json::Error) -> Problem {
     let what = "a manifest";
     Problem::Malformed { what, source }
+}
+
+/// Reads when an image was built, in RFC 3339; the year 1 stands for no time, as Go writes it.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+    text.trim()
+        .parse::<Timestamp>()
+        .ok()
+        .filter(|time| time.as_second() > -62_135_596_800)
 }
 
 /// Checks the form of a digest, so that it can be part of a URL.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::registry::manifest::check_digest;
+use crate::registry::manifest::{check_digest, parse_time};
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
 use crate::registry::{Reader, is_here};
@@ -240,14 +240,14 @@ impl<'a> Versions<'a> {
         self.rows
     }
 
-    /// Asks when an image was built that no list has named, by its digest.
+    /// Asks when an image was built that no list has named, by its digest; none where the API names no time.
     pub(super) async fn built_at(&self, digest: &str) -> Result<Option<Timestamp>, Refusal> {
         let mut url = self.url.clone();
         // Whoever asks has checked the digest: it has no character that means something in a URL.
         url.set_path(&format!("{}/{digest}", url.path()));
         url.query_pairs_mut().append_pair("view", "FULL");
         let version: Version = self.fetch(url).await?;
-        Ok(version.metadata.build_time.and_then(|it| it.parse().ok()))
+        Ok(version.metadata.built_at())
     }
 
     fn page(&self, view: &str, size: usize) -> Url {
@@ -284,13 +284,8 @@ impl Version {
         }
         // As exact as the other list, so that one image is one however it was listed.
         let millisecond = |it: Timestamp| Timestamp::from_millisecond(it.as_millisecond()).ok();
-        let Metadata {
-            media_type,
-            build_time,
-        } = self.metadata;
-        let built_at = build_time
-            .and_then(|it| it.parse().ok())
-            .and_then(millisecond);
+        let built_at = self.metadata.built_at().and_then(millisecond);
+        let media_type = self.metadata.media_type;
         let uploaded_at = millisecond(self.create_time);
         if self.related_tags.is_empty() {
             let digest = digest.to_owned();
@@ -307,6 +302,12 @@ impl Version {
             }));
         }
         Ok(())
+    }
+}
+
+impl Metadata {
+    fn built_at(&self) -> Option<Timestamp> {
+        parse_time(self.build_time.as_deref()?)
     }
 }
 
