@@ -32,6 +32,9 @@ const TAGS_BOUND: usize = 100;
 const PAGES_BOUND: usize = 2_000;
 const BYTES_BOUND: usize = 16 << 20;
 
+/// How long before the newest row a row may have its time that was not there yet when that one was.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
+
 /// Where the API is, unless the operator says otherwise.
 pub(in crate::registry) fn artifact_registry() -> Url {
     Url::parse("https://artifactregistry.googleapis.com").expect("Google's address is a URL")
@@ -49,7 +52,7 @@ pub(super) struct Versions<'a> {
     rows: usize,
     first: Option<Newest>,
     last: Option<Timestamp>,
-    /// The row that was the newest when all were read: nothing is wanted of those before it.
+    /// The row that was the newest when all were read: nothing is wanted of those long before it.
     since: Option<Newest>,
     /// Whether that row came again.
     has_met: bool,
@@ -172,7 +175,7 @@ impl<'a> Versions<'a> {
         })
     }
 
-    /// Stops before what was older than this row when it was the newest.
+    /// Stops before what was older than this row when it was the newest, by more than a row may come late.
     #[must_use]
     pub(super) fn since(self, newest: &Newest) -> Self {
         Self {
@@ -206,7 +209,7 @@ impl<'a> Versions<'a> {
             }
             self.last = Some(version.update_time);
             if let Some(since) = &self.since {
-                if version.update_time < since.updated {
+                if version.update_time < since.reaches_back_to() {
                     return Ok(Rest::Nothing);
                 }
                 self.has_met |= version.name == since.version;
@@ -317,6 +320,12 @@ impl Newest {
             version: version.name.clone(),
             updated: version.update_time,
         }
+    }
+
+    /// Says since when rows may have come that were not there when this one was the newest.
+    fn reaches_back_to(&self) -> Timestamp {
+        let back = self.updated.saturating_sub(LATE);
+        back.unwrap_or(Timestamp::MIN)
     }
 
     /// Stands for a list without rows.
