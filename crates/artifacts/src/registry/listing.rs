@@ -85,7 +85,7 @@ pub(crate) struct Listing<'a> {
     /// Whether listing the newest first came to nothing.
     has_gone_back: bool,
     children: Children,
-    /// Whether the API has not told of an image that was asked for by its digest.
+    /// Whether the API tells of no image that is asked for by its digest.
     is_silent: AtomicBool,
 }
 
@@ -206,7 +206,9 @@ impl<'a> Listing<'a> {
             }
             Ok(None) => Said::Nothing,
             Err(refusal) => {
-                self.is_silent.store(true, Ordering::Relaxed);
+                if refusal.is_of_all() {
+                    self.is_silent.store(true, Ordering::Relaxed);
+                }
                 tracing::debug!(digest, error = %refusal, "the API does not say when an image was built, so it is read");
                 Said::Nothing
             }

@@ -141,3 +141,20 @@ async fn an_image_of_which_no_time_is_told_is_read() {
         assert_eq!(spent.total(), 1 + 3 * (1 + 2), "{what}");
     }
 }
+
+#[tokio::test]
+async fn one_image_that_is_not_told_of_does_not_silence_the_others() {
+    // More than are asked for at a time, so that the first answer comes before the last question.
+    let seconds: Vec<u32> = (0..20).collect();
+    for (status, asked) in [(404, 20), (429, 20), (403, 16), (503, 16)] {
+        let server = google(built(&seconds), move |number| match number {
+            0 => answer(status, &[], "{}"),
+            _ => version(&json!({"buildTime": format!("2026-01-01T00:00:{number:02}Z")})),
+        })
+        .await;
+        let (found, _) = latest(&registries(&server)).await;
+        let last = Some("2026-01-01T00:00:19Z".to_owned());
+        assert_eq!(created_at(&found), last, "{status}");
+        assert_eq!(server.count(VERSIONS), asked, "{status}");
+    }
+}

@@ -21,7 +21,7 @@ use url::Url;
 use crate::registry::manifest::{check_digest, parse_time};
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
-use crate::registry::{Reader, is_here};
+use crate::registry::{Reader, is_here, is_refusal};
 use crate::sender::{Answer, Call, Fault};
 
 /// Rows that are asked for at a time, which is the most there are.
@@ -95,6 +95,15 @@ impl Refusal {
             Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
         };
         SignedDuration::from_mins(if is_passing { 1 } else { 10 })
+    }
+
+    /// Says whether other images would be refused as well, where one was asked for by its digest.
+    pub(super) fn is_of_all(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Status(status) => is_refusal(*status) || status.is_server_error(),
+            Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
+        }
     }
 }
 
