@@ -16,7 +16,8 @@ const KEYS: [&str; 2] = [
 
 /// Reads the time from annotations or labels.
 pub(crate) fn by_annotations(annotations: &BTreeMap<String, String>) -> Option<Timestamp> {
-    KEYS.iter().find_map(|key| parse_time(annotations.get(*key)?))
+    KEYS.iter()
+        .find_map(|key| parse_time(annotations.get(*key)?))
 }
 
 /// Reads the time from a config: its own field or its labels, whichever is later.

@@ -36,9 +36,11 @@ fn built(seconds: &[u32]) -> Built {
     let (mut contents, mut images) = (HashMap::new(), Vec::new());
     for (number, second) in seconds.iter().enumerate() {
         let created = format!("2026-01-01T00:00:{second:02}Z");
-        let config = json!({"created": created, "os": "linux", "architecture": format!("a{number}")});
+        let config =
+            json!({"created": created, "os": "linux", "architecture": format!("a{number}")});
         let config = config.to_string();
-        let manifest = json!({"schemaVersion": 2, "config": {"digest": digest(&config)}}).to_string();
+        let manifest =
+            json!({"schemaVersion": 2, "config": {"digest": digest(&config)}}).to_string();
         images.push(digest(&manifest));
         contents.insert(digest(&config), config);
         contents.insert(digest(&manifest), manifest);
@@ -55,16 +57,16 @@ fn built(seconds: &[u32]) -> Built {
 }
 
 /// A server of one tag, where `tell` answers what the API is asked of the image of a number.
-async fn google(
-    built: Built,
-    tell: impl Fn(usize) -> Response + Send + Sync + 'static,
-) -> Server {
+async fn google(built: Built, tell: impl Fn(usize) -> Response + Send + Sync + 'static) -> Server {
     Server::start(move |sent: &Sent, _| {
         let target = sent.target.as_str();
         let end = target.rsplit('/').next().unwrap_or_default();
         if let Some(version) = target.strip_prefix(VERSIONS) {
             let asked = version.split('?').next();
-            let number = built.images.iter().position(|it| Some(it.as_str()) == asked);
+            let number = built
+                .images
+                .iter()
+                .position(|it| Some(it.as_str()) == asked);
             return number.map_or_else(not_found, &tell);
         }
         match built.contents.get(end) {

@@ -237,7 +237,10 @@ fn two_kinds(refused: usize) -> impl Fn(&Sent, usize) -> Response {
         let target = sent.target.as_str();
         let (manifest, config, _) = image_of("any", 1);
         let is_linked = target.starts_with("/v2/acme-prod/apps/");
-        let link = [("link", "</v2/acme-prod/apps/web/tags/list?n=10000&last=t09999>; rel=next")];
+        let link = [(
+            "link",
+            "</v2/acme-prod/apps/web/tags/list?n=10000&last=t09999>; rel=next",
+        )];
         match target.split_once('?').map(|(_, query)| query) {
             Some("n=1") if before < refused => answer(400, &[], "{}"),
             Some("n=1") if is_linked => answer(200, &link, page(0, 1)),
@@ -258,9 +261,19 @@ async fn that_pages_are_linked_is_known_of_one_repository_and_not_of_another() {
     let lexical = ImageSelectionStrategy::Lexical;
     for repository in ["apps/web", "remote/web", "apps/web", "remote/web"] {
         let (found, _) = select_from(&registries, repository, lexical).await;
-        assert_eq!(tags(&found.expect("all")), ["t10001", "t10000"], "{repository}");
+        assert_eq!(
+            tags(&found.expect("all")),
+            ["t10001", "t10000"],
+            "{repository}"
+        );
     }
-    let tries = |target: &str| server.sent().iter().filter(|it| it.target == target).count();
+    let tries = |target: &str| {
+        server
+            .sent()
+            .iter()
+            .filter(|it| it.target == target)
+            .count()
+    };
     assert_eq!(tries("/v2/acme-prod/apps/web/tags/list?n=1"), 0);
     assert_eq!(tries("/v2/acme-prod/remote/web/tags/list?n=1"), 1);
 }

@@ -30,7 +30,11 @@ impl Dialect {
     }
 
     /// Reads a page; what is wrong with more than its names is passed over.
-    pub(in crate::registry) fn read(&self, body: &[u8], page: &mut Page<'_>) -> Result<(), Problem> {
+    pub(in crate::registry) fn read(
+        &self,
+        body: &[u8],
+        page: &mut Page<'_>,
+    ) -> Result<(), Problem> {
         match self {
             Self::Standard => read_names(body, page),
             Self::ArtifactRegistry(_) => match artifact_registry::read(body) {
