@@ -36,6 +36,9 @@ pub enum Listed {
 }
 
 impl Found {
+    /// What a remark is called that says of a chart why there is no version to take.
+    pub const LACK: &str = "NoChartVersions";
+
     /// Says why there is no version to take, and what to do about it; nothing where there is one.
     pub fn lack(&self, subscription: &ChartSubscription) -> Option<String> {
         if !self.selected.taken.is_empty() {

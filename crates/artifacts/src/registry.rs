@@ -44,6 +44,7 @@ use token::Tokens;
 pub(crate) use client::is_refusal;
 pub use error::{Asker, Error, Problem};
 pub(crate) use listing::{Listing, Said, Turn, Wish};
+pub(crate) use manifest::parse_time;
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use memory::Memory;
 pub use reader::Reader;

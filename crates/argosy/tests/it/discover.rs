@@ -141,7 +141,7 @@ fn versions_of_charts_are_shown() {
     let absent = discover(&["chart", &url, "--name", "api"]);
     assert_eq!(absent.status.code(), Some(3));
     assert!(
-        printed(&absent).contains("has no chart"),
+        printed(&absent).contains("NoChartVersions: the index has no chart"),
         "{}",
         printed(&absent)
     );

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::registry::Config;
+use crate::registry::{Config, parse_time};
 
 /// Keys whose value is the time, in RFC 3339; the first that can be read counts.
 const KEYS: [&str; 2] = [
@@ -16,7 +16,8 @@ const KEYS: [&str; 2] = [
 
 /// Reads the time from annotations or labels.
 pub(crate) fn by_annotations(annotations: &BTreeMap<String, String>) -> Option<Timestamp> {
-    KEYS.iter().find_map(|key| parse(annotations.get(*key)?))
+    KEYS.iter()
+        .find_map(|key| parse_time(annotations.get(*key)?))
 }
 
 /// Reads the time from a config: its own field or its labels, whichever is later.
@@ -24,17 +25,9 @@ pub(crate) fn by_config(config: &Config) -> Option<Timestamp> {
     let labels = config.config.as_ref().and_then(|it| it.labels.as_ref());
     let label = labels.and_then(|labels| {
         let both = [&labels.created, &labels.build_date];
-        both.into_iter().find_map(|it| parse(it.as_deref()?))
+        both.into_iter().find_map(|it| parse_time(it.as_deref()?))
     });
-    config.created.as_deref().and_then(parse).max(label)
-}
-
-/// Reads a time; the year 1 stands for none, as Go writes it.
-fn parse(text: &str) -> Option<Timestamp> {
-    text.trim()
-        .parse::<Timestamp>()
-        .ok()
-        .filter(|time| time.as_second() > -62_135_596_800)
+    config.created.as_deref().and_then(parse_time).max(label)
 }
 
 #[cfg(test)]

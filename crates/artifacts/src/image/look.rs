@@ -161,7 +161,7 @@ async fn latest_build(
     // Of equal ones that of the list, which is not as exact.
     let best = told.into_iter().max_by_key(|(at, by, _)| (*at, *by));
     let wanted = untold.into_iter().map(|child| (child, None));
-    let best = best.map(|(at, by, child)| (child, at.filter(|_| by == By::Digest)));
+    let best = best.map(|(at, by, child)| (child, (by == By::Digest).then_some(at)));
     // Collected, because a stream over a closure that borrows cannot be shown to be `Send`.
     let builds: Vec<_> = wanted
         .chain(best)
@@ -186,7 +186,7 @@ async fn ask_each<'c>(
     reader: &Reader<'_>,
     listing: &Listing<'_>,
     children: Vec<&'c Descriptor>,
-    told: &mut Vec<(Option<Timestamp>, By, &'c Descriptor)>,
+    told: &mut Vec<(Timestamp, By, &'c Descriptor)>,
 ) -> Vec<&'c Descriptor> {
     let asked = children.into_iter().map(|child| async move {
         if reader.knows_image(&child.digest).await {

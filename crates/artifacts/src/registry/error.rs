@@ -62,6 +62,8 @@ pub enum Problem {
     },
     #[error("media type {media_type:?} is not that of an image")]
     MediaType { media_type: String },
+    #[error("the index lists {digest:?}, which is not a digest")]
+    Child { digest: String },
     #[error("the index lists no image")]
     EmptyIndex,
     #[error("the index lists another index, and only images are looked for in there")]
@@ -132,6 +134,7 @@ impl Error {
         match &*self.problem {
             Problem::NotFound { .. }
             | Problem::MediaType { .. }
+            | Problem::Child { .. }
             | Problem::EmptyIndex
             | Problem::NestedIndex
             | Problem::LargeIndex { .. }
@@ -199,6 +202,7 @@ impl Error {
             } => "see whether the repository's host is right: its token service is on a domain of somebody else"
                 .to_owned(),
             Problem::MediaType { .. }
+            | Problem::Child { .. }
             | Problem::EmptyIndex
             | Problem::NestedIndex
             | Problem::LargeIndex { .. } => "leave the tag out with ignoreTagsRegexes".to_owned(),

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::challenge::Challenge;
 use super::listing::Dialect;
-use super::manifest::{self, Config};
+use super::manifest::{self, Config, Manifest};
 use super::repository::Repository;
 use super::tags::Page;
 
@@ -33,7 +33,10 @@ pub fn manifest(bytes: &[u8]) {
     };
     let kind = TYPES[usize::from(*first) % TYPES.len()];
     // What cannot be read is an error; all others are as good.
-    manifest::parse(body, kind).ok();
+    if let Ok(Manifest::Index(index)) = manifest::parse(body, kind) {
+        let mut children = index.manifests.iter();
+        assert!(children.all(|it| manifest::check_digest(&it.digest).is_ok()));
+    }
     serde_json::from_slice::<Config>(body).ok();
     let digest = manifest::verify(body, None).expect("every body has a digest");
     assert!(manifest::verify(body, Some(&digest)).is_ok());

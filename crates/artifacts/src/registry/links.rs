@@ -1,39 +1,42 @@
 //! Pages that name the next one by `Link`, and pages that are full and name none.
 //!
-//! A full page without a link may be the last one, or be cut by a registry that does not say so. One that has linked a page
-//! before would have linked this one.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! A full page without a link may be the last one, or be cut by a registry that does not say so. Where a page of the same
+//! repository was linked before, this one would have been; another at the same host may be passed on from elsewhere.
 
 use http::HeaderMap;
 use http::header::LINK;
+use moka::sync::Cache;
 
+use super::Repository;
 use crate::sender::Answer;
 
-/// Remembers whether a registry links its pages.
-#[derive(Debug, Default)]
+/// Most repositories of which it is known.
+const BOUND: u64 = 10_000;
+
+/// Remembers whether the pages of a repository are linked, by its path.
+#[derive(Debug)]
 pub(super) struct Links {
-    are_given: AtomicBool,
-    /// It was tried whether they are.
-    are_tried: AtomicBool,
+    are_given: Cache<String, bool>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self {
+            are_given: Cache::new(BOUND),
+        }
+    }
 }
 
 impl Links {
-    /// Says that a page without a link is the last.
-    pub(super) fn are_given(&self) -> bool {
-        self.are_given.load(Ordering::Relaxed)
+    /// Says whether a page without a link is the last; nothing where nobody knows.
+    pub(super) fn are_given(&self, repository: &Repository) -> Option<bool> {
+        self.are_given.get(&repository.path)
     }
 
-    /// Says that nobody knows.
-    pub(super) fn are_unknown(&self) -> bool {
-        !self.are_given() && !self.are_tried.load(Ordering::Relaxed)
-    }
-
-    /// Takes note of a page that is not the last, and had a link or not.
-    pub(super) fn learn(&self, is_linked: bool) {
-        self.are_tried.store(true, Ordering::Relaxed);
-        if is_linked {
-            self.are_given.store(true, Ordering::Relaxed);
+    /// Takes note of a page that came, is not the last, and had a link or not.
+    pub(super) fn learn(&self, repository: &Repository, is_linked: bool) {
+        if is_linked || self.are_given(repository).is_none() {
+            self.are_given.insert(repository.path.clone(), is_linked);
         }
     }
 }

@@ -10,25 +10,29 @@
 
 mod artifact_registry;
 mod children;
+mod dialect;
 mod notes;
 mod since;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use credentials::google::ImageAddress;
 use domain::selection::{Listed, Rest, Selected};
 use jiff::{SignedDuration, Timestamp};
 
-use super::tags::{End, Page, Pages, Row, read_names};
-use super::{Error, Problem, Reader, Repository};
+use super::manifest::check_digest;
+use super::tags::{End, Pages, Row};
+use super::{Error, Reader};
 use children::Children;
 pub(crate) use children::Said;
 use notes::{Note, Standing};
 use since::Since;
 use versions::{Newest, Refusal, Versions};
 
+pub(super) use dialect::Dialect;
 pub(super) use notes::Notes;
 pub(super) use versions::artifact_registry;
 
@@ -36,44 +40,6 @@ pub(super) use versions::artifact_registry;
 const LISTED_ANEW: SignedDuration = SignedDuration::from_hours(1);
 /// Most pages, newest first, that are read while the pages of tags are there, each ten times as long.
 const NEWEST_PAGES_BOUND: usize = 10;
-
-/// How a registry lists. Others have their place here once their answers are recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// Names, and nothing else.
-    Standard,
-    /// Artifact Registry: digests and times as well; and an API that lists the newest first.
-    ArtifactRegistry(ImageAddress),
-}
-
-impl Dialect {
-    /// Tells by the exact host, as credentials for it are told.
-    pub(super) fn of(repository: &Repository) -> Self {
-        ImageAddress::parse(&repository.to_string()).map_or(Self::Standard, Self::ArtifactRegistry)
-    }
-
-    /// Gives the most tags that are asked for at a time; a registry may give fewer.
-    pub(super) fn page_size(&self) -> usize {
-        match self {
-            Self::Standard => 1_000,
-            Self::ArtifactRegistry(_) => artifact_registry::PAGE,
-        }
-    }
-
-    /// Reads a page; what is wrong with more than its names is passed over.
-    pub(super) fn read(&self, body: &[u8], page: &mut Page<'_>) -> Result<(), Problem> {
-        match self {
-            Self::Standard => read_names(body, page),
-            Self::ArtifactRegistry(_) => match artifact_registry::read(body) {
-                Ok(read) => read.tell(page),
-                Err(error) => {
-                    tracing::debug!(%error, "the list says nothing but names");
-                    read_names(body, page)
-                }
-            },
-        }
-    }
-}
 
 /// Which list is wanted, and when it is.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +85,7 @@ pub(crate) struct Listing<'a> {
     /// Whether listing the newest first came to nothing.
     has_gone_back: bool,
     children: Children,
-    /// Whether the API has not told of an image that was asked for by its digest.
+    /// Whether the API tells of no image that is asked for by its digest.
     is_silent: AtomicBool,
 }
 
@@ -221,6 +187,10 @@ impl<'a> Listing<'a> {
 
     /// Asks when an image was built that no list has named, where there is an API that tells.
     pub(crate) async fn ask_built_at(&self, digest: &str) -> Said {
+        // It becomes a part of a URL.
+        if check_digest(digest).is_err() {
+            return Said::Nothing;
+        }
         let notes = &self.reader.client.notes;
         if let said @ Said::Built(_) = notes.built_at(self.reader, digest) {
             return said;
@@ -230,13 +200,15 @@ impl<'a> Listing<'a> {
             return Said::Nothing;
         };
         match versions.built_at(digest).await {
-            Ok(built_at) => {
-                let said = Said::Built(built_at);
-                notes.keep_built_at(self.reader, digest, said);
-                said
+            Ok(Some(built_at)) => {
+                notes.keep_built_at(self.reader, digest, built_at);
+                Said::Built(built_at)
             }
+            Ok(None) => Said::Nothing,
             Err(refusal) => {
-                self.is_silent.store(true, Ordering::Relaxed);
+                if refusal.is_of_all() {
+                    self.is_silent.store(true, Ordering::Relaxed);
+                }
                 tracing::debug!(digest, error = %refusal, "the API does not say when an image was built, so it is read");
                 Said::Nothing
             }
@@ -344,6 +316,7 @@ impl<'a> Listing<'a> {
             unreachable!("a page of the newest came from there");
         };
         let (is_long, rows) = (versions.pages() >= NEWEST_PAGES_BOUND, versions.rows());
+        let is_deleted = versions.is_without_the_newest();
         let rest = match outcome {
             Ok(rest) => rest,
             Err(refusal) => {
@@ -355,6 +328,8 @@ impl<'a> Listing<'a> {
             self.newest = versions.first().cloned();
         }
         match (rest, &self.since) {
+            // What was the newest is deleted, and with it perhaps what was taken.
+            (Rest::Nothing, Some(_)) if is_deleted => return self.go_back().await,
             (Rest::Nothing, Some(since)) => match since.kept() {
                 Some(kept) => kept.into_iter().for_each(offer),
                 None => return self.go_back().await,

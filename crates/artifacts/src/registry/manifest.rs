@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -123,10 +124,6 @@ pub(super) fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem
         #[serde(default)]
         config: Option<serde::de::IgnoredAny>,
     }
-    let malformed = |source| Problem::Malformed {
-        what: "a manifest",
-        source,
-    };
     let outline: Outline = serde_json::from_slice(body).map_err(malformed)?;
     let own = outline.media_type.filter(|it| !it.is_empty());
     let shape = match (&outline.manifests, &outline.config) {
@@ -142,9 +139,7 @@ pub(super) fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem
         )
     });
     match own.as_deref().or(sent).unwrap_or(shape) {
-        OCI_INDEX | DOCKER_LIST => serde_json::from_slice(body)
-            .map(Manifest::Index)
-            .map_err(malformed),
+        OCI_INDEX | DOCKER_LIST => parse_index(body).map(Manifest::Index),
         OCI_MANIFEST | DOCKER_MANIFEST => serde_json::from_slice(body)
             .map(Manifest::Single)
             .map_err(malformed),
@@ -152,6 +147,31 @@ pub(super) fn parse(body: &[u8], content_type: &str) -> Result<Manifest, Problem
             media_type: other.chars().take(100).collect(),
         }),
     }
+}
+
+/// Reads an index; one with a child by any other name than a digest is none, for children become parts of URLs.
+pub(super) fn parse_index(body: &[u8]) -> Result<Index, Problem> {
+    let index: Index = serde_json::from_slice(body).map_err(malformed)?;
+    let is_foreign = |child: &&Descriptor| check_digest(&child.digest).is_err();
+    match index.manifests.iter().find(is_foreign) {
+        None => Ok(index),
+        Some(child) => Err(Problem::Child {
+            digest: child.digest.chars().take(100).collect(),
+        }),
+    }
+}
+
+fn malformed(source: serde_json::Error) -> Problem {
+    let what = "a manifest";
+    Problem::Malformed { what, source }
+}
+
+/// Reads when an image was built, in RFC 3339; the year 1 stands for no time, as Go writes it.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+    text.trim()
+        .parse::<Timestamp>()
+        .ok()
+        .filter(|time| time.as_second() > -62_135_596_800)
 }
 
 /// Checks the form of a digest, so that it can be part of a URL.
@@ -199,6 +219,9 @@ pub(super) fn verify(body: &[u8], expected: Option<&str>) -> Result<String, Dige
 mod tests {
     use super::*;
 
+    /// The digest of nothing.
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
     fn told(body: &str, content_type: &str) -> String {
         match parse(body.as_bytes(), content_type) {
             Ok(Manifest::Single(single)) => format!("image {}", single.config.digest),
@@ -210,7 +233,8 @@ mod tests {
     #[test]
     fn a_manifest_is_told_by_its_type_then_by_its_shape() {
         let single = r#"{"config":{"digest":"sha256:1"},"annotations":null}"#;
-        let index = r#"{"manifests":[{"digest":"sha256:1"}]}"#;
+        let index = format!(r#"{{"manifests":[{{"digest":"{EMPTY}"}}]}}"#);
+        let index = index.as_str();
         assert_eq!(told(single, OCI_MANIFEST), "image sha256:1");
         assert_eq!(told(single, DOCKER_MANIFEST), "image sha256:1");
         assert_eq!(told(single, "application/json"), "image sha256:1");
@@ -232,8 +256,29 @@ mod tests {
     }
 
     #[test]
+    fn an_index_that_names_a_child_by_anything_but_a_digest_is_refused() {
+        for child in [
+            "",
+            "latest",
+            "sha256:1",
+            "..",
+            "../../../v1/projects/x",
+            "sha256:../../../../v1/projects/x",
+            &format!("{EMPTY}/../../x"),
+            &format!("{EMPTY}?view=BASIC"),
+        ] {
+            let manifests = serde_json::json!([{"digest": EMPTY}, {"digest": child}]);
+            let index = serde_json::json!({ "manifests": manifests }).to_string();
+            for content_type in [OCI_INDEX, DOCKER_LIST, ""] {
+                let expected = format!("the index lists {child:?}, which is not a digest");
+                assert_eq!(told(&index, content_type), expected);
+            }
+        }
+    }
+
+    #[test]
     fn a_digest_is_computed_by_its_algorithm() {
-        let short = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let short = EMPTY;
         assert_eq!(verify(b"", None).as_deref(), Ok(short));
         assert_eq!(verify(b"", Some(short)).as_deref(), Ok(short));
         let long = format!("sha512:{}", hex::encode(Sha512::digest(b"")));
@@ -258,6 +303,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn children_have_digests_whatever_is_read(name in "[./:?#%a-f0-9]{0,40}|sha256:[0-9a-f./]{62,66}") {
+            let index = serde_json::json!({"manifests": [{"digest": name}]}).to_string();
+            let is_read = parse(index.as_bytes(), OCI_INDEX).is_ok();
+            proptest::prop_assert_eq!(is_read, check_digest(&name).is_ok());
+        }
+
         #[test]
         fn any_manifest_is_read_without_panic(body in "[\\[\\]{}:,\"a-z0-9 ]{0,200}", content_type in "[ -~]{0,40}") {
             parse(body.as_bytes(), &content_type).ok();

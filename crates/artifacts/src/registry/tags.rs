@@ -62,6 +62,8 @@ pub(super) struct Pages<'a> {
     tags: usize,
     /// Whether the last page was full and named no other.
     is_cut: bool,
+    /// Whether it was tried to find out if pages are linked.
+    has_tried: bool,
 }
 
 impl Reader<'_> {
@@ -100,6 +102,7 @@ impl<'a> Pages<'a> {
             empty: 0,
             tags: 0,
             is_cut: false,
+            has_tried: false,
         }
     }
 
@@ -152,7 +155,7 @@ impl<'a> Pages<'a> {
         self.query = query;
         self.is_cut = end == End::Full;
         if end == End::Linked {
-            reader.client.links.learn(true);
+            reader.client.links.learn(reader.repository, true);
         }
         if self.asked.len() >= PAGES_BOUND || self.empty > EMPTY_BOUND {
             return Err(fail(Problem::Pages("have no end")));
@@ -163,21 +166,25 @@ impl<'a> Pages<'a> {
         Ok(end)
     }
 
-    /// Says whether a full page without a link was the last, at a registry that would have linked another.
+    /// Says whether a full page without a link was the last of a repository whose pages are linked.
     ///
-    /// Costs a request where nobody knows yet whether it links pages: the first tag of so many has to come with a link.
-    async fn is_over(&self) -> Result<bool, Error> {
-        let links = &self.reader.client.links;
+    /// Costs a request where nobody knows yet whether they are: the first tag of so many has to come with a link. An
+    /// answer that is no list says nothing.
+    async fn is_over(&mut self) -> Result<bool, Error> {
+        let (links, repository) = (&self.reader.client.links, self.reader.repository);
         if self.dialect == Dialect::Standard {
             return Ok(false);
         }
-        if links.are_unknown() {
+        if links.are_given(repository).is_none() && !self.has_tried {
+            self.has_tried = true;
             let mut call = self.call();
             call.url.set_query(Some("n=1"));
             let answer = self.reader.send(call).await?;
-            links.learn(answer.status.is_success() && next_page(&answer).is_some());
+            if answer.status.is_success() {
+                links.learn(repository, next_page(&answer).is_some());
+            }
         }
-        Ok(links.are_given())
+        Ok(links.are_given(repository).unwrap_or(false))
     }
 
     /// Says that no page was asked for so far.

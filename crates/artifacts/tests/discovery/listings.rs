@@ -42,8 +42,16 @@ async fn select(
     registries: &Registries,
     strategy: ImageSelectionStrategy,
 ) -> (Result<Selected, Error>, Spent) {
+    select_from(registries, "apps/web", strategy).await
+}
+
+async fn select_from(
+    registries: &Registries,
+    repository: &str,
+    strategy: ImageSelectionStrategy,
+) -> (Result<Selected, Error>, Spent) {
     let subscription = ImageSubscription {
-        repo_url: format!("{HOST}/acme-prod/apps/web"),
+        repo_url: format!("{HOST}/acme-prod/{repository}"),
         image_selection_strategy: strategy,
         discovery_limit: 2,
         ..ImageSubscription::default()
@@ -216,6 +224,72 @@ fn rand() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Answers for `apps`, whose pages are linked, and `remote`, where the first of two comes without a word of the second; the
+/// first tag alone is refused so often.
+fn two_kinds(refused: usize) -> impl Fn(&Sent, usize) -> Response {
+    move |sent, before| {
+        let page = |from: u32, to: u32| {
+            let tags: Vec<String> = (from..to).map(|it| format!("t{it:05}")).collect();
+            json!({ "tags": tags }).to_string()
+        };
+        let target = sent.target.as_str();
+        let (manifest, config, _) = image_of("any", 1);
+        let is_linked = target.starts_with("/v2/acme-prod/apps/");
+        let link = [(
+            "link",
+            "</v2/acme-prod/apps/web/tags/list?n=10000&last=t09999>; rel=next",
+        )];
+        match target.split_once('?').map(|(_, query)| query) {
+            Some("n=1") if before < refused => answer(400, &[], "{}"),
+            Some("n=1") if is_linked => answer(200, &link, page(0, 1)),
+            Some("n=1") => ok(page(0, 1)),
+            Some("n=10000") if is_linked => answer(200, &link, page(0, 10_000)),
+            Some("n=10000") => ok(page(0, 10_000)),
+            Some(_) => ok(page(10_000, 10_002)),
+            None if target.ends_with(&digest(&config)) => ok(config),
+            None => ok(manifest),
+        }
+    }
+}
+
+#[tokio::test]
+async fn that_pages_are_linked_is_known_of_one_repository_and_not_of_another() {
+    let server = google(two_kinds(0)).await;
+    let registries = registries(&server);
+    let lexical = ImageSelectionStrategy::Lexical;
+    for repository in ["apps/web", "remote/web", "apps/web", "remote/web"] {
+        let (found, _) = select_from(&registries, repository, lexical).await;
+        assert_eq!(
+            tags(&found.expect("all")),
+            ["t10001", "t10000"],
+            "{repository}"
+        );
+    }
+    let tries = |target: &str| {
+        server
+            .sent()
+            .iter()
+            .filter(|it| it.target == target)
+            .count()
+    };
+    assert_eq!(tries("/v2/acme-prod/apps/web/tags/list?n=1"), 0);
+    assert_eq!(tries("/v2/acme-prod/remote/web/tags/list?n=1"), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_does_not_say_whether_pages_are_linked() {
+    let server = google(two_kinds(1)).await;
+    let registries = registries(&server);
+    let lexical = ImageSelectionStrategy::Lexical;
+    for tries in [1, 2, 2] {
+        let (found, _) = select_from(&registries, "remote/web", lexical).await;
+        assert_eq!(tags(&found.expect("all")), ["t10001", "t10000"]);
+        let sent = server.sent();
+        let first = sent.iter().filter(|it| it.target.ends_with("?n=1"));
+        assert_eq!(first.count(), tries);
+    }
 }
 
 #[tokio::test]

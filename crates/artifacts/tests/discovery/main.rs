@@ -7,6 +7,7 @@ mod faults;
 mod filled;
 mod git;
 mod images;
+mod index_children;
 mod listings;
 mod logins;
 mod memory;

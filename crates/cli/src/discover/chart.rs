@@ -71,7 +71,7 @@ pub(super) async fn report(arguments: &Chart) -> Result<Report> {
         )
         .await?;
     let lack = found.lack(&subscription).map(|message| Remark {
-        reason: "NoChartVersionsDiscovered",
+        reason: chart::Found::LACK,
         message,
     });
     let taken = found.selected.taken.iter();

@@ -223,7 +223,7 @@ async fn charts(
 fn lack(chart: &ChartSubscription, found: &artifacts::chart::Found) -> Option<Remark> {
     Some(Remark {
         subscription: artifacts::chart::title(chart),
-        reason: "NoChartVersions",
+        reason: artifacts::chart::Found::LACK,
         message: found.lack(chart)?,
     })
 }

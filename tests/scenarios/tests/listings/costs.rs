@@ -125,6 +125,50 @@ async fn after_a_push_only_what_has_changed_is_read_as_long_as_that_is_enough() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_newest_image_is_missed_at_the_next_look_once_it_is_deleted() -> Result<()> {
+    let stand = Stand::open("[{name: web, generate: {tags: 25000}}]").await?;
+    let mut semver = by(ImageSelectionStrategy::SemVer);
+    semver.discovery_limit = 3;
+    let whole = 3;
+    let (first, _) = stand.found(&semver).await?;
+    for (best, meanwhile) in [("2.0.0", None), ("3.0.0", Some("0.1.0"))] {
+        stand.clock.advance(60);
+        stand.push(best, 10)?;
+        assert_eq!(tags(&stand.found(&semver).await?.0)[0], best);
+        assert!(stand.google.delete(PROJECT, "web", best));
+        stand.clock.advance(60);
+        // Another row may be the newest, or one that was there before.
+        meanwhile.map_or(Ok(()), |tag| stand.push(tag, 10))?;
+        let (without, cost) = stand.found(&semver).await?;
+        assert_eq!(tags(&without), tags(&first), "{best}");
+        assert_eq!(cost, 1 + 1 + whole, "{best}");
+        assert_eq!(stand.found(&semver).await?, (without, 1), "{best}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_comes_late_is_seen_with_the_next_push() -> Result<()> {
+    let stand = Stand::open("[{name: web, generate: {tags: 25000}}]").await?;
+    let mut semver = by(ImageSelectionStrategy::SemVer);
+    semver.discovery_limit = 3;
+    let (first, _) = stand.found(&semver).await?;
+    stand.clock.advance(60);
+    stand.push("0.1.0", 10)?;
+    assert_eq!(tags(&stand.found(&semver).await?.0), tags(&first));
+    // Its time is half a minute before that of the row that is the newest.
+    stand.push_late("2.0.0", 30)?;
+    let (same, cost) = stand.found(&semver).await?;
+    assert_eq!((tags(&same), cost), (tags(&first), 1));
+    stand.clock.advance(60);
+    stand.push("0.2.0", 10)?;
+    let (found, cost) = stand.found(&semver).await?;
+    assert_eq!((tags(&found)[0], cost), ("2.0.0", 1 + 1 + IMAGE));
+    assert_eq!(tags(&found)[1..], tags(&first)[..2]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_tags_that_have_not_changed_cost_one_request_also_without_a_token()
 -> Result<()> {
     let stand = Stand::open("[{name: web, generate: {tags: 10000}}]").await?;

@@ -10,6 +10,7 @@ use artifacts::{Boundless, Caller, Cost, Limits, Spent};
 use credentials::google::Fallback;
 use credentials::{Credentials, Kind, Login};
 use domain::selection::{NewestBuildBy, Selected};
+use jiff::{SignedDuration, Timestamp};
 use resources::subscription::ImageSelectionStrategy;
 use resources::{ImageSubscription, Project};
 use scenarios::{Clock, PROJECT, google};
@@ -115,9 +116,18 @@ impl Stand {
     /// Pushes an image now; how long ago it says that it was built is in seconds.
     pub(crate) fn push(&self, tag: &str, ago: i64) -> Result<()> {
         let now = self.clock.now();
-        let built = now - jiff::SignedDuration::from_secs(ago);
+        self.push_at(tag, now, now - SignedDuration::from_secs(ago))
+    }
+
+    /// Shows an image only now that was pushed so many seconds ago.
+    pub(crate) fn push_late(&self, tag: &str, ago: i64) -> Result<()> {
+        let then = self.clock.now() - SignedDuration::from_secs(ago);
+        self.push_at(tag, then, then)
+    }
+
+    fn push_at(&self, tag: &str, uploaded: Timestamp, built: Timestamp) -> Result<()> {
         let image: SeedImage = serde_json::from_value(
-            json!({"name": "web", "tags": [tag], "built": built, "uploaded": now}),
+            json!({"name": "web", "tags": [tag], "built": built, "uploaded": uploaded}),
         )?;
         self.google.push(PROJECT, &image);
         Ok(())

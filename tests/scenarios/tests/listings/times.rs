@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use domain::selection::NewestBuildBy;
+use resources::subscription::ImageSelectionStrategy;
 
-use crate::stand::{Stand, newest, tags};
+use crate::stand::{Stand, by, newest, tags};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reproducible_builds_are_told_apart_by_their_upload() -> Result<()> {
@@ -28,6 +29,19 @@ async fn reproducible_builds_are_told_apart_by_their_upload() -> Result<()> {
         .map(domain::selection::Remark::reason)
         .collect();
     assert_eq!(reasons, ["UploadTimeUsed"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_whose_images_name_no_time_has_none() -> Result<()> {
+    let no_time = "[{name: web, tags: [latest], built: 0001-01-01T00:00:00Z, uploaded: 2026-01-05T00:00:00Z, \
+                     platforms: [linux/amd64, linux/arm64]}]";
+    let stand = Stand::open(no_time).await?;
+    let mut latest = by(ImageSelectionStrategy::Digest);
+    latest.constraint = "latest".to_owned();
+    let (found, _) = stand.found(&latest).await?;
+    assert_eq!(found.taken[0].created_at, None);
+    assert_eq!(stand.versions_asked(), 2);
     Ok(())
 }
 

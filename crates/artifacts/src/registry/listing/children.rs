@@ -4,40 +4,38 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-/// Most images that are remembered: twenty-four bytes each.
+/// Most images that are remembered: sixteen bytes each.
 const BOUND: usize = 50_000;
 
 /// Holds build times by the first bytes of digests, which tell the images of a repository apart.
 #[derive(Debug, Default)]
 pub(super) struct Children {
-    built: HashMap<u64, Option<i64>>,
+    built: HashMap<u64, i64>,
 }
 
 /// What a list said of an image that no tag names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// It did not list it.
+    /// It did not list it, or without a time.
     Nothing,
-    /// When it was built; none where the image does not say.
-    Built(Option<Timestamp>),
+    /// When it was built.
+    Built(Timestamp),
 }
 
 impl Children {
     pub(super) fn add(&mut self, digest: &str, built_at: Option<Timestamp>) {
         if self.built.len() < BOUND
-            && let Some(key) = key(digest)
+            && let (Some(key), Some(built_at)) = (key(digest), built_at)
         {
-            let built_at = built_at.map(Timestamp::as_millisecond);
-            self.built.insert(key, built_at);
+            self.built.insert(key, built_at.as_millisecond());
         }
     }
 
     /// Finds what a list said of an image.
     pub(super) fn find(&self, digest: &str) -> Said {
-        match key(digest).and_then(|key| self.built.get(&key)) {
-            None => Said::Nothing,
-            Some(built) => Said::Built(built.and_then(|it| Timestamp::from_millisecond(it).ok())),
-        }
+        let built_at = key(digest).and_then(|key| self.built.get(&key));
+        let built_at = built_at.and_then(|it| Timestamp::from_millisecond(*it).ok());
+        built_at.map_or(Said::Nothing, Said::Built)
     }
 }
 

@@ -28,7 +28,7 @@ pub(in crate::registry) struct Notes {
     standings: Cache<(Scope, String), Standing>,
     selected: Cache<(Scope, String, String), Note>,
     /// When images were built, by repository and digest.
-    built: Cache<(Scope, String, String), Said>,
+    built: Cache<(Scope, String, String), Timestamp>,
 }
 
 /// How a repository can be listed.
@@ -100,13 +100,14 @@ impl Notes {
     /// Finds what the API said of an image.
     pub(super) fn built_at(&self, reader: &Reader<'_>, digest: &str) -> Said {
         let (scope, path) = key(reader);
-        let said = self.built.get(&(scope, path, digest.to_owned()));
-        said.unwrap_or(Said::Nothing)
+        let built_at = self.built.get(&(scope, path, digest.to_owned()));
+        built_at.map_or(Said::Nothing, Said::Built)
     }
 
-    pub(super) fn keep_built_at(&self, reader: &Reader<'_>, digest: &str, said: Said) {
+    pub(super) fn keep_built_at(&self, reader: &Reader<'_>, digest: &str, built_at: Timestamp) {
         let (scope, path) = key(reader);
-        self.built.insert((scope, path, digest.to_owned()), said);
+        let key = (scope, path, digest.to_owned());
+        self.built.insert(key, built_at);
     }
 }
 

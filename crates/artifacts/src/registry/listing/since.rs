@@ -44,7 +44,7 @@ impl Since {
 
     /// Gives those of the tags that were taken of which no row came; nothing where a row says otherwise of one of them.
     ///
-    /// A row that came may be as it was: the one that was the newest comes again.
+    /// A row that came may be as it was: the one that was the newest comes again, with those shortly before it.
     pub(super) fn kept(&self) -> Option<Vec<Listed>> {
         let mut kept = Vec::new();
         for was in &self.note.selected.taken {

@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::registry::manifest::check_digest;
+use crate::registry::manifest::{check_digest, parse_time};
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
-use crate::registry::{Reader, is_here};
+use crate::registry::{Reader, is_here, is_refusal};
 use crate::sender::{Answer, Call, Fault};
 
 /// Rows that are asked for at a time, which is the most there are.
@@ -31,6 +31,9 @@ const TAGS_BOUND: usize = 100;
 /// Most pages, and most bytes of one.
 const PAGES_BOUND: usize = 2_000;
 const BYTES_BOUND: usize = 16 << 20;
+
+/// How long before the newest row a row may have its time that was not there yet when that one was.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Where the API is, unless the operator says otherwise.
 pub(in crate::registry) fn artifact_registry() -> Url {
@@ -49,8 +52,10 @@ pub(super) struct Versions<'a> {
     rows: usize,
     first: Option<Newest>,
     last: Option<Timestamp>,
-    /// Of what was updated before this nothing is wanted.
-    since: Timestamp,
+    /// The row that was the newest when all were read: nothing is wanted of those long before it.
+    since: Option<Newest>,
+    /// Whether that row came again.
+    has_met: bool,
 }
 
 /// The row that anything new would come before.
@@ -90,6 +95,15 @@ impl Refusal {
             Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
         };
         SignedDuration::from_mins(if is_passing { 1 } else { 10 })
+    }
+
+    /// Says whether other images would be refused as well, where one was asked for by its digest.
+    pub(super) fn is_of_all(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Status(status) => is_refusal(*status) || status.is_server_error(),
+            Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
+        }
     }
 }
 
@@ -165,15 +179,16 @@ impl<'a> Versions<'a> {
             rows: 0,
             first: None,
             last: None,
-            since: Timestamp::MIN,
+            since: None,
+            has_met: false,
         })
     }
 
-    /// Stops before what was older than this row when it was the newest.
+    /// Stops before what was older than this row when it was the newest, by more than a row may come late.
     #[must_use]
     pub(super) fn since(self, newest: &Newest) -> Self {
         Self {
-            since: newest.updated,
+            since: Some(newest.clone()),
             ..self
         }
     }
@@ -202,8 +217,11 @@ impl<'a> Versions<'a> {
                 return Err(Refusal::Order);
             }
             self.last = Some(version.update_time);
-            if version.update_time < self.since {
-                return Ok(Rest::Nothing);
+            if let Some(since) = &self.since {
+                if version.update_time < since.reaches_back_to() {
+                    return Ok(Rest::Nothing);
+                }
+                self.has_met |= version.name == since.version;
             }
             version.tell(offer)?;
         }
@@ -221,6 +239,11 @@ impl<'a> Versions<'a> {
         self.first.as_ref()
     }
 
+    /// Says that the row which was the newest has not come again, as one that is there does: with its time or a later one.
+    pub(super) fn is_without_the_newest(&self) -> bool {
+        self.since.is_some() && !self.has_met
+    }
+
     pub(super) fn pages(&self) -> usize {
         self.pages
     }
@@ -229,14 +252,14 @@ impl<'a> Versions<'a> {
         self.rows
     }
 
-    /// Asks when an image was built that no list has named, by its digest.
+    /// Asks when an image was built that no list has named, by its digest; none where the API names no time.
     pub(super) async fn built_at(&self, digest: &str) -> Result<Option<Timestamp>, Refusal> {
         let mut url = self.url.clone();
-        // A digest has no character that means something in a URL.
+        // Whoever asks has checked the digest: it has no character that means something in a URL.
         url.set_path(&format!("{}/{digest}", url.path()));
         url.query_pairs_mut().append_pair("view", "FULL");
         let version: Version = self.fetch(url).await?;
-        Ok(version.metadata.build_time.and_then(|it| it.parse().ok()))
+        Ok(version.metadata.built_at())
     }
 
     fn page(&self, view: &str, size: usize) -> Url {
@@ -273,13 +296,8 @@ impl Version {
         }
         // As exact as the other list, so that one image is one however it was listed.
         let millisecond = |it: Timestamp| Timestamp::from_millisecond(it.as_millisecond()).ok();
-        let Metadata {
-            media_type,
-            build_time,
-        } = self.metadata;
-        let built_at = build_time
-            .and_then(|it| it.parse().ok())
-            .and_then(millisecond);
+        let built_at = self.metadata.built_at().and_then(millisecond);
+        let media_type = self.metadata.media_type;
         let uploaded_at = millisecond(self.create_time);
         if self.related_tags.is_empty() {
             let digest = digest.to_owned();
@@ -299,12 +317,24 @@ impl Version {
     }
 }
 
+impl Metadata {
+    fn built_at(&self) -> Option<Timestamp> {
+        parse_time(self.build_time.as_deref()?)
+    }
+}
+
 impl Newest {
     fn of(version: &Version) -> Self {
         Self {
             version: version.name.clone(),
             updated: version.update_time,
         }
+    }
+
+    /// Says since when rows may have come that were not there when this one was the newest.
+    fn reaches_back_to(&self) -> Timestamp {
+        let back = self.updated.saturating_sub(LATE);
+        back.unwrap_or(Timestamp::MIN)
     }
 
     /// Stands for a list without rows.

@@ -8,7 +8,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 
-use super::super::manifest::{Config, Manifest, check_digest, verify};
+use super::super::manifest::{Config, Manifest, check_digest, parse_index, verify};
 use super::{Ask, Key, Tag};
 
 /// Bytes of the sum of a tag's entry.
@@ -105,7 +105,7 @@ impl Content {
             Form::Single => serde_json::from_slice(&self.body)
                 .map(Manifest::Single)
                 .ok(),
-            Form::Index => serde_json::from_slice(&self.body).map(Manifest::Index).ok(),
+            Form::Index => parse_index(&self.body).map(Manifest::Index).ok(),
             Form::Config => None,
         }
     }
