@@ -206,12 +206,16 @@ impl Progress {
     fn end(self, waited: Duration, empty: &[RepositoryName]) -> Result<()> {
         let lead = if self.is_terminal { "\r\x1b[K" } else { "" };
         let mut stderr = anstream::stderr().lock();
-        let mut lines = format!("{lead}it works, after {} s\n", waited.as_secs());
-        for repository in empty {
-            lines +=
-                &format!("the grant on {repository} counts, there is no such image in it yet\n");
+        let context = "failed to write to standard error";
+        writeln!(stderr, "{lead}it works, after {} s", waited.as_secs()).context(context)?;
+        for name in empty {
+            writeln!(
+                stderr,
+                "the grant on {name} counts, there is no such image in it yet"
+            )
+            .context(context)?;
         }
-        write!(stderr, "{lines}").context("failed to write to standard error")
+        Ok(())
     }
 
     fn end_untried(&self) -> Result<()> {
