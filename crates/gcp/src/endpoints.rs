@@ -33,7 +33,9 @@ pub struct Endpoints {
 pub enum EndpointError {
     #[error("{service:?} is no service that is asked")]
     Service { service: String },
-    #[error("{url:?} is not an http or https address")]
+    #[error(
+        "{url:?} is not an address such as https://HOST:PORT, without a path; http:// is for this machine only"
+    )]
     Url { url: String },
 }
 
@@ -59,7 +61,9 @@ impl EndpointError {
                 "name the first part of its host: sts, iam, iamcredentials, oauth2, artifactregistry, container, \
                  cloudresourcemanager, serviceusage, orgpolicy, cloudasset, policyanalyzer, pubsub, metadata, or all"
             }
-            Self::Url { .. } => "write it with its scheme, for example http://127.0.0.1:8080",
+            Self::Url { .. } => {
+                "tokens go there: write https://HOST[:PORT], or http://127.0.0.1:8080 for what runs on this machine"
+            }
         }
     }
 }
@@ -104,13 +108,12 @@ impl Endpoints {
     }
 
     /// Asks a service elsewhere. `service` is the first part of its host: `iamcredentials`; `all` is each but metadata.
+    ///
+    /// # Errors
+    /// [`EndpointError::Url`] for what is no origin, and for plain http to another machine, unless it is the metadata
+    /// server: tokens go to all others.
     pub fn set(&mut self, service: &str, url: &str) -> Result<(), EndpointError> {
-        let parsed = Url::parse(url)
-            .ok()
-            .filter(|it| matches!(it.scheme(), "http" | "https"));
-        let parsed = parsed.ok_or_else(|| EndpointError::Url {
-            url: url.to_owned(),
-        })?;
+        let parsed = guarded_origin(service, url)?;
         if service == "all" {
             for (name, endpoint) in self.named() {
                 if name != "metadata" {
@@ -167,7 +170,16 @@ pub fn named_address(text: &str) -> Result<(String, Url), String> {
         .split_once('=')
         .filter(|(name, _)| !name.is_empty())
         .ok_or_else(|| format!("{text:?} is not NAME=URL"))?;
-    let parsed = Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+    let parsed = guarded_origin(name, url).map_err(|error| error.to_string())?;
+    Ok((name.to_ascii_lowercase(), parsed))
+}
+
+/// Reads an origin to which tokens may go.
+fn guarded_origin(name: &str, text: &str) -> Result<Url, EndpointError> {
+    let refused = || EndpointError::Url {
+        url: text.to_owned(),
+    };
+    let parsed = Url::parse(text).map_err(|_| refused())?;
     let is_origin = parsed.path() == "/"
         && parsed.query().is_none()
         && parsed.fragment().is_none()
@@ -179,12 +191,11 @@ pub fn named_address(text: &str) -> Result<(String, Url), String> {
         "http" => name == "metadata" || is_on_this_machine(&parsed),
         _ => false,
     };
-    if !is_origin || !is_guarded {
-        return Err(format!(
-            "{url:?} is not an address such as https://HOST:PORT, without a path; http:// is for this machine only"
-        ));
+    if is_origin && is_guarded {
+        Ok(parsed)
+    } else {
+        Err(refused())
     }
-    Ok((name.to_ascii_lowercase(), parsed))
 }
 
 /// Says whether requests to the address stay on this machine.
@@ -286,6 +297,27 @@ mod tests {
         assert_eq!(host_of(&endpoints.metadata), "metadata.google.internal");
         assert!(endpoints.set("compute", "http://127.0.0.1:9000").is_err());
         assert!(endpoints.set("iam", "127.0.0.1:9000").is_err());
+    }
+
+    #[test]
+    fn tokens_go_to_another_machine_by_https_only() {
+        for (service, url, is_taken) in [
+            ("all", "https://google.example", true),
+            ("all", "http://localhost:9000", true),
+            ("iam", "http://[::1]:9000", true),
+            ("metadata", "http://169.254.169.254", true),
+            ("all", "http://google.example", false),
+            ("all", "http://127.0.0.1.example", false),
+            ("iam", "http://10.0.0.1:9000", false),
+            ("iam", "http://127.0.0.1@google.example", false),
+            ("iam", "https://google.example/path", false),
+            ("iam", "file:///etc", false),
+        ] {
+            let mut endpoints = Endpoints::default();
+            let set = endpoints.set(service, url);
+            assert_eq!(set.is_ok(), is_taken, "{service}={url}: {set:?}");
+            assert_eq!(endpoints == Endpoints::default(), !is_taken, "{url}");
+        }
     }
 
     #[test]

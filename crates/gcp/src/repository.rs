@@ -66,6 +66,8 @@ pub enum AddressError {
     Short { address: String },
     #[error("{address:?} names no Google Cloud project after its host")]
     Project { address: String },
+    #[error("{part:?} in {address:?} is no name of a repository or image")]
+    Name { address: String, part: String },
 }
 
 impl AddressError {
@@ -78,6 +80,9 @@ impl AddressError {
             Self::Short { .. } | Self::Project { .. } => {
                 "copy the address that `gcloud artifacts docker images list` prints"
             }
+            Self::Name { .. } => {
+                "a name is of lowercase letters and digits, with one of . _ __ or some - between them"
+            }
         }
     }
 }
@@ -88,8 +93,11 @@ impl ImageAddress {
     /// A domain-scoped project takes two parts of the path: `europe-docker.pkg.dev/example.com/acme/apps/web`.
     /// The hosts of the former Container Registry lead to repositories that carry the host's name.
     ///
+    /// Tenants write addresses, and people paste them from commands: nothing but names gets through.
+    ///
     /// Source: <https://cloud.google.com/artifact-registry/docs/docker/names>,
-    /// <https://cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo>
+    /// <https://cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo>,
+    /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests>
     pub fn parse(address: &str) -> Result<Self, AddressError> {
         let text = address.strip_prefix("oci://").unwrap_or(address);
         let (host, path) = text.split_once('/').unwrap_or((text, ""));
@@ -112,6 +120,13 @@ impl ImageAddress {
         };
         if repository.is_empty() || image.split('/').any(str::is_empty) {
             return Err(short());
+        }
+        let mut parts = std::iter::once(repository).chain(image.split('/'));
+        if let Some(part) = parts.find(|it| !is_name(it)) {
+            return Err(AddressError::Name {
+                address: address.to_owned(),
+                part: part.to_owned(),
+            });
         }
         Ok(Self {
             host: host.to_owned(),
@@ -162,6 +177,14 @@ impl<'host> HostKind<'host> {
     }
 }
 
+/// Says whether a part of a path is one of a name: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+fn is_name(part: &str) -> bool {
+    let is_plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let is_separator =
+        |it: &str| matches!(it, "" | "." | "_" | "__") || it.bytes().all(|byte| byte == b'-');
+    part.starts_with(is_plain) && part.ends_with(is_plain) && part.split(is_plain).all(is_separator)
+}
+
 /// Takes the project off the front of a path; a first part with a dot is the domain of the second.
 fn split_project(path: &str) -> Option<(String, &str)> {
     let (first, rest) = path.split_once('/')?;
@@ -199,6 +222,11 @@ mod tests {
                 "projects/acme-art/locations/europe/repositories/eu.gcr.io",
                 "web",
             ),
+            (
+                "us-docker.pkg.dev/acme-art/gcr.io/a.b_c__d---e/1",
+                "projects/acme-art/locations/us/repositories/gcr.io",
+                "a.b_c__d---e/1",
+            ),
         ] {
             assert_eq!(
                 parsed(address),
@@ -224,6 +252,35 @@ mod tests {
                 ),
                 "{address}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_shell_would_read_is_no_name() {
+        for part in [
+            "$(curl${IFS}evil)",
+            "`id`",
+            "a;b",
+            "a b",
+            "a\nb",
+            "a'b",
+            "Web",
+            "-a",
+            "a-",
+            "a..b",
+            "a___b",
+            "a:1",
+            "a@sha256",
+        ] {
+            for address in [
+                format!("oci://europe-docker.pkg.dev/acme-art/{part}/web"),
+                format!("oci://europe-docker.pkg.dev/acme-art/apps/team/{part}"),
+                format!("gcr.io/acme-art/{part}"),
+            ] {
+                let refused = ImageAddress::parse(&address).expect_err(&address);
+                let named = matches!(&refused, AddressError::Name { part: it, .. } if it == part);
+                assert!(named, "{refused:?}");
+            }
         }
     }
 

@@ -5,12 +5,12 @@
 
 pub mod config_connector;
 pub mod gcloud;
+pub mod shell;
 pub mod terraform;
 
 mod baseline;
 mod fix;
 mod missing;
-mod shell;
 #[cfg(test)]
 mod tests;
 mod way_out;

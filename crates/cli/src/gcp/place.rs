@@ -138,7 +138,7 @@ impl Place {
                 .with_context(|| format!("--gcp-endpoint {text:?} is not SERVICE=URL"))?;
             endpoints
                 .set(service, url)
-                .map_err(|error| anyhow!("{error}; {}", error.hint()))?;
+                .map_err(|error| anyhow!("--gcp-endpoint {text}: {error}; {}", error.hint()))?;
         }
         match &self.metadata_host {
             None => Ok(endpoints),
@@ -218,7 +218,31 @@ fn is_in_pod() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        place: Place,
+    }
+
+    #[test]
+    fn tokens_go_to_no_other_machine_in_plain_text() {
+        let endpoints = |text: &str| {
+            Line::parse_from(["gcp", "--gcp-endpoint", text])
+                .place
+                .endpoints()
+        };
+        for text in ["all=http://127.0.0.1:8080", "sts=https://sts.example"] {
+            assert!(endpoints(text).is_ok(), "{text}");
+        }
+        for text in ["all=http://sim.example:8080", "sts=http://10.0.0.1", "sts"] {
+            let refused = endpoints(text).expect_err(text).to_string();
+            assert!(refused.starts_with("--gcp-endpoint "), "{refused}");
+        }
+    }
 
     #[test]
     fn a_cluster_is_a_location_and_a_name() {

@@ -80,7 +80,7 @@ enum MinterRole {
 pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     let access = arguments.place.access().await?;
     let intent = intent(arguments, &access).await?;
-    let facts = gather::facts(&access, intent.clone()).await;
+    let facts = gather::facts(&access, intent).await;
     let plan = made(&facts, arguments)?;
     notes(&plan)?;
     if !arguments.apply {
@@ -92,7 +92,11 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         agree(&plan, arguments.yes)?;
         apply::run(apis, &plan).await?;
     }
-    check(&access, intent, &plan, arguments.wait).await
+    let planned = apply::Planned {
+        facts: &facts,
+        plan: &plan,
+    };
+    check(&access, planned, arguments.wait).await
 }
 
 fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
@@ -174,8 +178,7 @@ fn agree(plan: &Plan, yes: bool) -> Result<()> {
 /// Tries what was set up where that can be tried, and else says where it can.
 async fn check(
     access: &Access,
-    intent: Intent,
-    plan: &Plan,
+    planned: apply::Planned<'_>,
     longest: Duration,
 ) -> Result<ExitCode> {
     if access.vantage == PodVantage::No {
@@ -187,10 +190,10 @@ async fn check(
             access.controller.namespace, access.controller.name
         )
         .context("failed to write to standard error")?;
-        return Ok(ending(plan));
+        return Ok(ending(planned.plan));
     }
-    apply::wait_until_it_counts(access, intent, longest).await?;
-    Ok(ending(plan))
+    apply::wait_until_it_counts(access, planned, longest).await?;
+    Ok(ending(planned.plan))
 }
 
 /// What cannot be brought about is no success.

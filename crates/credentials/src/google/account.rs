@@ -7,12 +7,16 @@ use kube::api::{Api, PostParams};
 use secret::Secret;
 
 use super::ACCOUNT;
-use crate::Error;
+use crate::{Error, Outcome, RegistryIdentity};
 
 /// How long a Kubernetes token lives; it is exchanged at once.
 const SECONDS: i64 = 3600;
 
 /// Finds the uid of the Project's account; none where it has no account.
+///
+/// # Errors
+/// [`Error::Read`] if Kubernetes does not say; [`Error::Identity`] while the account is going away: what is still there is
+/// not absent, so nobody else acts for it.
 pub(super) async fn find(client: &Client, namespace: &str) -> Result<Option<String>, Error> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let found = accounts
@@ -23,9 +27,29 @@ pub(super) async fn find(client: &Client, namespace: &str) -> Result<Option<Stri
             name: format!("{namespace}/{ACCOUNT}"),
             source,
         })?;
-    Ok(found
-        .filter(|it| it.metadata.deletion_timestamp.is_none())
-        .and_then(|it| it.metadata.uid))
+    let Some(ServiceAccount { metadata, .. }) = found else {
+        return Ok(None);
+    };
+    match (metadata.uid, metadata.deletion_timestamp) {
+        (Some(uid), None) => Ok(Some(uid)),
+        (_, Some(_)) => Err(unavailable(namespace, "is going away")),
+        (None, None) => Err(unavailable(namespace, "was given without a uid")),
+    }
+}
+
+fn unavailable(namespace: &str, what: &str) -> Error {
+    Error::Identity {
+        identity: RegistryIdentity {
+            outcome: Outcome::Unavailable,
+            identity: None,
+            why: format!("the Kubernetes account {namespace}/{ACCOUNT} {what}"),
+            next: Some(format!(
+                "it is looked at again by itself; see what holds it: \
+                 kubectl get serviceaccount {ACCOUNT} --namespace {namespace} -o yaml"
+            )),
+        },
+        source: None,
+    }
 }
 
 /// Why Kubernetes gave no token.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gcp::ServiceAccountKey;
+use gcp::setup::shell::quote;
 use resources::names::label::CREDENTIAL_TYPE;
 
 use super::{Actor, Google, unavailable};
@@ -25,9 +26,11 @@ impl KeyError {
     pub(crate) fn hint(&self, project: &str, kind: Kind, repo_url: &str) -> String {
         match self {
             Self::Base64 => format!(
-                "kubectl create secret generic NAME --namespace {project} --from-literal=repoURL={repo_url} \
+                "kubectl create secret generic NAME --namespace {} --from-literal=repoURL={} \
                  --from-literal={VALUE}=\"$(base64 -w0 key.json)\" --dry-run=client -o yaml | \
-                 kubectl label --local -f - {CREDENTIAL_TYPE}={kind} -o yaml | kubectl apply -f -"
+                 kubectl label --local -f - {CREDENTIAL_TYPE}={kind} -o yaml | kubectl apply -f -",
+                quote(project),
+                quote(repo_url),
             ),
             Self::Json(error) => error.hint().to_owned(),
         }
@@ -60,4 +63,18 @@ fn parse(text: &str) -> Result<ServiceAccountKey, KeyError> {
     let text: String = text.split_whitespace().collect();
     let json = BASE64_STANDARD.decode(text).map_err(|_| KeyError::Base64)?;
     Ok(ServiceAccountKey::parse(&json)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_stores_a_key_runs_nothing_else() {
+        let hint = KeyError::Base64.hint("acme", Kind::Image, "x.example/$(reboot)");
+        assert!(
+            hint.contains(" --from-literal=repoURL='x.example/$(reboot)' "),
+            "{hint}"
+        );
+    }
 }

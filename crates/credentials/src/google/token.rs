@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gcp::principal::KubernetesAccount;
 use gcp::repository::{ImageAddress, RepositoryName};
+use gcp::setup::shell::quote;
 use gcp::{Identities, Identity, Scope, ServiceAccountKey, Token, TokenError};
 use kube::Client;
 use secret::Secret;
@@ -98,8 +99,11 @@ impl AccessToken {
                     repository,
                 } = address.repository;
                 format!(
-                    "gcloud artifacts repositories add-iam-policy-binding {repository} --project={project} \
-                     --location={location} --role=roles/artifactregistry.reader --member='{identity}'"
+                    "gcloud artifacts repositories add-iam-policy-binding {} --project={} --location={} \
+                     --role=roles/artifactregistry.reader --member='{identity}'",
+                    quote(&repository),
+                    quote(project.as_str()),
+                    quote(&location),
                 )
             }
         }

@@ -24,6 +24,11 @@ pub(crate) struct Installation {
 impl Installation {
     /// Opens with the Project `acme`, which has an account, under a policy that lets nobody else act.
     pub(crate) async fn open() -> Result<Self> {
+        Self::open_under(Fallback::Deny).await
+    }
+
+    /// The same under another policy.
+    pub(crate) async fn open_under(fallback: Fallback) -> Result<Self> {
         let clock = Clock::standing_at(Timestamp::from_second(4_000_000_000)?);
         let google = Simulated::start(clock.clone(), &[PROJECT, "other"]).await?;
         google.give_account(PROJECT)?;
@@ -41,7 +46,7 @@ impl Installation {
             &now,
             &(Arc::new(|_: &gcp::Call<'_>| {}) as gcp::Observer),
         );
-        let acting = Google::new(identities, world.client(), Fallback::Deny, Scope::ReadOnly);
+        let acting = Google::new(identities, world.client(), fallback, Scope::ReadOnly);
         let credentials = Credentials::new(world.client(), Vec::new())
             .with_plain_http(PlainHttp::Anywhere)
             .with_google(acting, true);

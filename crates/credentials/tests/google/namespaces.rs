@@ -1,7 +1,9 @@
 //! A namespace has an identity of a Project only while it is one's.
 
 use anyhow::Result;
+use credentials::google::{ACCOUNT, Fallback};
 use credentials::{Kind, Outcome};
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use testkit::google::image_of;
@@ -43,6 +45,33 @@ async fn a_namespace_that_is_no_projects_has_no_identity() -> Result<()> {
         refused(&installation, "alone").await,
         r#"namespace "alone" has no Project"#
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_that_is_going_away_is_not_passed_over() -> Result<()> {
+    let installation = Installation::open_under(Fallback::Allow).await?;
+    installation.google.forbid_controller_to_act_as(PROJECT)?;
+    let image = image_of(PROJECT);
+    let outcome = || installation.outcome(PROJECT, Kind::Image, &image);
+    assert_eq!(outcome().await, Some(Outcome::Controller));
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": ACCOUNT, "namespace": PROJECT, "finalizers": ["test.example/hold"]},
+    });
+    installation.world.apply(&account.to_string()).await?;
+    let accounts: Api<ServiceAccount> = Api::namespaced(installation.world.client(), PROJECT);
+    accounts.delete(ACCOUNT, &DeleteParams::default()).await?;
+    let found = installation.find(PROJECT, Kind::Image, &image).await;
+    let error = found.expect_err("nobody acts");
+    let identity = error.identity().expect("an identity was wanted");
+    assert_eq!(identity.outcome, Outcome::Unavailable, "{}", identity.why);
+    assert!(identity.why.ends_with("is going away"), "{}", identity.why);
+    let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    accounts
+        .patch(ACCOUNT, &PatchParams::default(), &released)
+        .await?;
+    assert_eq!(outcome().await, Some(Outcome::Controller));
     Ok(())
 }
 

@@ -54,6 +54,11 @@ async fn the_grant_that_is_missing_is_named_for_the_repository() -> Result<()> {
          --role=roles/artifactregistry.reader --member='serviceAccount:{own}'"
     );
     assert_eq!(token.grant(&image_of(PROJECT)), grant);
-    assert_eq!(token.grant("ghcr.io/acme/web"), "argosy gcp doctor");
+    for other in [
+        "ghcr.io/acme/web",
+        "europe-docker.pkg.dev/acme-prod/$(reboot)/web",
+    ] {
+        assert_eq!(token.grant(other), "argosy gcp doctor");
+    }
     Ok(())
 }

@@ -11,6 +11,9 @@ const LONGEST: usize = 4096;
 /// Deeper brackets are refused.
 const DEEPEST: usize = 32;
 
+/// A tree of more levels is refused: it is evaluated, copied and dropped by one call for each.
+const MOST_LEVELS: usize = 100;
+
 pub(super) fn parse(text: &str) -> Result<Tree, String> {
     if text.len() > LONGEST {
         return Err(format!("it is longer than {LONGEST} bytes"));
@@ -20,9 +23,9 @@ pub(super) fn parse(text: &str) -> Result<Tree, String> {
         next: 0,
         depth: 0,
     };
-    let tree = parser.either()?;
+    let part = parser.either()?;
     match parser.peek() {
-        None => Ok(tree),
+        None => Ok(part.tree),
         Some(word) => Err(format!("unexpected {word}")),
     }
 }
@@ -113,7 +116,38 @@ struct Parser {
     depth: usize,
 }
 
-type Parsed = Result<Tree, String>;
+/// A tree, and how many levels it has.
+struct Part {
+    tree: Tree,
+    levels: usize,
+}
+
+type Parsed = Result<Part, String>;
+
+impl Part {
+    fn leaf(tree: Tree) -> Self {
+        Self { tree, levels: 1 }
+    }
+
+    /// Puts one more level above.
+    fn under(self, above: impl FnOnce(Box<Tree>) -> Tree) -> Parsed {
+        let levels = self.levels + 1;
+        if levels > MOST_LEVELS {
+            return Err(format!("it is more than {MOST_LEVELS} levels deep"));
+        }
+        let tree = above(Box::new(self.tree));
+        Ok(Self { tree, levels })
+    }
+
+    /// Puts one more level above both.
+    fn with(self, other: Self, above: impl FnOnce(Box<Tree>, Box<Tree>) -> Tree) -> Parsed {
+        let deeper = Self {
+            tree: self.tree,
+            levels: self.levels.max(other.levels),
+        };
+        deeper.under(|tree| above(tree, Box::new(other.tree)))
+    }
+}
 
 impl Parser {
     fn peek(&self) -> Option<&Word> {
@@ -141,42 +175,41 @@ impl Parser {
     }
 
     fn either(&mut self) -> Parsed {
-        let mut tree = self.both()?;
+        let mut part = self.both()?;
         while self.take("||") {
-            tree = Tree::Either(Box::new(tree), Box::new(self.both()?));
+            part = part.with(self.both()?, Tree::Either)?;
         }
-        Ok(tree)
+        Ok(part)
     }
 
     fn both(&mut self) -> Parsed {
-        let mut tree = self.compared()?;
+        let mut part = self.compared()?;
         while self.take("&&") {
-            tree = Tree::Both(Box::new(tree), Box::new(self.compared()?));
+            part = part.with(self.compared()?, Tree::Both)?;
         }
-        Ok(tree)
+        Ok(part)
     }
 
     fn compared(&mut self) -> Parsed {
         let one = self.joined()?;
         if self.take("==") {
-            return Ok(Tree::Equal(Box::new(one), Box::new(self.joined()?)));
+            return one.with(self.joined()?, Tree::Equal);
         }
         if self.take("!=") {
-            let equal = Tree::Equal(Box::new(one), Box::new(self.joined()?));
-            return Ok(Tree::Not(Box::new(equal)));
+            return one.with(self.joined()?, Tree::Equal)?.under(Tree::Not);
         }
         if self.take("in") {
-            return Ok(Tree::In(Box::new(one), Box::new(self.joined()?)));
+            return one.with(self.joined()?, Tree::In);
         }
         Ok(one)
     }
 
     fn joined(&mut self) -> Parsed {
-        let mut tree = self.negated()?;
+        let mut part = self.negated()?;
         while self.take("+") {
-            tree = Tree::Joined(Box::new(tree), Box::new(self.negated()?));
+            part = part.with(self.negated()?, Tree::Joined)?;
         }
-        Ok(tree)
+        Ok(part)
     }
 
     fn negated(&mut self) -> Parsed {
@@ -184,28 +217,27 @@ impl Parser {
         while self.take("!") {
             negations += 1;
         }
-        let tree = self.member()?;
-        Ok((0..negations).fold(tree, |tree, _| Tree::Not(Box::new(tree))))
+        (0..negations).try_fold(self.member()?, |part, _| part.under(Tree::Not))
     }
 
     fn member(&mut self) -> Parsed {
-        let mut tree = self.primary()?;
+        let mut part = self.primary()?;
         loop {
             if self.take("[") {
                 let name = self.nested()?;
                 self.expect("]")?;
-                tree = Tree::Field(Box::new(tree), Box::new(name));
+                part = part.with(name, Tree::Field)?;
             } else if self.take(".") {
                 let name = self.name()?;
-                tree = if self.take("(") {
+                part = if self.take("(") {
                     let argument = self.nested()?;
                     self.expect(")")?;
-                    call(tree, &name, argument)?
+                    call(part, &name, argument)?
                 } else {
-                    Tree::Field(Box::new(tree), Box::new(Tree::Literal(json!(name))))
+                    part.with(Part::leaf(Tree::Literal(json!(name))), Tree::Field)?
                 };
             } else {
-                return Ok(tree);
+                return Ok(part);
             }
         }
     }
@@ -223,9 +255,9 @@ impl Parser {
 
     fn primary(&mut self) -> Parsed {
         if self.take("(") {
-            let tree = self.nested()?;
+            let part = self.nested()?;
             self.expect(")")?;
-            return Ok(tree);
+            return Ok(part);
         }
         if self.take("[") {
             return self.list();
@@ -233,7 +265,7 @@ impl Parser {
         match self.peek().cloned() {
             Some(Word::Literal(value)) => {
                 self.next += 1;
-                Ok(Tree::Literal(value))
+                Ok(Part::leaf(Tree::Literal(value)))
             }
             Some(Word::Name(name)) => {
                 self.next += 1;
@@ -241,11 +273,11 @@ impl Parser {
                     self.expect("(")?;
                     let field = self.nested()?;
                     self.expect(")")?;
-                    return Ok(Tree::Has(Box::new(field)));
+                    return field.under(Tree::Has);
                 }
                 let roots = ["assertion", "google", "attribute"];
                 let root = roots.into_iter().find(|root| *root == name);
-                root.map(Tree::Root)
+                root.map(|root| Part::leaf(Tree::Root(root)))
                     .ok_or_else(|| format!("{name} is not known"))
             }
             Some(word) => Err(format!("unexpected {word}")),
@@ -255,14 +287,22 @@ impl Parser {
 
     fn list(&mut self) -> Parsed {
         let mut items = Vec::new();
+        let mut levels = 1;
         while !self.take("]") {
-            items.push(self.nested()?);
+            let item = self.nested()?;
+            levels = levels.max(item.levels);
+            items.push(item.tree);
             if !self.take(",") {
                 self.expect("]")?;
                 break;
             }
         }
-        Ok(Tree::List(items))
+        let items = Part {
+            tree: Tree::List(items),
+            levels,
+        };
+        // The list itself is one more level than its deepest item.
+        items.under(|list| *list)
     }
 
     /// Reads what stands in brackets.
@@ -271,25 +311,25 @@ impl Parser {
         if self.depth > DEEPEST {
             return Err(format!("brackets are more than {DEEPEST} deep"));
         }
-        let tree = self.either();
+        let part = self.either();
         self.depth -= 1;
-        tree
+        part
     }
 }
 
-fn call(of: Tree, name: &str, argument: Tree) -> Parsed {
+fn call(of: Part, name: &str, argument: Part) -> Parsed {
     let test = match name {
         "startsWith" => Test::StartsWith,
         "endsWith" => Test::EndsWith,
         "contains" => Test::Contains,
         "matches" => {
-            let Tree::Literal(Value::String(pattern)) = argument else {
+            let Tree::Literal(Value::String(pattern)) = argument.tree else {
                 return Err("matches() takes a string".to_owned());
             };
             let pattern = Regex::new(&pattern).map_err(|error| error.to_string())?;
-            return Ok(Tree::Matches(Box::new(of), pattern));
+            return of.under(|of| Tree::Matches(of, pattern));
         }
         _ => return Err(format!(".{name}() is not known")),
     };
-    Ok(Tree::Test(Box::new(of), test, Box::new(argument)))
+    of.with(argument, |of, argument| Tree::Test(of, test, argument))
 }

@@ -90,6 +90,34 @@ fn what_would_have_to_be_guessed_is_refused() {
 }
 
 #[test]
+fn a_deep_expression_is_evaluated_or_refused_and_never_overflows() {
+    let negations = |levels: usize| "!".repeat(levels - 1) + "true";
+    let chain = |sign: &'static str| {
+        move |levels: usize| vec!["assertion.sub"; levels - 1].join(&format!(" {sign} "))
+    };
+    let fields = |levels: usize| format!("assertion{}", ".a".repeat(levels - 1));
+    let indices = |levels: usize| format!("assertion{}", "['a']".repeat(levels - 1));
+    let makers: [&dyn Fn(usize) -> String; 6] = [
+        &negations,
+        &chain("||"),
+        &chain("&&"),
+        &chain("+"),
+        &fields,
+        &indices,
+    ];
+    for made in makers {
+        let deepest = expression(&made(100)).expect("it is at the bound");
+        // What it comes to does not matter.
+        let _value = deepest.clone().evaluate(&names());
+        for levels in [101, 200] {
+            let refused = expression(&made(levels)).expect_err("it is too deep");
+            assert!(refused.to_string().contains("levels deep"), "{refused}");
+        }
+    }
+    assert!(expression(&"!".repeat(4000)).is_err());
+}
+
+#[test]
 fn an_expression_is_written_as_it_was_read() {
     let text = "assertion.sub";
     let read: Expression = serde_json::from_value(json!(text)).unwrap();

@@ -47,9 +47,14 @@ pub(super) fn proxy(facts: &Facts) -> Verdict {
         None => Verdict::pass("no proxy is set"),
         Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
         Some(_) => {
-            Verdict::fail("HTTP_PROXY is set and NO_PROXY does not name the metadata server").fix(
-                Fix::advice("add 169.254.169.254,metadata.google.internal to NO_PROXY"),
+            // Argosy's own requests to Google are sent past any proxy.
+            Verdict::warn(
+                "HTTP_PROXY is set and NO_PROXY does not name the metadata server: Argosy asks no proxy, \
+                 other programs in the Pod would",
             )
+            .fix(Fix::advice(
+                "add 169.254.169.254,metadata.google.internal to NO_PROXY",
+            ))
         }
     }
 }

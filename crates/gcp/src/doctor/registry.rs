@@ -5,7 +5,7 @@ use crate::facts::{Facts, Reason, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
 use crate::principal::ServiceAccountEmail;
 use crate::repository::{AddressError, ImageAddress, RepositoryName};
-use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant, shell};
 
 /// Permissions beyond reading that a Project's account should not have.
 pub const BEYOND_READING: &[&str] = &[
@@ -296,9 +296,36 @@ fn grant_reading(name: &RepositoryName, email: &ServiceAccountEmail) -> Fix {
 }
 
 fn create(name: &RepositoryName) -> Fix {
-    Fix::command(&format!(
-        "gcloud artifacts repositories create {} --project={} --location={} --repository-format=docker\n",
-        name.repository, name.project, name.location
-    ))
-    .and_advice("or correct the address: a location such as us differs from us-central1")
+    let create = shell::command(
+        &[
+            "gcloud",
+            "artifacts",
+            "repositories",
+            "create",
+            &name.repository,
+        ],
+        &[
+            ("project", name.project.as_str()),
+            ("location", &name.location),
+            ("repository-format", "docker"),
+        ],
+    );
+    Fix::command(&format!("{create}\n"))
+        .and_advice("or correct the address: a location such as us differs from us-central1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::whole;
+
+    #[test]
+    fn the_command_that_creates_a_repository_runs_nothing_else() {
+        let fix = create(&whole::repository("$(reboot)"));
+        assert_eq!(
+            fix.commands.replace("\\\n  ", ""),
+            "gcloud artifacts repositories create '$(reboot)' --project=acme-art --location=europe-west1 \
+             --repository-format=docker\n"
+        );
+    }
 }

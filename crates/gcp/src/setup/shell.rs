@@ -1,7 +1,7 @@
 //! Words that a shell takes as they are.
 
 /// Quotes a word for a POSIX shell unless it is plain.
-pub(super) fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@,+%".contains(it);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -10,7 +10,7 @@ pub(super) fn quote(word: &str) -> String {
 }
 
 /// Writes a command, a long one over several lines.
-pub(super) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
+pub(crate) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
     let mut parts = vec![
         words
             .iter()

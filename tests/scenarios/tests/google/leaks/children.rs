@@ -1,6 +1,6 @@
-//! Promotions that start git, while somebody looks at the arguments and the environment of every program that runs.
+//! Promotions that start git, while somebody looks at the arguments and the environment of every program they start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn steps(url: &str) -> Value {
     ])
 }
 
-/// Looks at all programs of this machine, again and again.
+/// Looks at all programs that this one has started, again and again.
 struct Look {
     is_over: Arc<AtomicBool>,
     has_seen_logins: Arc<AtomicBool>,
@@ -83,6 +83,7 @@ impl Look {
             let mut seen = Seen::default();
             while !over.load(Ordering::Relaxed) {
                 seen.look_once(&logins);
+                std::thread::yield_now();
             }
             seen
         });
@@ -111,11 +112,10 @@ impl Look {
 
 impl Seen {
     fn look_once(&mut self, has_seen_logins: &AtomicBool) {
-        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let (arguments, environment) = (
-                read(&process.path().join("cmdline")),
-                read(&process.path().join("environ")),
-            );
+        for process in descendants(std::process::id(), &parents()) {
+            let folder = Path::new("/proc").join(process.to_string());
+            let (arguments, environment) =
+                (read(&folder.join("cmdline")), read(&folder.join("environ")));
             let is_ours = environment.contains(OURS);
             let is_shown = check("arguments", &arguments).is_err()
                 || is_ours && check("the environment", &environment).is_err()
@@ -134,8 +134,46 @@ impl Seen {
     }
 }
 
+/// Reads which program of this machine was started by which.
+fn parents() -> BTreeMap<u32, u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parent = |folder: &Path| {
+        let status = read(&folder.join("status"));
+        let line = status.lines().find_map(|it| it.strip_prefix("PPid:"))?;
+        line.trim().parse().ok()
+    };
+    processes
+        .filter_map(|it| Some((it.file_name().to_str()?.parse().ok()?, parent(&it.path())?)))
+        .collect()
+}
+
+/// Lists who was started by a program, or by one that it started: others on this machine are not judged.
+fn descendants(of: u32, parents: &BTreeMap<u32, u32>) -> BTreeSet<u32> {
+    let descends = |process: &u32| {
+        let line = std::iter::successors(Some(*process), |it| parents.get(it).copied());
+        // Numbers are used again, so what was read over some time may hold a circle.
+        line.skip(1).take(parents.len()).any(|it| it == of)
+    };
+    parents.keys().copied().filter(descends).collect()
+}
+
 /// Reads what a program was started with, as far as it may be looked at and is still there.
 fn read(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+#[test]
+fn other_programs_of_the_machine_are_not_judged() {
+    let pairs = [
+        (2, 1),
+        (10, 1),
+        (11, 10),
+        (12, 11),
+        (20, 2),
+        (30, 31),
+        (31, 30),
+    ];
+    assert_eq!(descendants(10, &pairs.into()), BTreeSet::from([11, 12]));
+    assert!(parents().contains_key(&std::process::id()));
 }
