@@ -6,8 +6,10 @@
 mod accounts;
 mod catalogue;
 mod cluster;
+mod fallback;
 mod kubernetes;
 mod metadata;
+mod minting;
 mod network;
 mod organisation;
 mod registry;

@@ -64,7 +64,8 @@ pub struct Facts {
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
-    /// What is denied on the controller's project and on each folder and organisation above, by resource name.
+    /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above
+    /// them, by resource name.
     pub deny_rules: BTreeMap<String, Reading<Vec<DenyRule>>>,
 }
 

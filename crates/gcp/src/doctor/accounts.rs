@@ -1,9 +1,10 @@
 //! Checks of the account that each Project acts as.
 
+use super::minting::{Right, right};
 use super::{Answer, Verdict};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Reason, Seen};
-use crate::policy::{Access, MINT, TIGHT_MINTER, near_miss};
+use crate::facts::{Facts, Gap, Reason, Seen};
+use crate::policy::{MINT, TIGHT_MINTER, near_miss};
 use crate::principal::ServiceAccountEmail;
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
@@ -74,24 +75,34 @@ pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
 }
 
 pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
-    let reading = facts.project(project).policy;
-    let policy = reading.known()?;
-    let principal = facts.principal()?;
+    let seen = facts.project(project);
+    let reading = &seen.policy;
+    // Without the account's own policy nothing is guessed.
+    reading.known()?;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account to act as"));
     };
-    let verdict = match policy.access(MINT, &facts.custom_roles, |it| it.covers(&principal)) {
-        Access::Yes { role } => Verdict::pass(&format!("by {role}")),
-        Access::Conditional { role, expression } => {
-            Verdict::warn(&format!("by {role}, but only while {expression}"))
-        }
-        Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
-        Access::No => Verdict::fail(&format!(
+    let principal = facts.principal()?;
+    let verdict = match right(facts, &seen) {
+        Ok(Right::OnAccount { role, only: None }) => Verdict::pass(&format!("by {role}")),
+        Ok(Right::OnAccount {
+            role,
+            only: Some(expression),
+        }) => Verdict::warn(&format!("by {role}, but only while {expression}")),
+        Ok(Right::Above { role, place }) => Verdict::warn(&format!(
+            "by {role} on all of {place}, not on the account alone"
+        ))
+        .fix(grant_minting(facts, &email)?),
+        Ok(Right::None) => Verdict::fail(&format!(
             "{principal} has no role on {email} that lets it act as it"
         ))
         .fix(grant_minting(facts, &email)?),
+        Err(gap) => {
+            let verdict = Verdict::unknown(&gap.why).evidence(vec![gap.source]);
+            return Ok(verdict.fix(grant_minting(facts, &email)?));
+        }
     };
-    Ok(verdict.seen(&reading))
+    Ok(verdict.seen(reading))
 }
 
 pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
@@ -227,19 +238,15 @@ Verdict::pass(&says)
 }
 
 /// Gives the account of a Project; none where no account can have its name.
-fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, crate::facts::Gap> {
+fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, Gap> {
     facts.account_of(project).map(Result::ok)
 }
 
-fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, crate::facts::Gap> {
+fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
     Ok(Fix::by(vec![minting(facts, email)?]))
 }
 
-fn create_and_grant(
-    facts: &Facts,
-    project: &str,
-    email: &ServiceAccountEmail,
-) -> Result<Fix, crate::facts::Gap> {
+fn create_and_grant(facts: &Facts, project: &str, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
     let create = Action::CreateServiceAccount {
         email: email.clone(),
         project: facts.home.known()?.project.clone(),
@@ -248,7 +255,7 @@ fn create_and_grant(
     Ok(Fix::by(vec![create, minting(facts, email)?]))
 }
 
-fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, crate::facts::Gap> {
+fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, Gap> {
     Ok(Action::Grant(RoleGrant::new(
         Resource::ServiceAccount(email.clone()),
         TIGHT_MINTER,

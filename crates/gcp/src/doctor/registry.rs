@@ -1,7 +1,7 @@
 //! Checks of the way from an account to a repository.
 
 use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Reason, Seen, Use};
+use crate::facts::{Facts, Reason, RepositoryFacts, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
 use crate::principal::ServiceAccountEmail;
 use crate::repository::{AddressError, ImageAddress, RepositoryName};
@@ -74,23 +74,63 @@ pub(super) fn reader(facts: &Facts, used: &Use) -> Answer {
             Verdict::warn(&format!("{email} has {role}, but only while {expression}"))
         }
         Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
-        Access::No => {
-            let on_project = seen.project_policy.known().ok();
-            let on_project =
-                on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
-            match on_project {
-                Some(Access::Yes { role } | Access::Conditional { role, .. }) => {
-                    Verdict::warn(&format!(
-                        "{email} has {role} on all of {}, not on the repository alone",
-                        name.project
-                    ))
-                }
-                _ => Verdict::fail(&format!("{email} has no role on {name} that reads")),
-            }
-            .fix(grant_reading(name, &email))
-        }
+        Access::No => return Ok(by_others(facts, name, &email, &seen)),
     };
     Ok(verdict.seen(&seen.policy))
+}
+
+/// Looks for a role that reads where the account has none on the repository: on its project, or held by many.
+fn by_others(
+    facts: &Facts,
+    name: &RepositoryName,
+    email: &ServiceAccountEmail,
+    seen: &RepositoryFacts,
+) -> Verdict {
+    let project = &name.project;
+    let is_account =
+        |it: &Member| *it == Member::ServiceAccount(email.as_str().to_owned()) || it.is_public();
+    let on_project = seen.project_policy.known();
+    let access = on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
+    let verdict = match access {
+        Err(gap) => Verdict::unknown(&format!(
+            "{email} has no role on {name} itself, and the policy of {project} was not read: {}",
+            gap.why
+        )),
+        Ok(Access::Yes { role } | Access::Conditional { role, .. }) => Verdict::warn(&format!(
+            "{email} has {role} on all of {project}, not on the repository alone"
+        )),
+        Ok(Access::Unknown { role }) => {
+            Verdict::unknown(&format!("what {role} on {project} carries was not read"))
+        }
+        Ok(Access::No) => match by_many(facts, seen) {
+            Some(role) => Verdict::unknown(&format!(
+                "a group or a domain has {role}, and whether {email} is in it cannot be read"
+            )),
+            None => Verdict::fail(&format!("{email} has no role on {name} that reads")),
+        },
+    };
+    verdict
+        .seen(&seen.policy)
+        .seen(&seen.project_policy)
+        .fix(grant_reading(name, email))
+}
+
+/// Finds a role that may read and is held by a group or a domain, whose members are not in any policy.
+fn by_many(facts: &Facts, seen: &RepositoryFacts) -> Option<String> {
+    let is_many = |it: &Member| matches!(it, Member::Group(_) | Member::Domain(_));
+    let policies = [&seen.policy, &seen.project_policy];
+    policies.iter().find_map(|it| {
+        match it
+            .known()
+            .ok()?
+            .access(DOWNLOAD, &facts.custom_roles, is_many)
+        {
+            Access::No => None,
+            Access::Yes { role } | Access::Conditional { role, .. } | Access::Unknown { role } => {
+                Some(role)
+            }
+        }
+    })
 }
 
 pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {

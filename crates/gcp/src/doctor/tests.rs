@@ -2,7 +2,9 @@
 
 mod broken;
 mod broken_cloud;
+mod broken_grants;
 mod broken_pod;
+mod fallback;
 mod network;
 
 use std::collections::BTreeSet;
