@@ -172,31 +172,95 @@ async fn what_may_not_be_searched_is_unknown_and_named() -> Result<()> {
         "{report:#}"
     );
 
-    // Below an organisation of which the operator may read nothing.
+    type Change = fn(&mut GoogleWorld);
+    let cases: [(Change, &str); 2] = [
+        // Below an organisation of which the operator may read nothing.
+        (
+            |world| world.organizations[0].policy.bindings.clear(),
+            "organizations/7 could not be searched",
+        ),
+        // Other projects of somebody who has no organisation are in no search.
+        (
+            |world| {
+                world.organizations.clear();
+                world.projects[0].parent = None;
+            },
+            "no organisation is above it",
+        ),
+    ];
+    for (change, why) in cases {
+        let place = Place::whole().await?;
+        place.google().change(change);
+        let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+        assert_eq!(
+            (code, status(&report, "GSA-ROLES")?),
+            (2, "unknown"),
+            "{report:#}"
+        );
+        let results = report["results"].as_array().context("no results")?;
+        let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
+        let says = roles.context("no GSA-ROLES")?["says"].to_string();
+        for part in ["roles outside of projects/acme-prod", why] {
+            assert!(says.contains(part), "no {part:?}: {says}");
+        }
+    }
+    Ok(())
+}
+
+/// A project of images alone, in a folder that denies reading them.
+const OF_IMAGES: &str = r#"
+organizations: [{number: '7', displayName: acme.example}]
+folders:
+- number: '9'
+  displayName: images
+  parent: organizations/7
+  deny:
+  - deniedPrincipals: ["principalSet://goog/public:all"]
+    deniedPermissions: [artifactregistry.googleapis.com/repositories.downloadArtifacts]
+projects:
+- {id: acme-art, number: 210987654321, parent: folders/9, repositories: [{name: apps, location: europe-west1}]}
+"#;
+
+#[tokio::test]
+async fn what_is_denied_around_a_repository_of_another_project_is_found() -> Result<()> {
     let place = Place::whole().await?;
+    let images = GoogleWorld::from_yaml("world.yaml", OF_IMAGES)?;
     place.google().change(|world| {
-        let organisation = "{organizations: [{number: '7', displayName: acme.example}]}";
-        let with_one = GoogleWorld::from_yaml("world.yaml", organisation);
-        world.organizations = with_one.map(|it| it.organizations).unwrap_or_default();
-        world.projects[0].parent = Some("organizations/7".to_owned());
+        world.folders.extend(images.folders);
+        world.projects.extend(images.projects);
     });
-    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-    assert_eq!(
-        (code, status(&report, "GSA-ROLES")?),
-        (2, "unknown"),
-        "{report:#}"
-    );
+    let arguments = [
+        "doctor",
+        "-o",
+        "json",
+        "--project=web",
+        "--repo=europe-west1-docker.pkg.dev/acme-art/apps/web",
+    ];
+    let (_, report) = place.json(&arguments).await?;
     let results = report["results"].as_array().context("no results")?;
-    let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
-    let says = roles.context("no GSA-ROLES")?["says"].to_string();
-    assert!(
-        says.contains("roles outside of projects/acme-prod"),
-        "{says}"
-    );
-    assert!(
-        says.contains("organizations/7 could not be searched"),
-        "{says}"
-    );
+    let of = |place: &str| {
+        let mut all = results.iter().filter(|it| it["id"] == "DENY-POLICY");
+        all.find(|it| it["subject"] == place)
+            .map(|it| &it["status"])
+    };
+    assert_eq!(of("folders/9"), Some(&"warn".into()), "{report:#}");
+    for fine in ["projects/acme-prod", "projects/acme-art", "organizations/7"] {
+        assert_eq!(of(fine), Some(&"pass".into()), "{fine}: {report:#}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_annotation_that_denies_leaves_nobody_to_fall_back() -> Result<()> {
+    let place = Place::whole().await?;
+    place.google().delete_account(ACCOUNT)?;
+    let (_, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(status(&report, "FALLBACK-MODE")?, "warn", "{report:#}");
+    let project = "{apiVersion: kargo.akuity.io/v1alpha1, kind: Project, \
+        metadata: {name: web, annotations: {argosy.dev/gcp-identity-fallback: deny}}}";
+    place.cluster.apply(project).await?;
+    let (_, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(status(&report, "FALLBACK-MODE")?, "pass", "{report:#}");
     Ok(())
 }
 
