@@ -9,7 +9,6 @@ mod cluster;
 mod fallback;
 mod kubernetes;
 mod metadata;
-mod minting;
 mod network;
 mod organisation;
 mod registry;

@@ -6,10 +6,12 @@
 mod account;
 mod cluster;
 mod denial;
+mod kubernetes_account;
 mod organisation;
 mod pod;
 mod reading;
 mod registry;
+mod right;
 mod services;
 mod token_error;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
 pub use pod::{Metadata, Pod, PodFacts};
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
+pub(crate) use right::{Right, right};
 
 use crate::Fallback;
 use crate::policy::{CustomRoles, Policy};

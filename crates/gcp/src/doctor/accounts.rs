@@ -1,11 +1,10 @@
 //! Checks of the account that each Project acts as.
 
-use super::minting::{Right, right};
 use super::{Answer, Verdict};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Gap, Reason, Seen};
+use crate::facts::{Facts, Gap, Reason, Right, Seen, right};
 use crate::policy::{MINT, TIGHT_MINTER, near_miss};
-use crate::principal::ServiceAccountEmail;
+use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How many accounts a project may have unless more were asked for.
@@ -16,7 +15,10 @@ const ACCOUNTS_BY_DEFAULT: usize = 100;
 pub(super) fn name(facts: &Facts, project: &str) -> Answer {
     Ok(match facts.account_of(project)? {
         Ok(email) => Verdict::pass(&email.to_string()),
-        Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
+        Err(_) if facts.kubernetes_account_of(project).is_some() => otherwise(facts, project),
+        Err(refused) => {
+            unless_otherwise(facts, project, &refused.to_string()).fix(Fix::advice(refused.hint()))
+        }
     })
 }
 
@@ -40,6 +42,9 @@ pub(super) fn project(facts: &Facts) -> Answer {
 }
 
 pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).account;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("it can have none"));
@@ -57,12 +62,17 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
         "the account has to be in {}, where the controller is, not where the images are",
         home.project
     ));
-    Ok(Verdict::fail(&format!("there is no {email}"))
-        .fix(fix)
-        .seen(&reading))
+    Ok(
+        unless_otherwise(facts, project, &format!("there is no {email}"))
+            .fix(fix)
+            .seen(&reading),
+    )
 }
 
 pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).account;
     let account = reading.known()?;
     let email = email(facts, project)?;
@@ -75,6 +85,9 @@ pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
 }
 
 pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let seen = facts.project(project);
     let reading = &seen.policy;
     // Without the account's own policy nothing is guessed.
@@ -148,6 +161,9 @@ pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
 }
 
 pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).mint;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account to act as"));
@@ -187,6 +203,9 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
 }
 
 pub(super) fn unused(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).last_used;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account that could be used"));
@@ -235,6 +254,26 @@ Verdict::warn(&says).fix(Fix::advice(
 Verdict::pass(&says)
 }
     .seen(reading))
+}
+
+/// Skips what is about a service account where a Kubernetes account acts.
+fn otherwise(facts: &Facts, project: &str) -> Verdict {
+    let reading = facts.project(project).kubernetes_account;
+    Verdict::skip(&format!(
+        "it acts as its Kubernetes account {project}/{PROJECT_ACCOUNT}"
+    ))
+    .seen(&reading)
+}
+
+/// Fails for want of a service account, unless it was not to be read whether a Kubernetes account acts.
+fn unless_otherwise(facts: &Facts, project: &str, says: &str) -> Verdict {
+    match facts.project(project).kubernetes_account.found() {
+        Err(gap) if !gap.skipped => Verdict::unknown(&format!(
+            "{says}, and whether there is a Kubernetes account {project}/{PROJECT_ACCOUNT} was not read: {}",
+            gap.why
+        )),
+        _ => Verdict::fail(says),
+    }
 }
 
 /// Gives the account of a Project; none where no account can have its name.

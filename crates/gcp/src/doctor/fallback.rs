@@ -1,9 +1,8 @@
 //! Which Projects the controller would act for with its own identity, by what was tried or, at a desk, by what is granted.
 
-use super::minting::{Right, right};
 use super::{Answer, Verdict};
 use crate::Fallback;
-use crate::facts::{Facts, Gap, Reason, Seen};
+use crate::facts::{Facts, Gap, Reason, Right, Seen, right};
 use crate::setup::Fix;
 
 /// Why a Project does not act as its own account.
@@ -43,11 +42,14 @@ pub(super) fn mode(facts: &Facts) -> Answer {
 }
 
 fn warned(facts: &Facts, falling: &[&str]) -> Verdict {
-    let is_read = |it: &&str| facts.project(it).fallback.found().is_ok();
+    let is_read = |it: &&str| {
+        let seen = facts.project(it);
+        seen.fallback.found().is_ok() && seen.kubernetes_account.found().is_ok()
+    };
     let unless = if falling.iter().all(is_read) {
         ""
     } else {
-        ", unless an annotation that was not read forbids it"
+        ", unless the cluster, which was not read, has it otherwise"
     };
     Verdict::warn(&format!(
         "{} would use the controller's identity{unless}",
@@ -60,7 +62,12 @@ fn warned(facts: &Facts, falling: &[&str]) -> Verdict {
 
 /// Says whether the controller acts for a Project, under the policy that the Project may have tightened.
 fn falls(facts: &Facts, project: &str) -> Result<bool, Gap> {
-    let wish = facts.project(project).fallback;
+    let seen = facts.project(project);
+    // A Kubernetes account that exists is never passed over, whether or not its token can be had.
+    if seen.kubernetes_account.known().is_ok() {
+        return Ok(false);
+    }
+    let wish = seen.fallback;
     // A policy that was not read can only be stricter, which whoever does not fall need not know.
     let wish = wish.found().ok().flatten().cloned().flatten();
     let (policy, _) = facts.intent.fallback.tightened(wish.as_deref());

@@ -343,3 +343,38 @@ async fn nobody_to_ask_is_an_error_that_says_how_to_become_somebody() -> Result<
     assert!(said.contains("gcloud auth print-access-token"), "{said}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_project_may_act_as_its_kubernetes_account() -> Result<()> {
+    let place = Place::whole().await?;
+    place.google().delete_account(ACCOUNT)?;
+    let account =
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argosy-gcp, namespace: web}}";
+    place.cluster.apply(account).await?;
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "AR-READER")?),
+        (1, "fail"),
+        "{report:#}"
+    );
+    let output = place
+        .run(&["setup", "--project=web", "--apply", "--yes"])
+        .await?;
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("subject/ns/web/sa/argosy-gcp"), "{said}");
+    assert!(
+        said.contains("as its Kubernetes account web/argosy-gcp"),
+        "{said}"
+    );
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "AR-READER")?),
+        (0, "pass"),
+        "{report:#}"
+    );
+    for id in ["GSA-EXISTS", "GSA-BINDING", "GSA-MINT", "AR-PULL"] {
+        assert_eq!(status(&report, id)?, "skip", "{id}");
+    }
+    Ok(())
+}

@@ -30,6 +30,7 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
         *known = ProjectFacts {
             key_secrets: known.key_secrets.clone(),
             fallback: known.fallback.clone(),
+            kubernetes_account: known.kubernetes_account.clone(),
             ..seen
         };
     }

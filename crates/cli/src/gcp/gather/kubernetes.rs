@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use anyhow::{Context as _, Result};
 use credentials::google::FALLBACK_ANNOTATION;
 use gcp::facts::{Facts, Reading, Seen};
-use gcp::principal::KubernetesAccount;
+use gcp::principal::{KubernetesAccount, PROJECT_ACCOUNT};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
@@ -73,7 +73,10 @@ pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Fac
     let names: Vec<String> = facts.intent.projects.keys().cloned().collect();
     for name in names {
         let secrets = key_secrets(client, &name).await;
+        let account = KubernetesAccount::new(&name, PROJECT_ACCOUNT);
+        let account = annotations(client, &account).await.map(|_| ());
         let seen = facts.projects.entry(name.clone()).or_default();
+        seen.kubernetes_account = account;
         seen.key_secrets = secrets;
         seen.fallback = wish(&projects, &name);
     }

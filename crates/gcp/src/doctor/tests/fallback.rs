@@ -90,7 +90,7 @@ fn a_project_tightens_the_policy_by_its_annotation() {
     check(
         Allow,
         Status::Warn,
-        "unless an annotation that was not read forbids it",
+        "unless the cluster, which was not read, has it otherwise",
         |it| {
             without_account(it);
             web(it).fallback = denied();

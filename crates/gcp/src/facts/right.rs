@@ -1,11 +1,11 @@
 //! By what the controller may act as the account of a Project: by a role on the account, or on what holds it.
 
-use crate::facts::{Facts, Gap, ProjectFacts, Source};
+use super::{Facts, Gap, ProjectFacts, Source};
 use crate::policy::{Access, MINT, Policy};
 
 /// By what the controller may act as the account of a Project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Right {
+pub(crate) enum Right {
     OnAccount {
         role: String,
         /// The condition without which it does not count.
@@ -23,7 +23,7 @@ pub(super) enum Right {
 ///
 /// # Errors
 /// [`Gap`] where it is not on the account itself and what else could grant it was not read.
-pub(super) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
+pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
     let principal = facts.principal()?;
     let on = |policy: &Policy| policy.access(MINT, &facts.custom_roles, |it| it.covers(&principal));
     let unread = |role: &str, seen_at: &Source| Gap {
