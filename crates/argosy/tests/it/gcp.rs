@@ -26,7 +26,9 @@ const EMPTY: &str = r#"
 organizations:
 - number: '7'
   displayName: acme.example
-  bindings: [{role: roles/owner, members: ["user:ops@acme.example"]}]
+  bindings:
+  - {role: roles/owner, members: ["user:ops@acme.example"]}
+  - {role: roles/iam.securityReviewer, members: ["user:ops@acme.example"]}
 projects:
 - id: acme-prod
   number: 123456789012
