@@ -2,6 +2,7 @@
 //!
 //! Only five reads a minute are free, so the places are asked one after the other, and only those that are there.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gcp::facts::{DenyRule, Facts, Reading, Seen};
@@ -45,24 +46,21 @@ pub(super) async fn gather(apis: &Apis, facts: &Facts) -> Denied {
 async fn around(apis: &Apis, project: &ProjectId, denied: &mut Denied) {
     look(apis, format!("projects/{project}"), denied).await;
     let above = desk::ancestry(apis, project).await;
-    match &above.seen {
-        Seen::Known(names) => {
-            for name in names {
-                look(apis, name.clone(), denied).await;
-            }
-        }
-        _ => {
-            let unread = above.map(|_| Vec::new());
-            denied.insert(desk::above(project), unread);
-        }
+    let Seen::Known(names) = &above.seen else {
+        let unread = above.map(|_| Vec::new());
+        denied.insert(desk::above(project), unread);
+        return;
+    };
+    for name in names {
+        look(apis, name.clone(), denied).await;
     }
 }
 
 /// Reads what is denied on one place, once.
 async fn look(apis: &Apis, name: String, denied: &mut Denied) {
-    if !denied.contains_key(&name) {
-        let rules = deny_rules(apis, &name).await;
-        denied.insert(name, rules);
+    if let Entry::Vacant(place) = denied.entry(name) {
+        let rules = deny_rules(apis, place.key()).await;
+        place.insert(rules);
     }
 }
 
@@ -85,7 +83,6 @@ struct WrittenRule {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_field_names, reason = "the words of the API")]
 struct WrittenDenial {
     denied_principals: Vec<String>,
     denied_permissions: Vec<String>,
