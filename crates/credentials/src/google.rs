@@ -27,7 +27,7 @@ pub use gcp::repository::ImageAddress;
 pub use gcp::{Fallback, UnknownFallback};
 
 /// The Kubernetes account of a Project that may act for it at Google.
-pub const ACCOUNT: &str = "argosy-gcp";
+pub const ACCOUNT: &str = gcp::principal::PROJECT_ACCOUNT;
 
 /// Why nobody acts while Google has not said who may.
 const UNKNOWN: &str = "whether the Project's own identity may be had is not known";

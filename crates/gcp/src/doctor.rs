@@ -6,6 +6,7 @@
 mod accounts;
 mod catalogue;
 mod cluster;
+mod fallback;
 mod kubernetes;
 mod metadata;
 mod network;

@@ -6,10 +6,12 @@
 mod account;
 mod cluster;
 mod denial;
+mod kubernetes_account;
 mod organisation;
 mod pod;
 mod reading;
 mod registry;
+mod right;
 mod services;
 mod token_error;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
 pub use pod::{Metadata, Pod, PodFacts};
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
+pub(crate) use right::{Right, right};
 
 use crate::Fallback;
 use crate::policy::{CustomRoles, Policy};
@@ -64,7 +67,8 @@ pub struct Facts {
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
-    /// What is denied on the controller's project and on each folder and organisation above, by resource name.
+    /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above
+    /// them, by resource name.
     pub deny_rules: BTreeMap<String, Reading<Vec<DenyRule>>>,
 }
 

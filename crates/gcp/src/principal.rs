@@ -98,6 +98,9 @@ impl fmt::Display for WorkloadPool {
     }
 }
 
+/// What the Kubernetes account is called that may act for a Project, in the Project's namespace.
+pub const PROJECT_ACCOUNT: &str = "argosy-gcp";
+
 /// A Kubernetes `ServiceAccount` by its namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KubernetesAccount {

@@ -24,8 +24,8 @@ pub use fix::Fix;
 pub use missing::{Minter, Options, plan};
 pub(crate) use way_out::WayOut;
 
-use crate::facts::ClusterName;
-use crate::policy::{Change, Policy};
+use crate::facts::{ClusterName, Facts, Gap};
+use crate::policy::{Change, Member, Policy};
 use crate::principal::{Principal, ProjectId, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
 
@@ -147,6 +147,26 @@ impl RoleGrant {
 }
 
 impl Grantee {
+    /// Says whether a member of a policy is or includes it; public ones include all that they can.
+    pub(crate) fn is_covered_by(&self, member: &Member) -> bool {
+        match self {
+            Self::Kubernetes(principal) => member.covers(principal),
+            Self::ServiceAccount(email) => {
+                *member == Member::ServiceAccount(email.as_str().to_owned()) || member.is_public()
+            }
+            Self::Member(text) => *member == Member::parse(text),
+        }
+    }
+
+    /// Names it in a sentence.
+    pub(crate) fn whom(&self) -> String {
+        match self {
+            Self::Kubernetes(principal) => format!("the Kubernetes account {}", principal.account),
+            Self::ServiceAccount(email) => email.to_string(),
+            Self::Member(text) => text.clone(),
+        }
+    }
+
     /// Names it as a part of the name of something else.
     fn short_name(&self) -> String {
         match self {
@@ -154,6 +174,18 @@ impl Grantee {
             Self::ServiceAccount(email) => email.account_id().to_owned(),
             Self::Member(text) => text.clone(),
         }
+    }
+}
+
+impl Facts {
+    /// Says who reads images for a Project: its service account, or the Kubernetes account that acts in place of it;
+    /// none where it can have neither.
+    pub(crate) fn reader_of(&self, project: &str) -> Result<Option<Grantee>, Gap> {
+        let account = self.account_of(project)?.ok();
+        Ok(match self.kubernetes_account_of(project) {
+            Some(principal) => Some(Grantee::Kubernetes(principal)),
+            None => account.map(Grantee::ServiceAccount),
+        })
     }
 }
 

@@ -23,9 +23,16 @@ const CONTROLLER: &str = "principal://iam.googleapis.com/projects/123456789012/l
 
 /// A project in which nothing is set up for any Project: the images are there, and a cluster.
 const EMPTY: &str = r#"
+organizations:
+- number: '7'
+  displayName: acme.example
+  bindings:
+  - {role: roles/owner, members: ["user:ops@acme.example"]}
+  - {role: roles/iam.securityReviewer, members: ["user:ops@acme.example"]}
 projects:
 - id: acme-prod
   number: 123456789012
+  parent: organizations/7
   services: [cloudasset.googleapis.com, cloudresourcemanager.googleapis.com, container.googleapis.com, orgpolicy.googleapis.com,
     policyanalyzer.googleapis.com, pubsub.googleapis.com, serviceusage.googleapis.com, iam.googleapis.com]
   bindings:
@@ -45,7 +52,7 @@ pods:
 struct Place {
     simulator: Simulator,
     /// Listens while it lives.
-    _cluster: World,
+    cluster: World,
     folder: TempDir,
 }
 
@@ -65,7 +72,7 @@ impl Place {
         cluster.apply(PROJECT).await?;
         Ok(Self {
             simulator,
-            _cluster: cluster,
+            cluster,
             folder,
         })
     }

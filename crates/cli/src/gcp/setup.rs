@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use gcp::Fallback;
 use gcp::facts::{Facts, Intent};
+use gcp::principal::Principal;
 use gcp::setup::{Minter, Options, Plan, config_connector, gcloud, plan, terraform};
 
 use super::place::{Access, Place, PodVantage};
@@ -92,6 +93,10 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         agree(&plan, arguments.yes)?;
         apply::run(apis, &plan).await?;
     }
+    if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
+        left_to_the_controller(&acting)?;
+        return Ok(ending(&plan));
+    }
     let planned = apply::Planned {
         facts: &facts,
         plan: &plan,
@@ -173,6 +178,18 @@ fn agree(plan: &Plan, yes: bool) -> Result<()> {
         "y" | "yes" => Ok(()),
         _ => bail!("nothing was changed"),
     }
+}
+
+/// Says who tries it: only the controller asks Kubernetes for tokens of such an account.
+fn left_to_the_controller(acting: &Principal) -> Result<()> {
+    let Principal { account, .. } = acting;
+    let mut stderr = anstream::stderr().lock();
+    writeln!(
+        stderr,
+        "done; the Project acts as its Kubernetes account {account}, which the controller alone can try: \
+         see the condition RegistryIdentity of its Warehouses"
+    )
+    .context("failed to write to standard error")
 }
 
 /// Tries what was set up where that can be tried, and else says where it can.

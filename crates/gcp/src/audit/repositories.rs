@@ -29,10 +29,16 @@ pub(super) fn public(facts: &Facts, found: &mut Found) {
 /// A11: promotions read; what pushes should be somebody else.
 pub(super) fn writable(facts: &Facts, found: &mut Found) {
     let principal = facts.principal().ok();
+    let names = facts.intent.projects.keys();
+    let kubernetes: Vec<_> = names
+        .filter_map(|it| facts.kubernetes_principal(it).ok())
+        .collect();
     each_policy(facts, found, |found, repository, policy, seen_at| {
         for grant in policy.grants() {
-            let is_ours =
-                is_controller(&grant, principal.as_ref()) || kargo_account(&grant.member).is_some();
+            let of_project = |it: &Principal| grant.member.covers(it) && !grant.member.is_public();
+            let is_ours = is_controller(&grant, principal.as_ref())
+                || kubernetes.iter().any(of_project)
+                || kargo_account(&grant.member).is_some();
             let writes = facts.custom_roles.carries(grant.role, UPLOAD);
             if is_ours && writes == Carries::Unknown {
                 found.unread_role(repository, seen_at, grant.role);

@@ -106,3 +106,23 @@ fn a_log_of_findings_has_what_sarif_asks_for() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn a_kubernetes_account_of_a_project_must_not_write_either() {
+    let principal = whole().kubernetes_principal("web").expect("a principal");
+    for (role, found) in [
+        ("roles/artifactregistry.writer", true),
+        (crate::policy::READER, false),
+    ] {
+        let report = after(|facts| {
+            let policy = granting(role, &principal.to_string());
+            for seen in facts.repositories.values_mut() {
+                seen.policy = Reading::known_from("GET policy", policy.clone());
+            }
+        });
+        let says = format!("{principal} may write to");
+        let mut all = report.findings.iter();
+        let is_found = all.any(|it| it.rule == "A11" && it.says.contains(&says));
+        assert_eq!(is_found, found, "{role}: {:?}", report.findings);
+    }
+}

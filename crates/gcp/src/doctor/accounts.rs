@@ -2,9 +2,9 @@
 
 use super::{Answer, Verdict};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Reason, Seen};
-use crate::policy::{Access, MINT, TIGHT_MINTER, near_miss};
-use crate::principal::ServiceAccountEmail;
+use crate::facts::{Facts, Gap, Reason, Right, Seen, right};
+use crate::policy::{MINT, TIGHT_MINTER, near_miss};
+use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How many accounts a project may have unless more were asked for.
@@ -15,7 +15,10 @@ const ACCOUNTS_BY_DEFAULT: usize = 100;
 pub(super) fn name(facts: &Facts, project: &str) -> Answer {
     Ok(match facts.account_of(project)? {
         Ok(email) => Verdict::pass(&email.to_string()),
-        Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
+        Err(_) if facts.kubernetes_account_of(project).is_some() => otherwise(facts, project),
+        Err(refused) => {
+            unless_otherwise(facts, project, &refused.to_string()).fix(Fix::advice(refused.hint()))
+        }
     })
 }
 
@@ -39,6 +42,9 @@ pub(super) fn project(facts: &Facts) -> Answer {
 }
 
 pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).account;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("it can have none"));
@@ -56,12 +62,17 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
         "the account has to be in {}, where the controller is, not where the images are",
         home.project
     ));
-    Ok(Verdict::fail(&format!("there is no {email}"))
-        .fix(fix)
-        .seen(&reading))
+    Ok(
+        unless_otherwise(facts, project, &format!("there is no {email}"))
+            .fix(fix)
+            .seen(&reading),
+    )
 }
 
 pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).account;
     let account = reading.known()?;
     let email = email(facts, project)?;
@@ -74,24 +85,37 @@ pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
 }
 
 pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
-    let reading = facts.project(project).policy;
-    let policy = reading.known()?;
-    let principal = facts.principal()?;
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
+    let seen = facts.project(project);
+    let reading = &seen.policy;
+    // Without the account's own policy nothing is guessed.
+    reading.known()?;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account to act as"));
     };
-    let verdict = match policy.access(MINT, &facts.custom_roles, |it| it.covers(&principal)) {
-        Access::Yes { role } => Verdict::pass(&format!("by {role}")),
-        Access::Conditional { role, expression } => {
-            Verdict::warn(&format!("by {role}, but only while {expression}"))
-        }
-        Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
-        Access::No => Verdict::fail(&format!(
+    let principal = facts.principal()?;
+    let verdict = match right(facts, &seen) {
+        Ok(Right::OnAccount { role, only: None }) => Verdict::pass(&format!("by {role}")),
+        Ok(Right::OnAccount {
+            role,
+            only: Some(expression),
+        }) => Verdict::warn(&format!("by {role}, but only while {expression}")),
+        Ok(Right::Above { role, place }) => Verdict::warn(&format!(
+            "by {role} on all of {place}, not on the account alone"
+        ))
+        .fix(grant_minting(facts, &email)?),
+        Ok(Right::None) => Verdict::fail(&format!(
             "{principal} has no role on {email} that lets it act as it"
         ))
         .fix(grant_minting(facts, &email)?),
+        Err(gap) => {
+            let verdict = Verdict::unknown(&gap.why).evidence(vec![gap.source]);
+            return Ok(verdict.fix(grant_minting(facts, &email)?));
+        }
     };
-    Ok(verdict.seen(&reading))
+    Ok(verdict.seen(reading))
 }
 
 pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
@@ -137,6 +161,9 @@ pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
 }
 
 pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).mint;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account to act as"));
@@ -176,6 +203,9 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
 }
 
 pub(super) fn unused(facts: &Facts, project: &str) -> Answer {
+    if facts.kubernetes_account_of(project).is_some() {
+        return Ok(otherwise(facts, project));
+    }
     let reading = facts.project(project).last_used;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account that could be used"));
@@ -226,20 +256,36 @@ Verdict::pass(&says)
     .seen(reading))
 }
 
+/// Skips what is about a service account where a Kubernetes account acts.
+fn otherwise(facts: &Facts, project: &str) -> Verdict {
+    let reading = facts.project(project).kubernetes_account;
+    Verdict::skip(&format!(
+        "it acts as its Kubernetes account {project}/{PROJECT_ACCOUNT}"
+    ))
+    .seen(&reading)
+}
+
+/// Fails for want of a service account, unless it was not to be read whether a Kubernetes account acts.
+fn unless_otherwise(facts: &Facts, project: &str, says: &str) -> Verdict {
+    match facts.project(project).kubernetes_account.found() {
+        Err(gap) if !gap.skipped => Verdict::unknown(&format!(
+            "{says}, and whether there is a Kubernetes account {project}/{PROJECT_ACCOUNT} was not read: {}",
+            gap.why
+        )),
+        _ => Verdict::fail(says),
+    }
+}
+
 /// Gives the account of a Project; none where no account can have its name.
-fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, crate::facts::Gap> {
+fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, Gap> {
     facts.account_of(project).map(Result::ok)
 }
 
-fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, crate::facts::Gap> {
+fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
     Ok(Fix::by(vec![minting(facts, email)?]))
 }
 
-fn create_and_grant(
-    facts: &Facts,
-    project: &str,
-    email: &ServiceAccountEmail,
-) -> Result<Fix, crate::facts::Gap> {
+fn create_and_grant(facts: &Facts, project: &str, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
     let create = Action::CreateServiceAccount {
         email: email.clone(),
         project: facts.home.known()?.project.clone(),
@@ -248,7 +294,7 @@ fn create_and_grant(
     Ok(Fix::by(vec![create, minting(facts, email)?]))
 }
 
-fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, crate::facts::Gap> {
+fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, Gap> {
     Ok(Action::Grant(RoleGrant::new(
         Resource::ServiceAccount(email.clone()),
         TIGHT_MINTER,

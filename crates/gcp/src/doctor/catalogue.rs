@@ -2,7 +2,9 @@
 
 use super::Vantage::{Anywhere, Operator, Pod};
 use super::{Check, Run};
-use super::{accounts, cluster, kubernetes, metadata, network, organisation, registry, services};
+use super::{
+    accounts, cluster, fallback, kubernetes, metadata, network, organisation, registry, services,
+};
 
 /// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
 macro_rules! catalogue {
@@ -90,7 +92,7 @@ pub const CHECKS: &[Check] = catalogue! {
     // Falling back.
     "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(registry::read_by_controller)
         after "MDS-TOKEN";
-    "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Surely(organisation::fallback);
+    "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(fallback::mode);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.
     "DENY-POLICY" Operator "nothing denies what is granted" => Each(organisation::deny_rules);

@@ -148,9 +148,14 @@ impl Fence<'_> {
             let (labels, namespace) = (&labels, &namespace);
             self.lets(way, Target::Pod { labels, namespace })
         });
-        let mut resolvers = RESOLVERS.iter();
-        if pods.any(|it| it) || resolvers.any(|it| self.lets(way, at(*it))) {
+        if pods.any(|it| it) {
             return Passage::Open;
+        }
+        if RESOLVERS.iter().any(|it| self.lets(way, at(*it))) {
+            return Passage::Unclear(
+                "it lets UDP 53 out to an address of the node, where only some clusters resolve names, \
+                 and not to kube-dns",
+            );
         }
         let (labels, namespace) = (&label("k8s-app", "kube-dns"), &namespace);
         let target = Target::Pod { labels, namespace };

@@ -1,7 +1,6 @@
-//! Checks of what stands above a project: denials, organisation policies, perimeters, and the fallback that was chosen.
+//! Checks of what stands above a project: denials, organisation policies and perimeters.
 
 use super::{Answer, Verdict};
-use crate::Fallback;
 use crate::facts::{Denial, DenyRule, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
 use crate::policy::{DOWNLOAD, MINT};
 use crate::setup::{Action, BASELINE, Fix, Wish};
@@ -56,51 +55,45 @@ pub(super) fn perimeter(facts: &Facts) -> Verdict {
     ];
     let asked = own.into_iter().chain(mints).chain(of_uses).chain(direct);
     let asked: Vec<_> = asked.flatten().collect();
-    let mut refused = asked
-        .iter()
-        .filter_map(|(denial, source)| match &(*denial)?.reason {
-            Reason::Perimeter { id } => Some((id.clone().unwrap_or_default(), source)),
+    let refused = asked.iter().find_map(|(outcome, source)| match outcome {
+        Outcome::Refused(denial) => match &denial.reason {
+            Reason::Perimeter { id } => Some((id.clone().unwrap_or_default(), *source)),
             _ => None,
-        });
-    match refused.next() {
-        None if asked.is_empty() => Verdict::skip("nothing was asked that could be refused"),
-        None => Verdict::pass("no refusal speaks of one"),
-        Some((id, source)) => Verdict::fail(&format!("a service perimeter refused a request ({id})"))
-            .evidence(vec![(*source).clone()])
-            .fix(Fix::advice("give the id to whoever runs the perimeter: it needs an ingress rule for the Project's account")),
-    }
-}
-
-/// Gives why a request was refused, if it was, and which it was; none where nobody asked.
-fn outcome<T>(reading: &Reading<T>) -> Option<(Option<&Denial>, &Source)> {
-    match &reading.seen {
-        Seen::Skipped => None,
-        Seen::Denied(denial) => Some((Some(denial), &reading.source)),
-        Seen::Known(_) | Seen::Absent | Seen::Unreachable { .. } => Some((None, &reading.source)),
-    }
-}
-
-pub(super) fn fallback(facts: &Facts) -> Verdict {
-    let falls = facts.intent.projects.keys().filter(|it| {
-        let seen = facts.project(it);
-        let has_none =
-            matches!(facts.account_of(it), Ok(Err(_))) || matches!(seen.mint.seen, Seen::Absent);
-        let is_refused =
-            matches!(&seen.mint.seen, Seen::Denied(it) if it.reason == Reason::MissingPermission);
-        has_none || (is_refused && facts.intent.fallback == Fallback::Allow)
+        },
+        Outcome::Answered | Outcome::Silent { .. } => None,
     });
-    let names = falls.map(String::as_str).collect::<Vec<_>>().join(", ");
-    match (facts.intent.fallback, names.is_empty()) {
-        (Fallback::Deny, _) => Verdict::pass("no Project falls back to the controller's identity"),
-        (_, true) => {
-            Verdict::pass("every Project has an identity of its own, as far as was looked")
-        }
-        (_, false) => {
-            Verdict::warn(&format!("{names} would use the controller's identity")).fix(Fix::advice(
-                "set up their accounts with argosy gcp setup, then choose deny or if-absent",
-            ))
-        }
+    if let Some((id, source)) = refused {
+        return Verdict::fail(&format!("a service perimeter refused a request ({id})"))
+            .evidence(vec![source.clone()])
+            .fix(Fix::advice("give the id to whoever runs the perimeter: it needs an ingress rule for the Project's account"));
     }
+    let silent = |it: &(Outcome<'_>, &Source)| matches!(it.0, Outcome::Silent { .. });
+    match asked.first() {
+        None => Verdict::skip("nothing was asked that could be refused"),
+        Some((Outcome::Silent { why }, source)) if asked.iter().all(silent) => {
+            Verdict::unknown(&format!("nothing that was asked was answered: {why}"))
+                .evidence(vec![(*source).clone()])
+        }
+        Some(_) => Verdict::pass("no refusal speaks of one"),
+    }
+}
+
+/// What became of a request that a perimeter could refuse.
+enum Outcome<'a> {
+    Refused(&'a Denial),
+    Answered,
+    Silent { why: &'a str },
+}
+
+/// Says what became of a request, and which it was; none where nobody asked.
+fn outcome<T>(reading: &Reading<T>) -> Option<(Outcome<'_>, &Source)> {
+    let outcome = match &reading.seen {
+        Seen::Skipped => return None,
+        Seen::Denied(denial) => Outcome::Refused(denial),
+        Seen::Known(_) | Seen::Absent => Outcome::Answered,
+        Seen::Unreachable { why } => Outcome::Silent { why },
+    };
+    Some((outcome, &reading.source))
 }
 
 pub(super) fn deny_rules(facts: &Facts) -> Vec<(String, Answer)> {
@@ -108,13 +101,24 @@ pub(super) fn deny_rules(facts: &Facts) -> Vec<(String, Answer)> {
         let nobody = Reading::<()>::default().known().map(|()| Verdict::pass(""));
         return vec![(String::new(), nobody)];
     }
+    let home = facts.home.known().ok();
+    let home = home.map(|it| format!("projects/{}", it.project));
     let all = facts.deny_rules.iter();
-    all.map(|(name, reading)| (name.clone(), denied(reading)))
-        .collect()
+    all.map(|(name, reading)| {
+        // Accounts are acted as where the controller is; a project of repositories alone has none.
+        let holds_accounts = !name.starts_with("projects/") || home.as_ref() == Some(name);
+        let wanted: &[&str] = if holds_accounts {
+            &[MINT, DOWNLOAD]
+        } else {
+            &[DOWNLOAD]
+        };
+        (name.clone(), denied(reading, wanted))
+    })
+    .collect()
 }
 
-fn denied(reading: &Reading<Vec<DenyRule>>) -> Answer {
-    let wanted = [MINT, DOWNLOAD].map(in_words_of_denials);
+fn denied(reading: &Reading<Vec<DenyRule>>, wanted: &[&str]) -> Answer {
+    let wanted: Vec<_> = wanted.iter().map(|it| in_words_of_denials(it)).collect();
     let mut matching = reading.known()?.iter().filter(|rule| {
         rule.denied_permissions.iter().any(|denied| {
             wanted.iter().any(|it| {

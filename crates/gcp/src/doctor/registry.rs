@@ -1,9 +1,8 @@
 //! Checks of the way from an account to a repository.
 
 use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Reason, Seen, Use};
+use crate::facts::{Facts, Reason, RepositoryFacts, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
-use crate::principal::ServiceAccountEmail;
 use crate::repository::{AddressError, ImageAddress, RepositoryName};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant, shell};
 
@@ -59,38 +58,82 @@ pub(super) fn exists(facts: &Facts, name: &RepositoryName) -> Answer {
 pub(super) fn reader(facts: &Facts, used: &Use) -> Answer {
     let name = &used.address.repository;
     let seen = facts.repository(name);
-    let Ok(email) = facts.account_of(&used.project)? else {
+    let Some(reader) = facts.reader_of(&used.project)? else {
         return Ok(Verdict::skip("there is no account to grant it to"));
     };
-    let is_account =
-        |it: &Member| *it == Member::ServiceAccount(email.as_str().to_owned()) || it.is_public();
+    let whom = reader.whom();
+    let is_account = |it: &Member| reader.is_covered_by(it);
     let on_repository = seen
         .policy
         .known()?
         .access(DOWNLOAD, &facts.custom_roles, is_account);
     let verdict = match on_repository {
-        Access::Yes { role } => Verdict::pass(&format!("{email} has {role}")),
+        Access::Yes { role } => Verdict::pass(&format!("{whom} has {role}")),
         Access::Conditional { role, expression } => {
-            Verdict::warn(&format!("{email} has {role}, but only while {expression}"))
+            Verdict::warn(&format!("{whom} has {role}, but only while {expression}"))
         }
         Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
-        Access::No => {
-            let on_project = seen.project_policy.known().ok();
-            let on_project =
-                on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
-            match on_project {
-                Some(Access::Yes { role } | Access::Conditional { role, .. }) => {
-                    Verdict::warn(&format!(
-                        "{email} has {role} on all of {}, not on the repository alone",
-                        name.project
-                    ))
-                }
-                _ => Verdict::fail(&format!("{email} has no role on {name} that reads")),
-            }
-            .fix(grant_reading(name, &email))
-        }
+        Access::No => return Ok(by_others(facts, name, &reader, &seen)),
     };
     Ok(verdict.seen(&seen.policy))
+}
+
+/// Looks for a role that reads where the account has none on the repository: on its project, or held by many.
+fn by_others(
+    facts: &Facts,
+    name: &RepositoryName,
+    reader: &Grantee,
+    seen: &RepositoryFacts,
+) -> Verdict {
+    let project = &name.project;
+    let whom = reader.whom();
+    let is_account = |it: &Member| reader.is_covered_by(it);
+    let on_project = seen.project_policy.known();
+    let access = on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
+    let verdict = match access {
+        Err(gap) => Verdict::unknown(&format!(
+            "{whom} has no role on {name} itself, and the policy of {project} was not read: {}",
+            gap.why
+        )),
+        Ok(Access::Yes { role } | Access::Conditional { role, .. }) => Verdict::warn(&format!(
+            "{whom} has {role} on all of {project}, not on the repository alone"
+        )),
+        Ok(Access::Unknown { role }) => {
+            Verdict::unknown(&format!("what {role} on {project} carries was not read"))
+        }
+        Ok(Access::No) => match by_many(facts, reader, seen) {
+            Some(role) => Verdict::unknown(&format!(
+                "a group or a domain has {role}, and whether {whom} is in it cannot be read"
+            )),
+            None => Verdict::fail(&format!("{whom} has no role on {name} that reads")),
+        },
+    };
+    verdict
+        .seen(&seen.policy)
+        .seen(&seen.project_policy)
+        .fix(grant_reading(name, reader.clone()))
+}
+
+/// Finds a role that may read and is held by a group or a domain, whose members are not in any policy.
+fn by_many(facts: &Facts, reader: &Grantee, seen: &RepositoryFacts) -> Option<String> {
+    // No federated identity is in a group or of a domain.
+    if matches!(reader, Grantee::Kubernetes(_)) {
+        return None;
+    }
+    let is_many = |it: &Member| matches!(it, Member::Group(_) | Member::Domain(_));
+    let policies = [&seen.policy, &seen.project_policy];
+    policies.iter().find_map(|it| {
+        match it
+            .known()
+            .ok()?
+            .access(DOWNLOAD, &facts.custom_roles, is_many)
+        {
+            Access::No => None,
+            Access::Yes { role } | Access::Conditional { role, .. } | Access::Unknown { role } => {
+                Some(role)
+            }
+        }
+    })
 }
 
 pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
@@ -114,7 +157,9 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
         Seen::Denied(denial) => {
             let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
             match (&denial.reason, facts.account_of(&used.project)?) {
-                (Reason::MissingPermission, Ok(email)) => verdict.fix(grant_reading(name, &email)),
+                (Reason::MissingPermission, Ok(email)) => {
+                    verdict.fix(grant_reading(name, Grantee::ServiceAccount(email)))
+                }
                 (Reason::ServiceDisabled { .. }, _) => verdict.fix(super::services::switch_on(
                     &name.project,
                     "artifactregistry.googleapis.com",
@@ -287,11 +332,11 @@ pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer
     )
 }
 
-fn grant_reading(name: &RepositoryName, email: &ServiceAccountEmail) -> Fix {
+fn grant_reading(name: &RepositoryName, reader: Grantee) -> Fix {
     Fix::by(vec![Action::Grant(RoleGrant::new(
         Resource::Repository(name.clone()),
         READER,
-        Grantee::ServiceAccount(email.clone()),
+        reader,
     ))])
 }
 

@@ -2,7 +2,10 @@
 
 mod broken;
 mod broken_cloud;
+mod broken_grants;
 mod broken_pod;
+mod fallback;
+mod kubernetes_account;
 mod network;
 
 use std::collections::BTreeSet;

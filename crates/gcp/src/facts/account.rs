@@ -22,6 +22,10 @@ pub struct ProjectFacts {
     pub grants: Reading<Vec<FoundGrant>>,
     /// When the account was last seen in use; the inner `None` is never within the observed time.
     pub last_used: Reading<Option<Timestamp>>,
+    /// Whether the Project's namespace has the Kubernetes account that may act for it.
+    pub kubernetes_account: Reading<()>,
+    /// What the Project's annotation says of falling back; the inner `None` is that it has none.
+    pub fallback: Reading<Option<String>>,
     /// Secrets of the Project's namespace that hold a JSON key.
     pub key_secrets: Reading<Vec<String>>,
     /// What the account may do with each repository the Project uses.

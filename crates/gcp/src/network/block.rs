@@ -32,9 +32,9 @@ impl Block {
         self.cidr.contains(address) && !self.except.iter().any(|it| it.contains(address))
     }
 
-    /// Says whether no address of its family is left out.
+    /// Says whether no IPv4 address is left out: Pods whose address is not known have one of those.
     pub fn is_everything(&self) -> bool {
-        self.cidr.prefix == 0 && self.except.is_empty()
+        self.cidr.first.is_ipv4() && self.cidr.prefix == 0 && self.except.is_empty()
     }
 }
 

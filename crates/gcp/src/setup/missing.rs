@@ -2,7 +2,7 @@
 
 use super::{Action, BASELINE, Grantee, Plan, Resource, RoleGrant};
 use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
-use crate::policy::{Access, DOWNLOAD, MINT, Member, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
+use crate::policy::{Access, DOWNLOAD, MINT, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
 use crate::principal::{Principal, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
 
@@ -52,6 +52,10 @@ pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
         draft.cluster();
     }
     for project in facts.intent.projects.keys() {
+        if let Some(principal) = facts.kubernetes_account_of(project) {
+            draft.repositories(project, &Grantee::Kubernetes(principal));
+            continue;
+        }
         match facts.account_of(project)? {
             Ok(email) => draft.project(project, &email, options.minter),
             Err(refused) => draft.impossible(format!("{refused}; {}", refused.hint())),
@@ -128,12 +132,16 @@ impl Draft<'_> {
         let seen = self.facts.project(project);
         self.account(&seen, project, email);
         self.minting(&seen, email, minter);
+        self.repositories(project, &Grantee::ServiceAccount(email.clone()));
+    }
+
+    fn repositories(&mut self, project: &str, reader: &Grantee) {
         let used = self.facts.uses().filter(|it| it.project == project);
         let mut repositories: Vec<_> = used.map(|it| it.address.repository).collect();
         repositories.sort();
         repositories.dedup();
         for repository in repositories {
-            self.reading(&repository, email);
+            self.reading(&repository, reader);
         }
     }
 
@@ -174,13 +182,14 @@ impl Draft<'_> {
         }
     }
 
-    fn reading(&mut self, repository: &RepositoryName, email: &ServiceAccountEmail) {
+    fn reading(&mut self, repository: &RepositoryName, reader: &Grantee) {
         let seen = self.facts.repository(repository);
-        let account = Member::ServiceAccount(email.as_str().to_owned());
         let roles = &self.facts.custom_roles;
         let reads = |policy: &Policy| {
             policy
-                .access(DOWNLOAD, roles, |it| *it == account)
+                .access(DOWNLOAD, roles, |it| {
+                    reader.is_covered_by(it) && !it.is_public()
+                })
                 .is_granted()
         };
         if seen.project_policy.known().is_ok_and(reads) {
@@ -199,7 +208,7 @@ impl Draft<'_> {
         self.act(Action::Grant(RoleGrant::new(
             Resource::Repository(repository.clone()),
             READER,
-            Grantee::ServiceAccount(email.clone()),
+            reader.clone(),
         )));
     }
 

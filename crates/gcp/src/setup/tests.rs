@@ -290,3 +290,22 @@ fn carry_out(action: &Action, facts: &mut Facts) {
         other => panic!("{other:?} is never planned by setup"),
     }
 }
+
+#[test]
+fn a_project_with_a_kubernetes_account_needs_nothing_but_reading() {
+    let plan = after(|facts| {
+        let web = facts.projects.get_mut("web").expect("web");
+        web.kubernetes_account = Reading::known_from("GET serviceaccount", ());
+        web.account = Reading::absent("GET account");
+        web.policy = Reading::absent("POST account:getIamPolicy");
+        web.mint = Reading::default();
+    });
+    let principal = whole().kubernetes_principal("web").expect("a principal");
+    let grant = RoleGrant::new(
+        Resource::Repository(repository("apps")),
+        READER,
+        Grantee::Kubernetes(principal),
+    );
+    assert_eq!(plan.actions, [Action::Grant(grant)]);
+    assert_eq!(plan.impossible, Vec::<String>::new());
+}

@@ -145,7 +145,7 @@ async fn a_role_on_what_no_project_uses_is_found_by_search() -> Result<()> {
     let roles = roles.context("no GSA-ROLES")?.to_string();
     for part in [
         "repositories/others",
-        "https://cloudasset.googleapis.com/v1/projects/acme-prod:searchAllIamPolicies",
+        "https://cloudasset.googleapis.com/v1/organizations/7:searchAllIamPolicies",
         "gcloud artifacts repositories remove-iam-policy-binding others",
     ] {
         assert!(roles.contains(part), "no {part:?}: {roles}");
@@ -161,42 +161,115 @@ async fn a_role_on_what_no_project_uses_is_found_by_search() -> Result<()> {
 
 #[tokio::test]
 async fn what_may_not_be_searched_is_unknown_and_named() -> Result<()> {
-    let place = Place::whole().await?;
-    place
-        .google()
-        .disable_api("acme-prod", "cloudasset.googleapis.com")?;
-    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-    assert_eq!(
-        (code, status(&report, "GSA-ROLES")?),
-        (2, "unknown"),
-        "{report:#}"
-    );
+    type Change = fn(&mut GoogleWorld);
+    let cases: [(Change, &[&str]); 3] = [
+        // Below an organisation of which the operator may read nothing.
+        (
+            |world| world.organizations[0].policy.bindings.clear(),
+            &[
+                "roles outside of projects/acme-prod",
+                "organizations/7 could not be searched",
+            ],
+        ),
+        // Other projects of somebody who has no organisation are in no search.
+        (
+            |world| stands_alone(world),
+            &[
+                "roles outside of projects/acme-prod",
+                "no organisation is above it",
+            ],
+        ),
+        (
+            |world| {
+                stands_alone(world);
+                let services = &mut world.projects[0].services;
+                services.retain(|it| it != "cloudasset.googleapis.com");
+            },
+            &["cloudasset.googleapis.com is off"],
+        ),
+    ];
+    for (change, parts) in cases {
+        let place = Place::whole().await?;
+        place.google().change(change);
+        let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+        assert_eq!(
+            (code, status(&report, "GSA-ROLES")?),
+            (2, "unknown"),
+            "{report:#}"
+        );
+        let results = report["results"].as_array().context("no results")?;
+        let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
+        let says = roles.context("no GSA-ROLES")?["says"].to_string();
+        for part in parts {
+            assert!(says.contains(part), "no {part:?}: {says}");
+        }
+    }
+    Ok(())
+}
 
-    // Below an organisation of which the operator may read nothing.
+fn stands_alone(world: &mut GoogleWorld) {
+    world.organizations.clear();
+    world.projects[0].parent = None;
+}
+
+/// A project of images alone, in a folder that denies reading them.
+const OF_IMAGES: &str = r#"
+organizations: [{number: '7', displayName: acme.example}]
+folders:
+- number: '9'
+  displayName: images
+  parent: organizations/7
+  deny:
+  - deniedPrincipals: ["principalSet://goog/public:all"]
+    deniedPermissions: [artifactregistry.googleapis.com/repositories.downloadArtifacts]
+projects:
+- id: acme-art
+  number: 210987654321
+  parent: folders/9
+  services: [artifactregistry.googleapis.com, cloudresourcemanager.googleapis.com, iam.googleapis.com]
+  repositories: [{name: apps, location: europe-west1}]
+"#;
+
+#[tokio::test]
+async fn what_is_denied_around_a_repository_of_another_project_is_found() -> Result<()> {
     let place = Place::whole().await?;
+    let images = GoogleWorld::from_yaml("world.yaml", OF_IMAGES)?;
     place.google().change(|world| {
-        let organisation = "{organizations: [{number: '7', displayName: acme.example}]}";
-        let with_one = GoogleWorld::from_yaml("world.yaml", organisation);
-        world.organizations = with_one.map(|it| it.organizations).unwrap_or_default();
-        world.projects[0].parent = Some("organizations/7".to_owned());
+        world.folders.extend(images.folders);
+        world.projects.extend(images.projects);
     });
-    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-    assert_eq!(
-        (code, status(&report, "GSA-ROLES")?),
-        (2, "unknown"),
-        "{report:#}"
-    );
+    let arguments = [
+        "doctor",
+        "-o",
+        "json",
+        "--project=web",
+        "--repo=europe-west1-docker.pkg.dev/acme-art/apps/web",
+    ];
+    let (_, report) = place.json(&arguments).await?;
     let results = report["results"].as_array().context("no results")?;
-    let roles = results.iter().find(|it| it["id"] == "GSA-ROLES");
-    let says = roles.context("no GSA-ROLES")?["says"].to_string();
-    assert!(
-        says.contains("roles outside of projects/acme-prod"),
-        "{says}"
-    );
-    assert!(
-        says.contains("organizations/7 could not be searched"),
-        "{says}"
-    );
+    let of = |place: &str| {
+        let mut all = results.iter().filter(|it| it["id"] == "DENY-POLICY");
+        all.find(|it| it["subject"] == place)
+            .map(|it| &it["status"])
+    };
+    assert_eq!(of("folders/9"), Some(&"warn".into()), "{report:#}");
+    for fine in ["projects/acme-prod", "projects/acme-art", "organizations/7"] {
+        assert_eq!(of(fine), Some(&"pass".into()), "{fine}: {report:#}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_annotation_that_denies_leaves_nobody_to_fall_back() -> Result<()> {
+    let place = Place::whole().await?;
+    place.google().delete_account(ACCOUNT)?;
+    let (_, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(status(&report, "FALLBACK-MODE")?, "warn", "{report:#}");
+    let project = "{apiVersion: kargo.akuity.io/v1alpha1, kind: Project, \
+        metadata: {name: web, annotations: {argosy.dev/gcp-identity-fallback: deny}}}";
+    place.cluster.apply(project).await?;
+    let (_, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(status(&report, "FALLBACK-MODE")?, "pass", "{report:#}");
     Ok(())
 }
 
@@ -277,5 +350,40 @@ async fn nobody_to_ask_is_an_error_that_says_how_to_become_somebody() -> Result<
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("gcloud auth print-access-token"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_project_may_act_as_its_kubernetes_account() -> Result<()> {
+    let place = Place::whole().await?;
+    place.google().delete_account(ACCOUNT)?;
+    let account =
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argosy-gcp, namespace: web}}";
+    place.cluster.apply(account).await?;
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "AR-READER")?),
+        (1, "fail"),
+        "{report:#}"
+    );
+    let output = place
+        .run(&["setup", "--project=web", "--apply", "--yes"])
+        .await?;
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("subject/ns/web/sa/argosy-gcp"), "{said}");
+    assert!(
+        said.contains("as its Kubernetes account web/argosy-gcp"),
+        "{said}"
+    );
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "AR-READER")?),
+        (0, "pass"),
+        "{report:#}"
+    );
+    for id in ["GSA-EXISTS", "GSA-BINDING", "GSA-MINT", "AR-PULL"] {
+        assert_eq!(status(&report, id)?, "skip", "{id}");
+    }
     Ok(())
 }

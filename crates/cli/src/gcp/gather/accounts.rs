@@ -26,8 +26,11 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     let seen: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
     for (name, seen) in seen {
         let known = facts.projects.entry(name).or_default();
+        // What the cluster said stays.
         *known = ProjectFacts {
             key_secrets: known.key_secrets.clone(),
+            fallback: known.fallback.clone(),
+            kubernetes_account: known.kubernetes_account.clone(),
             ..seen
         };
     }

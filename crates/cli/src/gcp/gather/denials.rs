@@ -1,32 +1,71 @@
-//! What is denied whatever was granted: on the controller's project, and on all that stands above it.
+//! What is denied whatever was granted: on the projects of the controller and of repositories, and on all above them.
 //!
 //! Only five reads a minute are free, so the places are asked one after the other, and only those that are there.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gcp::facts::{DenyRule, Facts, Reading, Seen};
+use gcp::principal::ProjectId;
 use gcp::{Apis, Service};
 use serde::Deserialize;
 
-/// Reads what is denied on each place; those above are the ones whose policies were asked for.
-pub(super) async fn gather(apis: &Apis, facts: &Facts) -> BTreeMap<String, Reading<Vec<DenyRule>>> {
+use super::desk;
+
+/// What is denied, by the name of the place.
+type Denied = BTreeMap<String, Reading<Vec<DenyRule>>>;
+
+/// Reads what is denied on each place; those above the controller's project are the ones whose policies were asked for.
+pub(super) async fn gather(apis: &Apis, facts: &Facts) -> Denied {
     let Ok(home) = facts.home.known() else {
-        return BTreeMap::new();
+        return Denied::new();
     };
+    let mut denied = Denied::new();
     let own = format!("projects/{}", home.project);
-    let mut denied = BTreeMap::new();
-    denied.insert(own.clone(), deny_rules(apis, &own).await);
+    look(apis, own, &mut denied).await;
     for (name, policy) in &facts.ancestor_policies {
-        let is_place = name.starts_with("folders/") || name.starts_with("organizations/");
-        let rules = if is_place {
-            deny_rules(apis, name).await
+        if is_place(name) {
+            look(apis, name.clone(), &mut denied).await;
         } else {
             // What is above could not be listed; that is why its rules are not known either.
-            policy.as_ref().map(|_| Vec::new())
-        };
-        denied.insert(name.clone(), rules);
+            denied.insert(name.clone(), policy.as_ref().map(|_| Vec::new()));
+        }
+    }
+    let projects: BTreeSet<_> = facts
+        .uses()
+        .map(|it| it.address.repository.project)
+        .filter(|it| *it != home.project)
+        .collect();
+    for project in &projects {
+        around(apis, project, &mut denied).await;
     }
     denied
+}
+
+/// Reads what is denied on the project of a repository and on all above it.
+async fn around(apis: &Apis, project: &ProjectId, denied: &mut Denied) {
+    look(apis, format!("projects/{project}"), denied).await;
+    let above = desk::ancestry(apis, project).await;
+    let Seen::Known(names) = &above.seen else {
+        let unread = above.map(|_| Vec::new());
+        denied.insert(desk::above(project), unread);
+        return;
+    };
+    for name in names {
+        look(apis, name.clone(), denied).await;
+    }
+}
+
+/// Reads what is denied on one place, once.
+async fn look(apis: &Apis, name: String, denied: &mut Denied) {
+    if let Entry::Vacant(place) = denied.entry(name) {
+        let rules = deny_rules(apis, place.key()).await;
+        place.insert(rules);
+    }
+}
+
+fn is_place(name: &str) -> bool {
+    name.starts_with("folders/") || name.starts_with("organizations/")
 }
 
 #[derive(Deserialize)]
@@ -39,13 +78,12 @@ struct DenyPolicy {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WrittenRule {
-    deny_rule: Option<Denied>,
+    deny_rule: Option<WrittenDenial>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_field_names, reason = "the words of the API")]
-struct Denied {
+struct WrittenDenial {
     denied_principals: Vec<String>,
     denied_permissions: Vec<String>,
     exception_principals: Vec<String>,

@@ -160,21 +160,34 @@ struct ResourceId {
     id: String,
 }
 
-/// Reads the policies of the folders and the organisation above; where they are not to be seen, that is the reading.
-async fn ancestors(apis: &Apis, project: &ProjectId) -> BTreeMap<String, Reading<Policy>> {
+/// Names what is above a project where that could not be listed.
+pub(super) fn above(project: &ProjectId) -> String {
+    format!("what is above projects/{project}")
+}
+
+/// Lists the folders and the organisation above a project, the nearest first.
+pub(super) async fn ancestry(apis: &Apis, project: &ProjectId) -> Reading<Vec<String>> {
     let path = format!("/v1/projects/{project}:getAncestry");
     let found: Reading<Ancestry> = apis.post(Service::ResourceManager, &path, &json!({})).await;
-    let Seen::Known(ancestry) = &found.seen else {
+    found.map(|it| {
+        let ids = it.ancestor.into_iter().map(|it| it.resource_id);
+        ids.filter(|it| it.kind != "project")
+            .map(|it| format!("{}s/{}", it.kind, it.id))
+            .collect()
+    })
+}
+
+/// Reads the policies of what is above a project; where that is not to be seen, that is the reading.
+async fn ancestors(apis: &Apis, project: &ProjectId) -> BTreeMap<String, Reading<Policy>> {
+    let found = ancestry(apis, project).await;
+    let Seen::Known(names) = &found.seen else {
         let unread = found.map(|_| Policy::default());
-        return BTreeMap::from([(format!("what is above projects/{project}"), unread)]);
+        return BTreeMap::from([(above(project), unread)]);
     };
     let mut policies = BTreeMap::new();
-    for Ancestor { resource_id } in &ancestry.ancestor {
-        if resource_id.kind != "project" {
-            let name = format!("{}s/{}", resource_id.kind, resource_id.id);
-            let policy = wide_policy(apis, &name).await;
-            policies.insert(name, policy);
-        }
+    for name in names {
+        let policy = wide_policy(apis, name).await;
+        policies.insert(name.clone(), policy);
     }
     policies
 }

@@ -31,12 +31,12 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     if accounts.is_empty() {
         return;
     }
-    let mut search = Search::default();
     let above = facts.ancestor_policies.keys();
     let (wide, unlisted): (Vec<_>, Vec<_>) = above.cloned().partition(|it| is_place(it));
-    if let Some(name) = unlisted.first() {
-        search.beyond = Some(format!("{name} could not be listed"));
-    }
+    let mut search = Search {
+        beyond: out_of_sight(&wide, &unlisted),
+        ..Search::default()
+    };
     // An organisation holds all folders, and "organizations" comes after "folders".
     for scope in wide.iter().rev() {
         search.look(apis, scope, &accounts).await;
@@ -58,6 +58,16 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
 
 fn is_place(name: &str) -> bool {
     name.starts_with("folders/") || name.starts_with("organizations/")
+}
+
+/// Says what no search from here sees, by the places above that are known and by what could not be listed.
+fn out_of_sight(wide: &[String], unlisted: &[String]) -> Option<String> {
+    let has_organisation = wide.iter().any(|it| it.starts_with("organizations/"));
+    match unlisted.first() {
+        Some(name) => Some(format!("{name} could not be listed")),
+        None if has_organisation => None,
+        None => Some("no organisation is above it, and no search sees other projects".to_owned()),
+    }
 }
 
 /// What was found so far, and where.
@@ -183,4 +193,29 @@ async fn named(
         (name, grants)
     });
     renamed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_search_of_an_organisation_leaves_nothing_out() {
+        let names = |it: &[&str]| -> Vec<String> { it.iter().map(|it| (*it).to_owned()).collect() };
+        for (wide, unlisted, says) in [
+            (&["folders/1", "organizations/7"][..], &[][..], None),
+            (&["folders/1"], &[], Some("no organisation is above it")),
+            (&[], &[], Some("no search sees other projects")),
+            (
+                &[],
+                &["what is above projects/acme"],
+                Some("projects/acme could not be listed"),
+            ),
+        ] {
+            let beyond = out_of_sight(&names(wide), &names(unlisted));
+            assert_eq!(beyond.is_some(), says.is_some(), "{wide:?}");
+            let said = beyond.unwrap_or_default();
+            assert!(said.contains(says.unwrap_or_default()), "{said}");
+        }
+    }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use anyhow::{Context as _, Result};
-use gcp::facts::{Facts, Reading};
-use gcp::principal::KubernetesAccount;
+use credentials::google::FALLBACK_ANNOTATION;
+use gcp::facts::{Facts, Reading, Seen};
+use gcp::principal::{KubernetesAccount, PROJECT_ACCOUNT};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
@@ -64,16 +65,36 @@ pub(in crate::gcp) async fn subscriptions(client: &Client, project: &str) -> Res
 
 pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Facts) {
     let projects = list(&Api::<Project>::all(client.clone()), ListParams::default()).await;
-    facts.live_projects = reading("GET projects.kargo.akuity.io", projects)
-        .map(|all| all.iter().map(ResourceExt::name_any).collect());
+    let projects = reading("GET projects.kargo.akuity.io", projects);
+    let all = projects.as_ref();
+    facts.live_projects = all.map(|all| all.iter().map(ResourceExt::name_any).collect());
     let controller = facts.intent.controller.clone();
     facts.pod.account_annotations = annotations(client, &controller).await;
     let names: Vec<String> = facts.intent.projects.keys().cloned().collect();
     for name in names {
         let secrets = key_secrets(client, &name).await;
-        facts.projects.entry(name).or_default().key_secrets = secrets;
+        let account = KubernetesAccount::new(&name, PROJECT_ACCOUNT);
+        let account = annotations(client, &account).await.map(|_| ());
+        let seen = facts.projects.entry(name.clone()).or_default();
+        seen.kubernetes_account = account;
+        seen.key_secrets = secrets;
+        seen.fallback = wish(&projects, &name);
     }
     own_pod::gather(client, vantage, facts).await;
+}
+
+/// Reads what a Project asks for where its own identity cannot act; absent is a Project that is not there.
+fn wish(projects: &Reading<Vec<Project>>, name: &str) -> Reading<Option<String>> {
+    let source = projects.source.clone();
+    let all = match &projects.as_ref().seen {
+        Seen::Known(all) => all.iter(),
+        _ => return projects.as_ref().map(|_| None),
+    };
+    let found = all.into_iter().find(|it| it.name_any() == name);
+    let seen = found.map_or(Seen::Absent, |it| {
+        Seen::Known(it.annotations().get(FALLBACK_ANNOTATION).cloned())
+    });
+    Reading { source, seen }
 }
 
 async fn annotations(

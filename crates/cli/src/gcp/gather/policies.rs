@@ -38,8 +38,7 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
             continue;
         };
         let searched = facts.project(&name).grants;
-        let searched = searched.known().cloned().unwrap_or_default();
-        let grants = grants(facts, &email, searched);
+        let grants = grants(facts, &email, &searched);
         facts.projects.entry(name).or_default().grants = grants;
     }
 }
@@ -98,11 +97,11 @@ async fn permissions(apis: &Apis, role: &str) -> Option<Vec<String>> {
 }
 
 /// Finds what an account holds in every policy that was read, and adds what a search found elsewhere, which lags behind;
-/// unknown while the controller's project's policy was not read.
+/// unknown while neither the controller's project's policy was read nor anything searched.
 fn grants(
     facts: &Facts,
     email: &ServiceAccountEmail,
-    searched: Vec<FoundGrant>,
+    searched: &Reading<Vec<FoundGrant>>,
 ) -> Reading<Vec<FoundGrant>> {
     let account = Member::ServiceAccount(email.as_str().to_owned());
     let mut found = Vec::new();
@@ -119,7 +118,55 @@ fn grants(
             seen_at: policy.source.clone(),
         }));
     }
-    let elsewhere = searched.into_iter();
-    found.extend(elsewhere.filter(|it| !seen_on.contains(&it.resource)));
+    let elsewhere = searched.known().into_iter().flatten();
+    let elsewhere = elsewhere.filter(|it| !seen_on.contains(&it.resource));
+    found.extend(elsewhere.cloned());
+    if facts.home_policy.known().is_err() && searched.known().is_ok() {
+        // Whatever was searched, the project was.
+        return searched.as_ref().map(|_| found);
+    }
     facts.home_policy.as_ref().map(|_| found)
+}
+
+#[cfg(test)]
+mod tests {
+    use gcp::facts::Source;
+
+    use super::*;
+
+    const REQUEST: &str = "POST projects/acme:getIamPolicy";
+
+    fn email() -> ServiceAccountEmail {
+        ServiceAccountEmail::parse("kargo-project-web@acme.iam.gserviceaccount.com")
+            .expect("an email")
+    }
+
+    fn searched() -> Reading<Vec<FoundGrant>> {
+        let grant = FoundGrant {
+            resource: "//cloudresourcemanager.googleapis.com/projects/acme".to_owned(),
+            role: "roles/owner".to_owned(),
+            seen_at: Source::new("GET search", Some(200)),
+        };
+        Reading::known_from("GET search", vec![grant])
+    }
+
+    fn found(home_policy: Reading<Policy>, searched: &Reading<Vec<FoundGrant>>) -> Option<usize> {
+        let facts = Facts {
+            home_policy,
+            ..Facts::default()
+        };
+        let found = grants(&facts, &email(), searched);
+        found.known().ok().map(Vec::len)
+    }
+
+    #[test]
+    fn what_a_search_found_outlives_a_policy_that_may_not_be_read() {
+        let denied = || Reading::of_refusal(REQUEST, 403, "denied");
+        let nobody = Reading::default();
+        assert_eq!(found(denied(), &searched()), Some(1));
+        assert_eq!(found(denied(), &nobody), None, "nothing was seen at all");
+        let read = || Reading::known_from(REQUEST, Policy::default());
+        assert_eq!(found(read(), &searched()), Some(1));
+        assert_eq!(found(read(), &nobody), Some(0));
+    }
 }

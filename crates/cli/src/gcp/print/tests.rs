@@ -69,7 +69,11 @@ fn same(file: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
 
 #[test]
 fn doctor_says_what_is_broken_where_it_was_seen_and_what_mends_it() {
-    same("doctor.txt", |output| doctor(&diagnose(&facts()), output));
+    let mut facts = facts();
+    let request =
+        "POST https://cloudresourcemanager.googleapis.com/v3/projects/acme-gke:getIamPolicy";
+    facts.home_policy = Reading::known_from(request, Policy::default());
+    same("doctor.txt", |output| doctor(&diagnose(&facts), output));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::repository::ImageAddress;
 pub(super) type Case = (&'static str, Status, &'static str, fn(&mut Facts));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    broken_pod::CASES.iter().chain(broken_cloud::CASES)
+    let of_the_cloud = broken_cloud::CASES.iter().chain(broken_grants::CASES);
+    broken_pod::CASES.iter().chain(of_the_cloud)
 }
 
 #[test]

@@ -135,31 +135,42 @@ fn google_is_reached_openly_or_by_its_private_ranges() {
 }
 
 #[test]
-fn names_are_resolved_by_pods_or_by_the_node() {
-    for (rule, status) in [
-        (DNS, Status::Pass),
+fn names_are_resolved_by_pods_and_perhaps_by_the_node() {
+    let udp = r#""ports": [{"protocol": "UDP", "port": 53}]"#;
+    let to = |block: &str| format!(r#"{{"to": [{{"ipBlock": {block}}}], {udp}}}"#);
+    for (rule, status, says) in [
+        (DNS.to_owned(), Status::Pass, ""),
+        (DNS.replace("kube-dns", "node-local-dns"), Status::Pass, ""),
+        (format!("{{{udp}}}"), Status::Pass, ""),
+        (to(r#"{"cidr": "0.0.0.0/0"}"#), Status::Pass, ""),
+        (to(r#"{"cidr": "::/0"}"#), Status::Unknown, "UDP 53"),
         (
-            r#"{"ports": [{"protocol": "UDP", "port": 53}]}"#,
-            Status::Pass,
-        ),
-        (
-            r#"{"to": [{"ipBlock": {"cidr": "169.254.20.10/32"}}], "ports": [{"protocol": "UDP", "port": 53}]}"#,
-            Status::Pass,
-        ),
-        (
-            r#"{"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"protocol": "UDP", "port": 53}]}"#,
-            Status::Pass,
-        ),
-        (
-            r#"{"to": [{"ipBlock": {"cidr": "10.0.0.10/32"}}], "ports": [{"protocol": "UDP", "port": 53}]}"#,
+            to(r#"{"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}"#),
             Status::Unknown,
+            "not to kube-dns",
         ),
         (
-            r#"{"ports": [{"protocol": "TCP", "port": 53}]}"#,
+            to(r#"{"cidr": "169.254.20.10/32"}"#),
+            Status::Unknown,
+            "only some clusters resolve names",
+        ),
+        (
+            to(r#"{"cidr": "169.254.169.254/32"}"#),
+            Status::Unknown,
+            "only some clusters resolve names",
+        ),
+        (
+            to(r#"{"cidr": "10.0.0.10/32"}"#),
+            Status::Unknown,
+            "what is known to resolve names",
+        ),
+        (
+            r#"{"ports": [{"protocol": "TCP", "port": 53}]}"#.to_owned(),
             Status::Fail,
+            "the resolvers of names",
         ),
     ] {
-        check(Plane::One, &[rule, WITHOUT, GOOGLE], status, "");
+        check(Plane::One, &[&rule, WITHOUT, GOOGLE], status, says);
     }
 }
 

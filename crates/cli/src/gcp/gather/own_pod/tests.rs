@@ -141,9 +141,16 @@ async fn a_pod_is_found_by_its_account_and_judged_by_the_policies_that_select_it
         (
             json!({}),
             json!([{"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 1, "endPort": 1024}],
-                "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]),
+                "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]),
             Status::Pass,
             "what it needs",
+        ),
+        (
+            json!({}),
+            json!([{"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 1, "endPort": 1024}],
+                "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]),
+            Status::Unknown,
+            "and not to kube-dns",
         ),
     ] {
         let facts = seen(Cluster::with(pods(), vec![policy(&selector, &egress)])).await;

@@ -1,0 +1,156 @@
+//! Links whose grant is not where it should be, or could not be read, and refusals that did not come.
+
+use super::broken::*;
+use super::*;
+use crate::facts::{DenyRule, UseFacts};
+use crate::policy::{Policy, READER, TIGHT_MINTER};
+
+const OWN_ROLE: &str = "projects/acme-gke/roles/own";
+
+pub(super) const CASES: &[Case] = &[
+    ("VPCSC", Status::Unknown, "was answered: timed out", |it| {
+        silence(it);
+    }),
+    (
+        "GSA-BINDING",
+        Status::Warn,
+        "on all of projects/acme-gke, not on the account alone",
+        |it| {
+            unbind(it);
+            it.home_policy = known(granting(TIGHT_MINTER, &controller().to_string()));
+        },
+    ),
+    ("GSA-BINDING", Status::Warn, "on all of folders/1", |it| {
+        unbind(it);
+        let policy = known(granting(TIGHT_MINTER, &controller().to_string()));
+        it.ancestor_policies.insert("folders/1".to_owned(), policy);
+    }),
+    (
+        "GSA-BINDING",
+        Status::Unknown,
+        "the policy of projects/acme-gke was not read",
+        |it| {
+            unbind(it);
+            it.home_policy = denied();
+        },
+    ),
+    ("GSA-BINDING", Status::Unknown, OWN_ROLE, |it| {
+        unbind(it);
+        it.home_policy = known(granting(OWN_ROLE, &controller().to_string()));
+    }),
+    (
+        "AR-READER",
+        Status::Unknown,
+        "the policy of acme-art was not read",
+        |it| {
+            apps(it).policy = known(Policy::default());
+            apps(it).project_policy = denied();
+        },
+    ),
+    (
+        "AR-READER",
+        Status::Unknown,
+        "a group or a domain has roles/artifactregistry.reader",
+        |it| apps(it).policy = known(granting(READER, "group:readers@acme.example")),
+    ),
+    (
+        "AR-READER",
+        Status::Unknown,
+        "a group or a domain has roles/artifactregistry.reader",
+        |it| {
+            apps(it).policy = known(Policy::default());
+            apps(it).project_policy = known(granting(READER, "domain:acme.example"));
+        },
+    ),
+    ("AR-READER", Status::Unknown, OWN_ROLE, |it| {
+        apps(it).policy = known(Policy::default());
+        apps(it).project_policy = known(granting(OWN_ROLE, &account("web").member()));
+    }),
+    (
+        "DENY-POLICY",
+        Status::Warn,
+        "denies artifactregistry.googleapis.com/repositories.downloadArtifacts",
+        |it| {
+            deny(
+                it,
+                "projects/acme-art",
+                "artifactregistry.googleapis.com/repositories.downloadArtifacts",
+            );
+        },
+    ),
+];
+
+/// Takes from the controller what it has on the account of `web`.
+fn unbind(facts: &mut Facts) {
+    web(facts).policy = known(Policy::default());
+}
+
+fn deny(facts: &mut Facts, place: &str, permission: &str) {
+    let rules = vec![DenyRule {
+        policy: "strict".to_owned(),
+        denied_permissions: vec![permission.to_owned()],
+        ..DenyRule::default()
+    }];
+    facts.deny_rules.insert(place.to_owned(), known(rules));
+}
+
+fn silent<T>() -> Reading<T> {
+    Reading::unreachable("POST https://example.test/", "timed out")
+}
+
+/// Lets every request that the Pod made go unanswered.
+fn silence(facts: &mut Facts) {
+    facts.pod.impersonation_probe = silent();
+    facts.pod.project_permissions = silent();
+    for reading in facts.pod.direct_permissions.values_mut() {
+        *reading = silent();
+    }
+    for seen in facts.projects.values_mut() {
+        seen.mint = silent();
+        for used in seen.uses.values_mut() {
+            *used = UseFacts {
+                pull: silent(),
+                permissions: silent(),
+                listing: silent(),
+            };
+        }
+    }
+}
+
+#[test]
+fn one_answer_is_enough_to_know_of_no_perimeter() {
+    let report = after(|it| {
+        silence(it);
+        web(it).mint = Reading::absent("POST https://example.test/");
+    });
+    assert_eq!(result(&report, "VPCSC").status, Status::Pass);
+}
+
+#[test]
+fn what_is_not_known_of_a_grant_hides_nothing_that_can_be_tried() {
+    for change in [
+        (|it| apps(it).policy = known(granting(READER, "group:readers@acme.example")))
+            as fn(&mut Facts),
+        |it| {
+            apps(it).policy = known(Policy::default());
+            apps(it).project_policy = denied();
+        },
+        |it| {
+            unbind(it);
+            it.home_policy = denied();
+        },
+    ] {
+        let report = after(change);
+        assert_eq!(result(&report, "GSA-MINT").status, Status::Pass);
+        assert_eq!(result(&report, "AR-PULL").status, Status::Pass);
+    }
+}
+
+#[test]
+fn a_project_without_accounts_may_deny_acting_as_them() {
+    let report = after(|it| {
+        let permission = "iam.googleapis.com/serviceAccounts.getAccessToken";
+        deny(it, "projects/acme-art", permission);
+    });
+    assert_eq!(result(&report, "DENY-POLICY").status, Status::Pass);
+}

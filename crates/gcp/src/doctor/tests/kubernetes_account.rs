@@ -1,0 +1,107 @@
+//! A Project that acts as the Kubernetes account of its namespace.
+
+use super::broken::*;
+use super::*;
+use crate::policy::{Policy, READER};
+
+/// Checks about a service account that say nothing where a Kubernetes account acts.
+const ABOUT_ACCOUNTS: &[&str] = &[
+    "GSA-EXISTS",
+    "GSA-ENABLED",
+    "GSA-BINDING",
+    "GSA-BINDING-NEARMISS",
+    "GSA-MINT",
+    "GSA-UNUSED",
+];
+
+fn principal() -> String {
+    whole()
+        .kubernetes_principal("web")
+        .expect("a principal")
+        .to_string()
+}
+
+/// The Kubernetes account exists and reads, and the service account does not exist.
+fn kubernetes(facts: &mut Facts) {
+    web(facts).kubernetes_account = known(());
+    web(facts).account = Reading::absent("GET account");
+    web(facts).policy = Reading::absent("POST account:getIamPolicy");
+    web(facts).mint = Reading::absent("POST generateAccessToken");
+    apps(facts).policy = known(granting(READER, &principal()));
+}
+
+/// What is said of `web`.
+fn of_web(report: &DoctorReport, id: &str) -> CheckResult {
+    let mut all = report.results.iter();
+    let found = all.find(|it| it.id == id && it.subject.project.as_deref() == Some("web"));
+    found.unwrap_or_else(|| panic!("no {id}")).clone()
+}
+
+#[test]
+fn what_is_about_a_service_account_is_skipped_and_reading_is_looked_at() {
+    let report = after(kubernetes);
+    for id in ABOUT_ACCOUNTS {
+        let it = of_web(&report, id);
+        assert_eq!(
+            (it.status, it.depends_on),
+            (Status::Skip, None),
+            "{id}: {}",
+            it.says
+        );
+    }
+    let exists = of_web(&report, "GSA-EXISTS");
+    assert!(exists.says.contains("web/argosy-gcp"), "{}", exists.says);
+    let reader = of_web(&report, "AR-READER");
+    assert_eq!(reader.status, Status::Pass, "{}", reader.says);
+    assert_eq!(result(&report, "FALLBACK-MODE").status, Status::Pass);
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[test]
+fn the_account_needs_a_role_that_reads_as_itself() {
+    let report = after(|it| {
+        kubernetes(it);
+        apps(it).policy = known(granting(READER, &account("web").member()));
+    });
+    let reader = of_web(&report, "AR-READER");
+    assert_eq!(reader.status, Status::Fail, "{}", reader.says);
+    let fix = reader.fix.expect("a fix");
+    assert!(fix.commands.contains(&principal()), "{}", fix.commands);
+}
+
+#[test]
+fn a_service_account_that_may_be_acted_as_goes_first() {
+    let report = after(|it| web(it).kubernetes_account = known(()));
+    assert_eq!(of_web(&report, "GSA-MINT").status, Status::Pass);
+    assert_eq!(of_web(&report, "AR-READER").status, Status::Pass);
+    // At a desk the grants decide, and the last to act is the Kubernetes account.
+    let report = after(|it| {
+        kubernetes(it);
+        web(it).mint = Reading::default();
+        web(it).account = whole().project("web").account;
+        web(it).policy = known(Policy::default());
+    });
+    assert_eq!(of_web(&report, "GSA-BINDING").status, Status::Skip);
+    assert_eq!(of_web(&report, "AR-READER").status, Status::Pass);
+}
+
+#[test]
+fn a_long_name_is_no_failure_with_it_and_is_one_without() {
+    const LONG: &str = "a-project-with-a-long-name";
+    for (seen, status) in [
+        (known(()), Status::Skip),
+        (Reading::absent("GET"), Status::Fail),
+        (denied(), Status::Unknown),
+    ] {
+        let report = after(|it| {
+            it.intent.projects.insert(LONG.to_owned(), Vec::new());
+            let project = it.projects.entry(LONG.to_owned()).or_default();
+            project.kubernetes_account = seen;
+        });
+        let mut all = report.results.iter();
+        let name = all
+            .find(|it| it.id == "GSA-NAME" && it.subject.project.as_deref() == Some(LONG))
+            .expect("a result");
+        assert_eq!(name.status, status, "{}", name.says);
+    }
+}

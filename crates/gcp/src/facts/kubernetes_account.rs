@@ -1,0 +1,40 @@
+//! The Kubernetes account that a Project acts as where it has no service account that may be acted as.
+
+use super::{Facts, Gap, ProjectFacts, Reason, Right, Seen, right};
+use crate::principal::{KubernetesAccount, PROJECT_ACCOUNT, Principal};
+
+impl Facts {
+    /// Says who the Kubernetes account of a Project is in IAM, whether or not there is one.
+    ///
+    /// # Errors
+    /// [`Gap`] if the controller's Google Cloud project is not known.
+    pub fn kubernetes_principal(&self, project: &str) -> Result<Principal, Gap> {
+        let account = KubernetesAccount::new(project, PROJECT_ACCOUNT);
+        self.principal().map(|it| Principal { account, ..it })
+    }
+
+    /// Says which Kubernetes account a Project acts as, if it does: one that exists, where its service account does not
+    /// exist or may not be acted as.
+    pub fn kubernetes_account_of(&self, project: &str) -> Option<Principal> {
+        let seen = self.projects.get(project)?;
+        seen.kubernetes_account.known().ok()?;
+        let acts = match self.account_of(project).ok()? {
+            Err(_) => true,
+            Ok(_) => self.cannot_act_as(seen),
+        };
+        acts.then(|| self.kubernetes_principal(project).ok())?
+    }
+
+    /// Says whether it is certain that the controller does not act as a service account.
+    fn cannot_act_as(&self, seen: &ProjectFacts) -> bool {
+        match &seen.mint.seen {
+            Seen::Known(_) => false,
+            Seen::Absent => true,
+            Seen::Denied(it) if it.reason == Reason::MissingPermission => true,
+            Seen::Denied(_) | Seen::Unreachable { .. } | Seen::Skipped => {
+                let is_absent = seen.account.seen == Seen::Absent;
+                is_absent || right(self, seen) == Ok(Right::None)
+            }
+        }
+    }
+}
