@@ -173,7 +173,7 @@ async fn what_may_not_be_searched_is_unknown_and_named() -> Result<()> {
         ),
         // Other projects of somebody who has no organisation are in no search.
         (
-            |world| stands_alone(world),
+            stands_alone,
             &[
                 "roles outside of projects/acme-prod",
                 "no organisation is above it",
