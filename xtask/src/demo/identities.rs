@@ -39,7 +39,7 @@ pub(super) fn arguments(google: &Google) -> Vec<String> {
     arguments
 }
 
-/// One Project that falls back, one that may not: it says what is wrong, is set up, and recovers by itself.
+/// One Project that falls back, one that may not: it says what is wrong, is set up, and reads at the next look, which is asked for here so that nobody has to wait for it.
 pub(super) fn tell(binary: &Path, google: &Google, world: &World) -> Result<()> {
     title(
         "Two more Projects: one whose images the controller may read, one that lets nobody else read",
