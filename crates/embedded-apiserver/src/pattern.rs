@@ -296,12 +296,10 @@ impl Reader<'_> {
     }
 
     fn class_item(&mut self) -> Result<Item, PatternError> {
-        if self.rest.starts_with("[:")
-            && let Some(end) = self.rest.find(":]")
-        {
-            let name = &self.rest[2..end];
+        let named = self.rest.strip_prefix("[:");
+        if let Some((name, rest)) = named.and_then(|it| it.split_once(":]")) {
             let set = posix(name)?;
-            self.rest = &self.rest[end + 2..];
+            self.rest = rest;
             return Ok(Item::Set(set));
         }
         let next = self.next().ok_or(PatternError::OpenClass)?;

@@ -75,6 +75,14 @@ fn what_go_refuses_is_refused() {
     }
 }
 
+#[test]
+fn a_colon_and_a_bracket_alone_name_no_class() {
+    let class = compile("^[[:]$").expect("a class of two characters");
+    for (text, fits) in [("[", true), (":", true), ("]", false)] {
+        assert_eq!(class.is_match(text), fits, "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_panics(pattern in ".{0,60}") {
