@@ -9,7 +9,7 @@ use crate::{generate, tidy, tools, workspace};
 /// Runs every check; with `slow` also the soaks, the large repositories and the benchmarks.
 pub(crate) fn check(slow: bool) -> Result<()> {
     let start = Instant::now();
-    let bin = tools::ensure_tools_of_tests()?;
+    let bin = step("tools", tools::ensure_tools)?;
     step("format", || {
         workspace::run(&mut workspace::cargo(&["fmt", "--all", "--check"])?).context(
             "to mend: cargo fmt --all (if rustfmt is missing: rustup component add rustfmt)",
@@ -30,6 +30,8 @@ pub(crate) fn check(slow: bool) -> Result<()> {
         workspace::run(&mut workspace::cargo(&arguments)?)
             .context("if clippy is missing: rustup component add clippy")
     })?;
+    // In a step of its own, lest a test wait for it.
+    step("Go of the tests", tools::compile_go_of_tests)?;
     step("tests", || {
         let mut tests = workspace::cargo(&["test", "--workspace", "--locked"])?;
         tests.env("ARGOSY_TOOLS", &bin).env("INSTA_UPDATE", "no");
@@ -89,12 +91,12 @@ pub(crate) fn check(slow: bool) -> Result<()> {
     Ok(())
 }
 
-fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+fn step<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("check: {name} …");
     let start = Instant::now();
-    run().with_context(|| format!("check: {name} failed"))?;
+    let value = run().with_context(|| format!("check: {name} failed"))?;
     println!("check: {name} ok, {:.1?}", start.elapsed());
-    Ok(())
+    Ok(value)
 }
 
 fn generated_files_are_current() -> Result<()> {

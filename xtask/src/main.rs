@@ -84,7 +84,7 @@ fn run() -> Result<()> {
             if lock {
                 tools::lock()?;
             }
-            println!("{}", tools::ensure_tools_of_tests()?.display());
+            println!("{}", tools::ensure_tools()?.display());
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use resources::ChartSubscription;
 use crate::Caller;
 use crate::child::shown;
 use crate::registry::{Registries, Repository};
+use crate::shell::quote;
 use repository::Place;
 
 pub use error::{Error, Problem};
@@ -50,7 +51,9 @@ impl Found {
         let first = most.and_then(|it| Some((it.tags.first()?, &it.rule)));
         let message = match (self.listed, first) {
             (Listed::NotInIndex, _) => format!(
-                "the index has no chart {name:?}; next: helm show chart {name} --repo {repo_url}"
+                "the index has no chart {name:?}; next: helm show chart --repo {} -- {}",
+                quote(&repo_url),
+                quote(name)
             ),
             (Listed::Yes, None) => "it lists no versions; next: push one".to_owned(),
             (Listed::Yes, Some((version, rule))) => format!(

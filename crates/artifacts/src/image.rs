@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use self::look::look;
 use crate::Caller;
 use crate::registry::{self, Listing, Reader, Registries, Repository, RepositoryError, Turn, Wish};
+use crate::shell::quote;
 
 /// Looks at the same time; the client keeps to its own limits.
 const CONCURRENCY: usize = 16;
@@ -75,7 +76,10 @@ impl Error {
             Self::CacheByTag(error) => error.hint().to_owned(),
             Self::Registry(error) => error.hint(),
             Self::Unusable { repo_url, tag, .. } => {
-                format!("skopeo inspect docker://{repo_url}:{tag}")
+                format!(
+                    "skopeo inspect {}",
+                    quote(&format!("docker://{repo_url}:{tag}"))
+                )
             }
             Self::TooMany { .. } => "narrow the tags down with allowTagsRegexes".to_owned(),
         }

@@ -20,6 +20,7 @@ pub mod image;
 pub mod registry;
 mod room;
 mod sender;
+mod shell;
 pub mod work_tree;
 
 use credentials::Login;

@@ -30,6 +30,15 @@ impl Error {
         }
     }
 
+    /// The command by which a person sees what the controller may do in `namespace`.
+    pub(crate) fn permissions_to_list(&self, namespace: &str) -> String {
+        let whom = match self {
+            Self::Api { source, .. } => credentials::as_whom(source),
+            Self::NeverFilled => String::new(),
+        };
+        format!("kubectl auth can-i --list --namespace {namespace}{whom}")
+    }
+
     /// The HTTP status the API answered with, if it answered.
     fn code(&self) -> Option<u16> {
         match self {

@@ -115,7 +115,10 @@ async fn apply(
     if let Err(error) = done {
         let message = with_next(
             &error,
-            "it is tried again; see whether argosy may: kubectl auth can-i --list",
+            format_args!(
+                "it is tried again; see what the controller may: {}",
+                error.permissions_to_list(project.name())
+            ),
         );
         let status = failed(project, reason, &message, world.cx.now());
         writes::status(

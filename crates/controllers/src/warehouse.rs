@@ -226,6 +226,11 @@ impl Loop {
             }
             Err(error) => Creation::Failed {
                 message: said(&error),
+                next: format!(
+                    "it is tried again; see whether the controller may: kubectl auth can-i create freights --namespace {}{}",
+                    key.namespace,
+                    credentials::as_whom(&error)
+                ),
             },
         }
     }

@@ -82,8 +82,9 @@ impl Error {
     }
 }
 
-/// Says as whom to ask: people may do what the controller may not. Kubernetes names whom it has refused.
-fn as_whom(error: &kube::Error) -> String {
+/// Says as whom `kubectl auth can-i` is to ask, as an option with a space before it: people may do what the controller
+/// may not. Kubernetes names whom it has refused.
+pub fn as_whom(error: &kube::Error) -> String {
     let refused = match error {
         kube::Error::Api(status) => status.message.split_once("User \"").map(|(_, it)| it),
         _ => None,

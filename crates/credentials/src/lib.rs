@@ -25,7 +25,7 @@ use futures::future::{self, BoxFuture};
 use secret::Secret;
 use sha2::{Digest, Sha256};
 
-pub use error::Error;
+pub use error::{Error, as_whom};
 pub use google::{AccessToken, Google};
 pub use identity::{Outcome, RegistryIdentity};
 pub use lookup::Credentials;

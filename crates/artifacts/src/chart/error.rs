@@ -6,6 +6,7 @@ use http::StatusCode;
 use super::index::IndexError;
 use crate::registry::{self, Asker, RepositoryError};
 use crate::sender::Fault;
+use crate::shell::{quote, skopeo_list_tags};
 
 /// Says why nothing was discovered. `repo_url` never holds a login or a query.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,12 @@ impl Error {
 
 impl Problem {
     fn hint(&self, repo_url: &str) -> String {
-        let look = || format!("see what is there: curl -sSL {repo_url}/index.yaml");
+        let look = || {
+            format!(
+                "see what is there: curl -sSL {}",
+                quote(&format!("{repo_url}/index.yaml"))
+            )
+        };
         match self {
             Self::Http(Fault::TooLarge { .. }) => format!(
                 "split the repository, or keep the chart in a registry (oci://): nothing larger than this is read from {repo_url}"
@@ -118,10 +124,12 @@ fn registry_hint(repo_url: &str, error: &registry::Error) -> String {
             asker: Asker::Secret,
             ..
         } => format!(
-            "see whether the Secret for {repo_url} is current and may pull: skopeo list-tags docker://{name}"
+            "see whether the Secret for {repo_url} is current and may pull: {}",
+            skopeo_list_tags(name)
         ),
         registry::Problem::NotFound { .. } => format!(
-            "correct repoURL, which ends with the chart's name: skopeo list-tags docker://{name}"
+            "correct repoURL, which ends with the chart's name: {}",
+            skopeo_list_tags(name)
         ),
         _ => error.hint(),
     }

@@ -6,7 +6,8 @@ use credentials::Login;
 use secret::Secret;
 use tempfile::NamedTempFile;
 
-use super::{Command, Error, Launcher, Remote, create_private_dir, shell_quoted};
+use super::{Command, Error, Launcher, Remote, create_private_dir};
+use crate::shell::quote;
 
 /// All the configuration git reads besides the repository's own. A file rather than variables, because git hides
 /// `GIT_CONFIG_*` variables from the commands it starts for submodules.
@@ -87,7 +88,7 @@ impl Launcher {
         let mut ssh = match &self.known_hosts {
             Some(file) => format!(
                 "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={}",
-                shell_quoted(file.as_os_str())
+                quote(&file.to_string_lossy())
             ),
             None => "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
                      -o LogLevel=ERROR"
@@ -108,7 +109,7 @@ impl Launcher {
                     write_key(&home, key).map_err(|source| Error::Home { path: home, source })?;
                 ssh = format!(
                     "{ssh} -o IdentitiesOnly=yes -i {}",
-                    shell_quoted(file.path().as_os_str())
+                    quote(&file.path().to_string_lossy())
                 );
                 command.key_file = Some(file);
             }

@@ -1,6 +1,7 @@
 //! Why git could not work with a repository elsewhere, read from what it prints and sorted by what helps.
 
 use super::Error;
+use crate::shell::{git_ls_remote, quote};
 
 /// A repository elsewhere, as a git command was given it.
 #[derive(Debug, Clone)]
@@ -133,11 +134,13 @@ impl Trouble {
         match self {
             Self::NameNotResolved => {
                 format!(
-                    "check the spelling of {url} and DNS: git ls-remote {url} from where argosy runs"
+                    "check the spelling of {url} and DNS: {} from where argosy runs",
+                    git_ls_remote(&[], url)
                 )
             }
             Self::HostUnreachable => format!(
-                "check port, firewall and HTTPS_PROXY: git ls-remote {url} from where argosy runs"
+                "check port, firewall and HTTPS_PROXY: {} from where argosy runs",
+                git_ls_remote(&[], url)
             ),
             Self::CertificateNotTrusted => {
                 "name the certificates (PEM) to trust: --ca-file FILE".to_owned()
@@ -151,11 +154,17 @@ impl Trouble {
                 format!("see whether the Secret for {url} is current, and may read and push")
             }
             Self::RepositoryNotFound => {
-                format!("correct repoURL, or let the Secret for {url} see it: git ls-remote {url}")
+                format!(
+                    "correct repoURL, or let the Secret for {url} see it: {}",
+                    git_ls_remote(&[], url)
+                )
             }
-            Self::BranchNotFound => format!("see what there is: git ls-remote {url}"),
+            Self::BranchNotFound => format!("see what there is: {}", git_ls_remote(&[], url)),
             Self::Other => {
-                format!("see whether it is there: git ls-remote {url} from where argosy runs")
+                format!(
+                    "see whether it is there: {} from where argosy runs",
+                    git_ls_remote(&[], url)
+                )
             }
         }
     }
@@ -194,16 +203,16 @@ fn host_to_scan(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(parsed) if url.contains("://") => {
             let host = parsed.host_str().unwrap_or_default();
-            let host = host.trim_matches(['[', ']']);
+            let host = quote(host.trim_matches(['[', ']']));
             match parsed.port() {
                 Some(port) => format!("-p {port} {host}"),
-                None => host.to_owned(),
+                None => host,
             }
         }
         Ok(_) | Err(_) => {
             let host = url.split(':').next().unwrap_or(url);
             let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            host.to_owned()
+            quote(host)
         }
     }
 }
@@ -351,6 +360,7 @@ mod tests {
             ("ssh://git@git.example.com/app.git", "git.example.com"),
             ("ssh://git@[::1]:2222/app.git", "-p 2222 ::1"),
             ("git@git.example.com:app.git", "git.example.com"),
+            ("git@$(reboot):app.git", "'$(reboot)'"),
         ] {
             let hint = Trouble::HostKeyNotAccepted.hint(url);
             let expected = format!("ssh-keyscan {host} >> FILE");

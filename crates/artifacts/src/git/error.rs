@@ -6,6 +6,7 @@ use http::StatusCode;
 use crate::child;
 use crate::egress::ResolveError;
 use crate::sender::Fault;
+use crate::shell::git_ls_remote;
 
 /// Says why nothing was discovered. `repo_url` never holds a login.
 #[derive(Debug, thiserror::Error)]
@@ -115,20 +116,27 @@ impl Error {
                 format!("see whether the Secret for {repo_url} is current and may read")
             }
             Self::NotGit { repo_url, .. } => {
-                format!("see what is there: git ls-remote {repo_url} from where argosy runs")
+                format!(
+                    "see what is there: {} from where argosy runs",
+                    git_ls_remote(&[], repo_url)
+                )
             }
             Self::TooManyRefs { repo_url, .. } => {
-                format!("remove old ones: git ls-remote {repo_url} | wc -l")
+                format!(
+                    "remove old ones: {} | wc -l",
+                    git_ls_remote(&[], repo_url)
+                )
             }
             Self::NoBranch { repo_url, .. } | Self::NoDefaultBranch { repo_url } => {
-                format!("git ls-remote --heads {repo_url}")
+                git_ls_remote(&["--heads"], repo_url)
             }
             Self::TooManyTags { .. } => {
                 "narrow allowTagsRegexes, or let SemVer or Lexical choose: they read only as many as they take"
                     .to_owned()
             }
             Self::NoCommit { repo_url, .. } => format!(
-                "correct the tag or allowTagsRegexes: git ls-remote --tags {repo_url}"
+                "correct the tag or allowTagsRegexes: {}",
+                git_ls_remote(&["--tags"], repo_url)
             ),
             Self::Remote { source, .. } | Self::Fetch { source, .. } => source.hint(),
             Self::Mirror { source, .. } if source.kind() == std::io::ErrorKind::TimedOut => {

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::manifest::DigestError;
 use super::{RealmError, Repository, is_refusal};
 use crate::sender::{Answer, Call, Fault, host_of};
+use crate::shell::{skopeo_debug_list_tags, skopeo_list_tags};
 
 /// Says which request for which repository failed.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +162,8 @@ impl Error {
         match &*self.problem {
             Problem::Http(fault) | Problem::TokenRequest { source: fault, .. } => fault.hint(),
             Problem::Token { status, realm, .. } if !is_refusal(*status) => format!(
-                "it is asked again by itself; if it lasts, see what {realm} itself says: skopeo --debug list-tags docker://{repository}"
+                "it is asked again by itself; if it lasts, see what {realm} itself says: {}",
+                skopeo_debug_list_tags(repository)
             ),
             Problem::Denied {
                 asker: Asker::Identity { grant },
@@ -190,11 +192,15 @@ impl Error {
                 ..
             } => {
                 format!(
-                    "see whether the Secret for {repository} is current and may pull: skopeo list-tags docker://{repository}"
+                    "see whether the Secret for {repository} is current and may pull: {}",
+                    skopeo_list_tags(repository)
                 )
             }
             Problem::NotFound { .. } => {
-                format!("see whether the repository exists: skopeo list-tags docker://{repository}")
+                format!(
+                    "see whether the repository exists: {}",
+                    skopeo_list_tags(repository)
+                )
             }
             Problem::Realm {
                 source: RealmError::Foreign,
@@ -216,7 +222,8 @@ impl Error {
             | Problem::Malformed { .. }
             | Problem::Pages(_)
             | Problem::Slow(_) => format!(
-                "see what the registry itself says: skopeo --debug list-tags docker://{repository}"
+                "see what the registry itself says: {}",
+                skopeo_debug_list_tags(repository)
             ),
         }
     }

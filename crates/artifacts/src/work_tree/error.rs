@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::child;
+use crate::shell::git_ls_remote;
 
 /// Why work on a repository failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,9 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Child(error) => error.hint(),
-            Self::NoRevision { url, .. } => format!("see what there is: git ls-remote {url}"),
+            Self::NoRevision { url, .. } => {
+                format!("see what there is: {}", git_ls_remote(&[], url))
+            }
             Self::OddName { .. } => "correct the step's branch, tag or commit".to_owned(),
             Self::NotAWorkTree { .. } => {
                 "name a path that a git-clone step before this one checks out".to_owned()

@@ -170,15 +170,13 @@ fn lacking(lack: Lack) -> (&'static str, &'static str, &'static str) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
     /// The API gave it this name.
-    Created {
-        name: String,
-    },
+    Created { name: String },
     /// The same combination had been made before.
-    AlreadyExists {
-        name: String,
-    },
+    AlreadyExists { name: String },
     Failed {
         message: String,
+        /// What to do about it.
+        next: String,
     },
 }
 
@@ -214,15 +212,12 @@ pub fn created(
             conditions.succeed(DISCOVERED);
             (status, again)
         }
-        Creation::Failed { message } => {
+        Creation::Failed { message, next } => {
             // Discovery is repeated with the attempt, since nothing else would be.
             if let Some(found) = &mut status.discovered_artifacts {
                 found.discovered_at = None;
             }
-            let message = with_next(
-                format!("failed to create Freight: {message}"),
-                "it is tried again; see whether argosy may: kubectl auth can-i create freights",
-            );
+            let message = with_next(format!("failed to create Freight: {message}"), next);
             Conditions::new(seen, &mut status).fail(
                 "FreightBuildFailure",
                 "FreightCreationFailure",

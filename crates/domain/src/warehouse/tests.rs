@@ -329,10 +329,16 @@ fn freight_that_could_not_be_made_is_tried_again() {
     ));
     let creation = Creation::Failed {
         message: "no".to_owned(),
+        next: "ask again".to_owned(),
     };
     let (status, again) = created(&seen(&warehouse, Work::None), plan.status, &creation);
     assert_eq!(again, Again::AfterError);
     check_condition(&status, READY, FALSE, "FreightCreationFailure");
+    let ready = find(&status.conditions, READY).expect("the condition is set");
+    assert_eq!(
+        ready.message,
+        "failed to create Freight: no; next: ask again"
+    );
     let mut later = warehouse;
     later.status = Some(status);
     assert_eq!(decide(&seen(&later, Work::None)).act, Act::Discover);

@@ -2,11 +2,9 @@
 
 /// Quotes a word for a POSIX shell unless it is plain.
 pub fn quote(word: &str) -> String {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@,+%".contains(it);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    // No argument holds a NUL, which is all that cannot be quoted.
+    let word = word.replace('\0', "");
+    shlex::try_quote(&word).map_or_else(|_| String::new(), Into::into)
 }
 
 /// Writes a command, a long one over several lines.
@@ -46,7 +44,8 @@ mod tests {
                 "serviceAccount:p.svc.id.goog[ns/sa]",
                 "'serviceAccount:p.svc.id.goog[ns/sa]'",
             ),
-            ("it's", r"'it'\''s'"),
+            ("it's", "\"it's\""),
+            ("it's $(reboot)", "\"it's \"'$(reboot)'"),
             ("$(reboot)", "'$(reboot)'"),
             ("*", "'*'"),
             ("", "''"),
