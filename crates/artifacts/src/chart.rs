@@ -51,9 +51,9 @@ impl Found {
         let first = most.and_then(|it| Some((it.tags.first()?, &it.rule)));
         let message = match (self.listed, first) {
             (Listed::NotInIndex, _) => format!(
-                "the index has no chart {name:?}; next: helm show chart --repo {} -- {}",
-                quote(&repo_url),
-                quote(name)
+                "the index has no chart {name:?}; next: helm show chart {} --repo {}",
+                quote(name),
+                quote(&repo_url)
             ),
             (Listed::Yes, None) => "it lists no versions; next: push one".to_owned(),
             (Listed::Yes, Some((version, rule))) => format!(

@@ -1,31 +1,32 @@
 //! The loop over a promotion's steps: skip, start, retry, give up; it resumes where it stopped.
 
+mod time;
+mod verdict;
+
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use artifacts::child::kill_strays;
 use domain::message::with_next;
 use futures::FutureExt;
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use parking_lot::Mutex;
 use resources::{
-    FreightCollection, FreightReference, FreightRequest, PromotionPhase, PromotionStep,
-    StepExecution, StepStatus, Variable,
+    FreightCollection, FreightReference, FreightRequest, PromotionPhase, PromotionStep, StepStatus,
+    Variable,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::{Context, StepContext},
-    environment::{Evaluation, EvaluationError},
+    environment::Evaluation,
     progress::{Progress, RecordError, Recorder, is_finished},
     schema,
-    steps::{self, Entry, StepError},
+    steps::{self, Entry},
     work_dir::{Found, SEE_THE_DISK, WorkDir},
 };
 
-/// What to do about a step whose time is over.
-const LONGER: &str = "see what takes so long, or raise the step's retry.timeout";
+use self::verdict::Verdict;
 
 /// All that a promotion says, and how far it came.
 #[derive(Debug, Clone, Default)]
@@ -283,194 +284,6 @@ impl Attempt<'_> {
         }
     }
 
-    /// Turns what a step said into what follows.
-    fn judge(&self, index: usize, entry: &Entry, verdict: Verdict) -> Next {
-        match verdict {
-            Verdict::Ok(steps::Outcome::Done(output)) => {
-                self.finish(index, StepStatus::Succeeded, String::new(), Some(output))
-            }
-            Verdict::Ok(steps::Outcome::Skipped { output, message }) => {
-                self.finish(index, StepStatus::Skipped, message, Some(output))
-            }
-            Verdict::Ok(steps::Outcome::Waiting {
-                output,
-                message,
-                after,
-            }) => {
-                self.keep_output(index, entry, Some(output));
-                if self.is_out_of_time(index, entry) {
-                    return self.finish(
-                        index,
-                        StepStatus::Errored,
-                        with_next(self.timed_out(index, entry), LONGER),
-                        None,
-                    );
-                }
-                self.progress
-                    .lock()
-                    .execution(index, &self.run.steps[index])
-                    .message = message;
-                Next::Stop(Stop::Wait(after))
-            }
-            Verdict::Err(StepError::Failed(message)) => {
-                self.finish(index, StepStatus::Failed, message, None)
-            }
-            Verdict::Err(StepError::Errored(message)) => self.count_error(index, entry, message),
-            Verdict::Panicked(message) => {
-                let message = with_next(
-                    format!("an unrecoverable error occurred: {message}"),
-                    "report it as a bug, with the log of argosy",
-                );
-                self.finish(index, StepStatus::Errored, message, None)
-            }
-            Verdict::TimedOut => self.finish(
-                index,
-                StepStatus::Errored,
-                with_next(self.timed_out(index, entry), LONGER),
-                None,
-            ),
-        }
-    }
-
-    /// Counts an error that may not happen again, and says whether it was one too many.
-    fn count_error(&self, index: usize, entry: &Entry, message: String) -> Next {
-        let step = &self.run.steps[index];
-        let threshold = step.retry.as_ref().map_or(0, |retry| retry.error_threshold);
-        let threshold = if threshold > 0 {
-            threshold
-        } else {
-            entry.error_threshold
-        };
-        let count = {
-            let mut progress = self.progress.lock();
-            let execution = progress.execution(index, step);
-            execution.error_count = execution.error_count.saturating_add(1);
-            execution.error_count
-        };
-        if count >= threshold {
-            let message = if threshold > 1 {
-                format!("met error threshold of {threshold}: {message}")
-            } else {
-                message
-            };
-            return self.finish(index, StepStatus::Errored, message, None);
-        }
-        if self.is_out_of_time(index, entry) {
-            let message = format!("{}: {message}", self.timed_out(index, entry));
-            return self.finish(index, StepStatus::Errored, message, None);
-        }
-        self.progress.lock().execution(index, step).message =
-            format!("{message}; step will be retried");
-        Next::Stop(Stop::Retry(format!("step {:?}: {message}", step.alias)))
-    }
-
-    /// An expression that is wrong ends its step; one that could not be answered is asked again later.
-    fn cannot_evaluate(&self, index: usize, what: &str, error: EvaluationError) -> Next {
-        match error {
-            EvaluationError::Wrong(message) => {
-                let message = with_next(
-                    format!("failed to evaluate the {what}: {message}"),
-                    "correct it in the Stage's promotionTemplate, then promote again",
-                );
-                self.finish(index, StepStatus::Errored, message, None)
-            }
-            EvaluationError::Unavailable(message) => Next::Stop(Stop::Retry(with_next(
-                message,
-                "see whether the API answers: kubectl get --raw /readyz",
-            ))),
-        }
-    }
-
-    fn finish(
-        &self,
-        index: usize,
-        status: StepStatus,
-        message: String,
-        output: Option<Map<String, Value>>,
-    ) -> Next {
-        let step = &self.run.steps[index];
-        if let Some(entry) = steps::find(&step.uses) {
-            self.keep_output(index, entry, output);
-        }
-        let now = self.cx.now();
-        let mut progress = self.progress.lock();
-        let (project, promotion) = (&self.run.project, &self.run.promotion);
-        tracing::info!(%project, %promotion, step = step.alias, uses = step.uses, ?status, why = message, "step ended");
-        let execution = progress.execution(index, step);
-        execution.status = Some(status);
-        execution.message = message;
-        if execution.started_at.is_some() {
-            execution.finished_at = Some(Time(now));
-        }
-        Next::Step
-    }
-
-    /// Keeps an output under the step's name, and for `compose-output` under the task's name too.
-    fn keep_output(&self, index: usize, entry: &Entry, output: Option<Map<String, Value>>) {
-        let Some(output) = output.filter(|output| !output.is_empty()) else {
-            return;
-        };
-        let alias = &self.run.steps[index].alias;
-        let mut progress = self.progress.lock();
-        if entry.propagates
-            && let Some((task, _)) = alias.split_once("::")
-        {
-            let of_task = progress
-                .state
-                .entry(task)
-                .or_insert_with(|| Value::Object(Map::new()));
-            match of_task {
-                Value::Object(of_task) => of_task.extend(output.clone()),
-                other => *other = Value::Object(output.clone()),
-            }
-        }
-        progress.state.insert(alias.clone(), Value::Object(output));
-    }
-
-    /// How long the step may take in all; none means for ever.
-    fn time_out(&self, index: usize, entry: &Entry) -> Option<Duration> {
-        let own = self.run.steps[index]
-            .retry
-            .as_ref()
-            .and_then(|retry| retry.timeout.as_ref());
-        let limit = match own {
-            Some(own) => own.to_std(),
-            None => entry.time_out.unwrap_or_default(),
-        };
-        (!limit.is_zero()).then_some(limit)
-    }
-
-    fn started_at(&self, index: usize) -> Option<Timestamp> {
-        let progress = self.progress.lock();
-        let execution: Option<&StepExecution> = progress.step_execution_metadata.get(index);
-        execution
-            .and_then(|it| it.started_at.as_ref())
-            .map(|time| time.0)
-    }
-
-    /// How much of that is left; zero when the time is over.
-    fn time_left(&self, index: usize, entry: &Entry) -> Option<Duration> {
-        let limit = self.time_out(index, entry)?;
-        let passed = self
-            .cx
-            .now()
-            .duration_since(self.started_at(index)?)
-            .max(SignedDuration::ZERO);
-        Some(limit.saturating_sub(passed.unsigned_abs()))
-    }
-
-    fn is_out_of_time(&self, index: usize, entry: &Entry) -> bool {
-        self.time_left(index, entry)
-            .is_some_and(|left| left.is_zero())
-    }
-
-    fn timed_out(&self, index: usize, entry: &Entry) -> String {
-        format!(
-            "timed out after {:?}",
-            self.time_out(index, entry).unwrap_or_default()
-        )
-    }
-
     /// Waits for `future`, but no longer than until the promotion is cancelled; dropping it kills its children.
     async fn until_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -479,14 +292,6 @@ impl Attempt<'_> {
             value = future => Some(value),
         }
     }
-}
-
-/// What became of one attempt at a step.
-enum Verdict {
-    Ok(steps::Outcome),
-    Err(StepError),
-    Panicked(String),
-    TimedOut,
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

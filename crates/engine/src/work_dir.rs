@@ -3,14 +3,18 @@
 //! On disk a promotion has `promotion-<uid>/` with three folders: `files`, which steps read and write and nothing else
 //! of ours is in; `repositories`, the bare clones; and `home`, the private home of children.
 
+mod path;
+
 use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use cap_std::{ambient_authority, fs::Dir};
+
+pub(crate) use self::path::{FilePath, is_in_git_folder};
 
 /// The files of one promotion.
 #[derive(Debug, Clone)]
@@ -193,7 +197,7 @@ impl WorkDir {
     /// [`PathError::Leaves`] when a symlink on the way leads out.
     fn resolve(&self, path: &FilePath) -> Result<PathBuf, PathError> {
         let mut missing = PathBuf::new();
-        let mut existing = path.0.clone();
+        let mut existing = path.as_path().to_owned();
         loop {
             let with_missing = |real: PathBuf| {
                 if missing.as_os_str().is_empty() {
@@ -252,77 +256,6 @@ impl WorkDir {
     }
 }
 
-/// A path in a work directory, as far as its text tells: symlinks are checked when it is used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePath(PathBuf);
-
-impl FilePath {
-    /// Parses the path of a step's configuration; a leading slash means the work directory.
-    pub fn parse(path: &str) -> Result<Self, PathError> {
-        if path.is_empty() || path.contains('\0') {
-            return Err(PathError::Odd {
-                path: path.to_owned(),
-            });
-        }
-        let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
-        for component in Path::new(path).components() {
-            match component {
-                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
-                Component::Normal(part) => parts.push(part),
-                Component::ParentDir => {
-                    parts.pop().ok_or_else(|| PathError::Leaves {
-                        path: path.to_owned(),
-                    })?;
-                }
-            }
-        }
-        Ok(Self(if parts.is_empty() {
-            PathBuf::from(".")
-        } else {
-            parts.iter().collect()
-        }))
-    }
-
-    /// Parses a path that a step writes to: never inside `.git`, whatever its case.
-    pub fn parse_for_writing(path: &str) -> Result<Self, PathError> {
-        let parsed = Self::parse(path)?;
-        if parsed
-            .0
-            .iter()
-            .any(|part| part.eq_ignore_ascii_case(".git"))
-        {
-            return Err(PathError::Git {
-                path: path.to_owned(),
-            });
-        }
-        Ok(parsed)
-    }
-
-    /// Parses a path that a file in `folder` names; none where its text leads out.
-    pub fn parse_beside(folder: &Path, path: &str) -> Option<Self> {
-        if path.starts_with('/') {
-            return None;
-        }
-        Self::parse(&folder.join(path).to_string_lossy()).ok()
-    }
-
-    /// The path relative to the files of the work directory.
-    pub fn as_path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for FilePath {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0.display())
-    }
-}
-
-/// Says whether a path is a `.git` folder or file, or inside one, whatever its case.
-pub(crate) fn is_in_git_folder(path: &Path) -> bool {
-    path.iter().any(|part| part.eq_ignore_ascii_case(".git"))
-}
-
 /// Deletes the work directory of a promotion; none is fine.
 ///
 /// It vanishes at once under its name, so that a crash half-way cannot leave one that looks usable.
@@ -361,85 +294,4 @@ fn folder(work_root: &Path, promotion_uid: &str) -> io::Result<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(path: &str, expected: Option<&str>) {
-        assert_eq!(
-            FilePath::parse(path)
-                .ok()
-                .map(|it| it.to_string())
-                .as_deref(),
-            expected,
-            "{path}"
-        );
-    }
-
-    #[test]
-    fn a_path_stays_inside_by_its_text() {
-        check("src/env", Some("src/env"));
-        check("./src//env/.", Some("src/env"));
-        check("/src", Some("src"));
-        check("src/../out", Some("out"));
-        check(".", Some("."));
-        check("/", Some("."));
-        check("..", None);
-        check("src/../../out", None);
-        check("a\0b", None);
-        check("", None);
-    }
-
-    #[test]
-    fn the_top_folder_has_files() {
-        let root = tempfile::tempdir().unwrap();
-        let (work_dir, _) = WorkDir::open(root.path(), "1").unwrap();
-        fs::write(work_dir.root().join("files/a"), "text").unwrap();
-        let top = work_dir.writable(&FilePath::parse(".").unwrap()).unwrap();
-        assert_eq!(top, Path::new("."));
-        assert!(work_dir.files().is_file(top.join("a")));
-        let file = work_dir.writable(&FilePath::parse("./a").unwrap()).unwrap();
-        assert_eq!(work_dir.read_text(&file).unwrap(), "text");
-    }
-
-    #[test]
-    fn nothing_is_written_into_git_folders() {
-        assert!(FilePath::parse_for_writing("src/.git/config").is_err());
-        assert!(FilePath::parse_for_writing(".GIT").is_err());
-        assert!(FilePath::parse_for_writing("src/.gitignore").is_ok());
-    }
-
-    #[test]
-    fn a_symlink_that_leaves_is_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let (work_dir, found) = WorkDir::open(root.path(), "1").unwrap();
-        assert_eq!(found, Found::Fresh);
-        let files = work_dir.root().join("files");
-        fs::create_dir(files.join("inside")).unwrap();
-        symlink("inside", files.join("good")).unwrap();
-        symlink("/etc", files.join("bad")).unwrap();
-        symlink("../repositories", files.join("up")).unwrap();
-        symlink("nowhere", files.join("dangling")).unwrap();
-        let absolute = |path: &str| work_dir.absolute(&FilePath::parse(path).unwrap());
-        assert_eq!(absolute("good/new/x").unwrap(), files.join("inside/new/x"));
-        assert_eq!(absolute(".").unwrap(), files);
-        assert_eq!(absolute("new").unwrap(), files.join("new"));
-        for path in ["bad", "bad/passwd", "bad/none", "up", "up/0", "dangling"] {
-            assert!(absolute(path).is_err(), "{path}");
-        }
-        assert!(work_dir.files().read_to_string("bad/passwd").is_err());
-    }
-
-    #[test]
-    fn a_removed_work_directory_is_fresh_again() {
-        let root = tempfile::tempdir().unwrap();
-        WorkDir::open(root.path(), "1").unwrap();
-        assert_eq!(WorkDir::open(root.path(), "1").unwrap().1, Found::Present);
-        remove_work_dir(root.path(), "1").unwrap();
-        remove_work_dir(root.path(), "1").unwrap();
-        assert_eq!(WorkDir::open(root.path(), "1").unwrap().1, Found::Fresh);
-        assert!(WorkDir::open(root.path(), "../x").is_err());
-    }
-}
+mod tests;

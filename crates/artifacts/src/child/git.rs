@@ -122,7 +122,7 @@ impl Launcher {
 /// Names the protocols that git may speak for this URL, also when redirected or in submodules.
 fn protocols(url: &str) -> Result<&'static str, Error> {
     let refused = |why| Error::Url {
-        url: super::mask_user_info(url),
+        url: super::command::mask_user_info(url),
         why,
     };
     if url.starts_with('-') || url.chars().any(char::is_control) {

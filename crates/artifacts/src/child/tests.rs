@@ -1,5 +1,7 @@
 //! Children: what they see, and that they end.
 
+use std::time::Duration;
+
 use super::*;
 
 fn shell(work_dir: &Path, script: &str) -> Command {
