@@ -13,7 +13,7 @@ use resources::{Warehouse, condition};
 use scenarios::{Harbour, PROJECT};
 use serde_json::{Value, json};
 use testkit::proxy::{Proxy, Twist};
-use testkit::servers::{self, Access, GitServer, Image};
+use testkit::servers::{self, Access, ChartRepository, GitServer, Image};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -204,6 +204,45 @@ async fn who_waits_for_a_mirror_that_another_fetches_into_keeps_nobody_waiting()
         1,
         "what one has fetched is there for all"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_an_index_that_another_reads_keeps_nobody_waiting() -> Result<()> {
+    let harbour = Harbour::open().await?;
+    harbour.create_project("other").await?;
+    let (registry, charts) = (
+        servers::Registry::start(Access::Open)?,
+        ChartRepository::start(Access::Open)?,
+    );
+    registry.push(&Image::new("acme/web", "1.0.0"))?;
+    charts.publish("apiVersion: v1\nentries:\n  web:\n  - version: 1.0.0\n")?;
+    let url = charts.url();
+    let behind = url
+        .trim_start_matches("http://")
+        .trim_end_matches("/charts");
+    let (release, held) = watch::channel(false);
+    let proxy = Proxy::start(behind, Duration::ZERO, move |_| Twist::Held(held.clone())).await?;
+    let repository = format!("http://{}/charts", proxy.host());
+    for number in 0..WAREHOUSES {
+        let spec = json!({"subscriptions": [{"chart": {"repoURL": repository, "name": "web"}}]});
+        create(&harbour, PROJECT, &format!("chart-{number}"), spec).await?;
+    }
+    let spec = json!({"subscriptions": [{"image": {"repoURL": registry.repository("acme/web")}}]});
+    for project in [PROJECT, "other"] {
+        create(&harbour, project, "image", spec.clone()).await?;
+    }
+    for project in [PROJECT, "other"] {
+        found(&harbour, project, "image").await?;
+    }
+    assert_eq!(proxy.count(), 1, "one reads, the others wait for it");
+    release.send(true)?;
+    for number in 0..WAREHOUSES {
+        found(&harbour, PROJECT, &format!("chart-{number}")).await?;
+    }
+    let statuses = charts.statuses()?;
+    let read = statuses.iter().filter(|it| **it == 200).count();
+    assert_eq!(read, 1, "what one has read is there for all: {statuses:?}");
     Ok(())
 }
 
