@@ -209,17 +209,29 @@ impl WorkTree<'_> {
     /// Says whether replaying our commits changes nobody's word: unsigned ones stay unsigned, and signed ones, whose
     /// signatures are good, are signed again.
     async fn can_be_replayed(&self, onto: &str) -> Result<bool, Error> {
-        let signs = self.repository().origin.identity.signing.is_some();
-        let command = self
-            .local_git()?
-            .args(["log", "--format=%G?", &format!("{onto}..HEAD")]);
+        let identity = &self.repository().origin.identity;
+        let ours = format!("{onto}..HEAD");
+        let command = self.local_git()?.args(["rev-list", "--header", &ours]);
+        let commits = self.run(command).await?.checked()?.text();
+        let is_signed: Vec<bool> = commits.split_terminator('\0').map(is_signed).collect();
+        let Some(signing) = &identity.signing else {
+            return Ok(!is_signed.contains(&true));
+        };
+        // Git says of a signature that it cannot check what it says of none.
+        let command =
+            self.local_git()?
+                .args(identity.signing_options())
+                .args(["log", "--format=%G?", &ours]);
         let verdicts = self.run(command).await?.checked()?.text();
-        Ok(verdicts.lines().all(|verdict| {
-            if signs {
-                matches!(verdict, "G" | "U")
-            } else {
-                verdict == "N"
-            }
-        }))
+        let is_good = verdicts.lines().all(|it| signing.trusts(it));
+        Ok(is_good && !is_signed.contains(&false))
     }
+}
+
+/// Says whether a commit, as `git rev-list --header` prints it, bears a signature.
+fn is_signed(commit: &str) -> bool {
+    let headers = commit.lines().take_while(|line| !line.is_empty());
+    headers
+        .filter_map(|line| line.split(' ').next())
+        .any(|name| name == "gpgsig" || name == "gpgsig-sha256")
 }

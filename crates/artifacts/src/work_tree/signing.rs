@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -29,13 +29,32 @@ impl Signing {
             Self::Ssh(file) => ("ssh", file.display().to_string()),
         };
         let set = |name: &str, value: &str| ["-c".to_owned(), format!("{name}={value}")];
-        [
+        let mut options = [
             set("commit.gpgSign", "true"),
             set("gpg.format", format),
             set("user.signingKey", &key),
         ]
-        .concat()
+        .concat();
+        if let Self::Ssh(file) = self {
+            let allowed = allowed_signers(file).display().to_string();
+            options.extend(set("gpg.ssh.allowedSignersFile", &allowed));
+        }
+        options
     }
+
+    /// Says whether git's verdict on a signature (`%G?`) is that one of our keys made it.
+    pub(super) fn trusts(&self, verdict: &str) -> bool {
+        match self {
+            // gpg knows no keys but those that were taken in, and of those nobody has said how far they are trusted.
+            Self::OpenPgp(_) => matches!(verdict, "G" | "U"),
+            Self::Ssh(_) => verdict == "G",
+        }
+    }
+}
+
+/// The file that tells git which signatures are good: those by this SSH key.
+fn allowed_signers(key: &Path) -> PathBuf {
+    key.with_extension("allowed")
 }
 
 /// Takes the text of a private key, `OpenPGP` or SSH, into the private home of `work_dir`; an empty one is none.
@@ -51,10 +70,7 @@ pub async fn take_signing_key(
         return Ok(None);
     };
     if key.contains("PRIVATE KEY-----") && !key.contains("PGP") {
-        let file = write_key(work_dir, key).map_err(|error| Error::SigningKey {
-            reason: error.to_string(),
-        })?;
-        return Ok(Some(Signing::Ssh(file)));
+        return take_ssh_key(launcher, work_dir, key).await.map(Some);
     }
     let command = Command::new("gpg", work_dir)
         .args(["--batch", "--quiet", "--status-fd", "1", "--import"])
@@ -73,7 +89,27 @@ pub async fn take_signing_key(
     }
 }
 
-fn write_key(work_dir: &Path, key: &str) -> std::io::Result<PathBuf> {
+async fn take_ssh_key(launcher: &Launcher, work_dir: &Path, key: &str) -> Result<Signing, Error> {
+    let refused = |error: io::Error| Error::SigningKey {
+        reason: error.to_string(),
+    };
+    let file = write_key(work_dir, key).map_err(refused)?;
+    // An empty passphrase, so that it does not ask for one.
+    let command = Command::new("ssh-keygen", work_dir)
+        .args(["-y", "-P", "", "-f"])
+        .arg(&file);
+    let output = launcher.run(command).await?;
+    if !output.succeeded() {
+        return Err(Error::SigningKey {
+            reason: output.stderr,
+        });
+    }
+    let signers = format!("* namespaces=\"git\" {}\n", output.text());
+    fs::write(allowed_signers(&file), signers).map_err(refused)?;
+    Ok(Signing::Ssh(file))
+}
+
+fn write_key(work_dir: &Path, key: &str) -> io::Result<PathBuf> {
     let home = work_dir.join("home");
     create_private_dir(&home)?;
     let mut file = tempfile::Builder::new()

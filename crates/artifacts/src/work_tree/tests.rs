@@ -6,6 +6,7 @@ use super::*;
 use std::fs;
 
 mod revisions;
+mod signatures;
 
 struct Fixture {
     server: GitServer,
@@ -338,56 +339,4 @@ async fn a_tree_that_names_another_repository_is_not_opened() {
             "{other}"
         );
     }
-}
-
-#[tokio::test]
-async fn commits_are_signed_by_a_key_that_was_taken_in() {
-    let fixture = Fixture::new();
-    let made = tempfile::tempdir().unwrap();
-    let file = made.path().join("key");
-    let mut make = std::process::Command::new("ssh-keygen");
-    let made = make
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&file)
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let key = fs::read_to_string(&file).unwrap();
-    let taken = take_signing_key(&Launcher::direct(), fixture.work.path(), Some(&key))
-        .await
-        .unwrap();
-    assert!(matches!(taken, Some(Signing::Ssh(_))), "{taken:?}");
-    let mut origin = fixture.origin();
-    origin.identity.signing = taken;
-    let launcher = Launcher::direct();
-    let cloned = Repository::clone(
-        &launcher,
-        fixture.work.path(),
-        "0",
-        origin,
-        Some(login()),
-        Blobs::All,
-    );
-    let repository = cloned.await.unwrap();
-    repository
-        .check_out(&fixture.path("src"), Revision::Default, &[])
-        .await
-        .unwrap();
-    fs::write(fixture.path("src/new"), "").unwrap();
-    let tree = fixture.open("src");
-    assert!(tree.stage_all().await.unwrap().differs);
-    tree.commit("Sign", None).await.unwrap();
-    tree.push(&branch("main"), false).await.unwrap();
-    let commit = fixture.git(&["cat-file", "commit", "main"]);
-    assert!(
-        commit.contains("gpgsig -----BEGIN SSH SIGNATURE-----"),
-        "{commit}"
-    );
-
-    let none = take_signing_key(&Launcher::direct(), fixture.work.path(), Some("  "))
-        .await
-        .unwrap();
-    assert_eq!(none, None);
-    let wrong = take_signing_key(&Launcher::direct(), fixture.work.path(), Some("not a key")).await;
-    assert!(matches!(wrong, Err(Error::SigningKey { .. })), "{wrong:?}");
 }
