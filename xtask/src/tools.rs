@@ -214,7 +214,7 @@ fn run(command: &mut Command, hint: &str) -> Result<()> {
     })?;
     ensure!(
         output.status.success(),
-        "{} failed: {}",
+        "{} failed: {}; {hint}",
         command.get_program().display(),
         String::from_utf8_lossy(&output.stderr).trim()
     );

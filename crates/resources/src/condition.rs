@@ -86,3 +86,32 @@ pub fn is_true(conditions: &[Condition], kind: &str) -> bool {
 pub fn is_false(conditions: &[Condition], kind: &str) -> bool {
     find(conditions, kind).is_some_and(|it| it.status == FALSE)
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_condition_keeps_the_time_of_its_last_change_of_status() {
+        let at = |second| Time(Timestamp::from_second(second).expect("a time"));
+        let mut conditions = Vec::new();
+        for (second, status, reason, since) in [
+            (1, TRUE, "Found", 1),
+            (2, TRUE, "FoundMore", 1),
+            (3, FALSE, "Lost", 3),
+            (4, TRUE, "Found", 4),
+        ] {
+            let condition = new(READY, status, reason, "", Some(second), at(second));
+            set(&mut conditions, condition);
+            let found = find(&conditions, READY).expect("it is set");
+            assert_eq!(found.last_transition_time, at(since));
+            assert_eq!(
+                (found.reason.as_str(), found.observed_generation),
+                (reason, Some(second))
+            );
+        }
+        assert_eq!(conditions.len(), 1);
+    }
+}

@@ -73,23 +73,29 @@ pub(super) fn check(breaches: &mut Vec<String>) -> Result<()> {
             ));
         }
     }
-    for orphan in orphans(&root, &rust)? {
+    let packages = files
+        .iter()
+        .filter(|file| file.file_name().is_some_and(|name| name == "Cargo.toml"))
+        .filter_map(|file| Some(file.parent()?.to_owned()))
+        .collect();
+    for orphan in orphans(&root, &rust, &packages)? {
         breaches.push(format!("{}: no `mod` leads here", orphan.display()));
     }
     Ok(())
 }
 
-/// Finds the files that no crate root reaches through `mod` declarations.
-fn orphans(root: &Path, rust: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>> {
+/// Finds the files that no crate root reaches through `mod` declarations; `packages` are the folders with a `Cargo.toml`.
+fn orphans(
+    root: &Path,
+    rust: &BTreeSet<PathBuf>,
+    packages: &BTreeSet<PathBuf>,
+) -> Result<Vec<PathBuf>> {
+    let is_root = |file: &Path| is_crate_root(file, packages);
     let mut reached = BTreeSet::new();
-    let mut waiting: Vec<PathBuf> = rust
-        .iter()
-        .filter(|file| is_crate_root(file))
-        .cloned()
-        .collect();
+    let mut waiting: Vec<PathBuf> = rust.iter().filter(|file| is_root(file)).cloned().collect();
     while let Some(file) = waiting.pop() {
         let text = fs::read_to_string(root.join(&file))?;
-        let folder = folder_of_children(&file);
+        let folder = folder_of_children(&file, is_root(&file));
         for name in text.lines().filter_map(declared_module) {
             let beside = folder.join(format!("{name}.rs"));
             let inside = folder.join(name).join("mod.rs");
@@ -104,31 +110,34 @@ fn orphans(root: &Path, rust: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>> {
     Ok(rust.difference(&reached).cloned().collect())
 }
 
-fn is_crate_root(file: &Path) -> bool {
+/// Says whether cargo builds something of the file itself, as it lies in its package.
+fn is_crate_root(file: &Path, packages: &BTreeSet<PathBuf>) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let folder = file
-        .parent()
-        .and_then(Path::file_name)
-        .unwrap_or_default()
-        .to_string_lossy();
-    matches!(name.as_ref(), "lib.rs" | "main.rs" | "build.rs")
-        || matches!(
-            folder.as_ref(),
-            "tests" | "benches" | "examples" | "bin" | "fuzz_targets"
-        )
+    let folders = packages
+        .iter()
+        .filter_map(|package| file.strip_prefix(package).ok()?.parent());
+    let mut folders = folders.map(|it| it.to_string_lossy().into_owned());
+    folders.any(|folder| match folder.as_str() {
+        "" => name == "build.rs",
+        "src" => matches!(name.as_ref(), "lib.rs" | "main.rs"),
+        "tests" | "benches" | "examples" | "src/bin" | "fuzz_targets" => true,
+        other => {
+            let of_several_files = ["tests/", "benches/", "examples/", "src/bin/"];
+            let program = of_several_files
+                .iter()
+                .find_map(|it| other.strip_prefix(it));
+            name == "main.rs" && program.is_some_and(|it| !it.contains('/'))
+        }
+    })
 }
 
-fn folder_of_children(file: &Path) -> PathBuf {
+fn folder_of_children(file: &Path, is_root: bool) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    let stem = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    if matches!(stem.as_str(), "lib" | "main" | "mod") || is_crate_root(file) {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    if is_root || stem == "mod" {
         return folder;
     }
-    folder.join(stem)
+    folder.join(stem.as_ref())
 }
 
 fn declared_module(line: &str) -> Option<&str> {
@@ -145,7 +154,7 @@ fn declared_module(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::declared_module;
+    use super::*;
 
     #[test]
     fn a_module_is_found_whatever_its_visibility() {
@@ -158,5 +167,41 @@ mod tests {
             assert_eq!(declared_module(line), Some("watch"), "{line}");
         }
         assert_eq!(declared_module("mod tests {"), None);
+    }
+
+    #[test]
+    fn a_file_that_no_module_leads_to_is_an_orphan() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rust = BTreeSet::new();
+        for (name, text) in [
+            ("crates/a/build.rs", ""),
+            ("crates/a/src/lib.rs", "mod watch;\n"),
+            ("crates/a/src/watch.rs", "#[cfg(test)]\nmod tests;\n"),
+            ("crates/a/src/watch/tests.rs", "mod late;\n"),
+            ("crates/a/src/watch/tests/late.rs", ""),
+            ("crates/a/src/watch/tests/forgotten.rs", ""),
+            ("crates/a/src/main/main.rs", ""),
+            ("crates/a/src/bin/b.rs", ""),
+            ("crates/a/tests/quick.rs", ""),
+            ("crates/a/tests/it/main.rs", "mod crash;\n"),
+            ("crates/a/tests/it/crash.rs", ""),
+            ("crates/a/tests/it/forgotten.rs", ""),
+            ("tests/scenarios/tests/loops/main.rs", ""),
+        ] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            rust.insert(PathBuf::from(name));
+        }
+        let packages = ["", "crates/a", "tests/scenarios"]
+            .map(PathBuf::from)
+            .into();
+        let found = orphans(folder.path(), &rust, &packages).unwrap();
+        let expected = [
+            "crates/a/src/main/main.rs",
+            "crates/a/src/watch/tests/forgotten.rs",
+            "crates/a/tests/it/forgotten.rs",
+        ];
+        assert_eq!(found, expected.map(PathBuf::from));
     }
 }

@@ -101,9 +101,9 @@ fn download_one(package: &Package, apt: &Apt, folder: &Path, pinned: Pinned) -> 
             let downloaded = Downloaded::read(name, found, path)?;
             match pinned {
                 Pinned::Yes if left_the_archive => eprintln!(
-                    "tools: {name} {version} has left the archive; using {}, whose signature apt checked. \
-                     To pin it: cargo xtask tools --lock",
-                    downloaded.version
+                    "tools: {name} {version} has left the archive; using {} (sha-256 {}), \
+                     whose signature apt checked. To pin it: cargo xtask tools --lock",
+                    downloaded.version, downloaded.sha256
                 ),
                 Pinned::Yes => downloaded.expect(sha256)?,
                 Pinned::No => {}
