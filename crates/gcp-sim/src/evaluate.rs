@@ -15,20 +15,17 @@ use crate::world::{DenyRule, World};
 pub(crate) struct Propagation {
     pub(crate) grant: SignedDuration,
     pub(crate) revoke: SignedDuration,
-    /// How many replicas take turns in answering; all but the first know the newest policy already.
+    /// How many replicas take turns in answering; the last of them knows the newest policy already.
     pub(crate) replicas: u32,
-    /// How many questions were answered.
-    pub(crate) asked: u32,
 }
 
 impl Propagation {
-    /// Lets the next replica answer.
-    pub(crate) fn next(&mut self) -> Self {
-        self.asked = self.asked.wrapping_add(1);
-        if self.replicas > 1 && self.asked.is_multiple_of(self.replicas) {
+    /// Lets the replica answer whose turn it is at a question, by the number of that.
+    pub(crate) fn at(self, question: u32) -> Self {
+        if self.replicas > 1 && question % self.replicas == self.replicas - 1 {
             return Self::default();
         }
-        *self
+        self
     }
 }
 

@@ -170,15 +170,16 @@ fn grants_and_revocations_count_late_when_told_so() {
 
 #[test]
 fn replicas_that_do_not_agree_take_turns() {
-    let mut propagation = Propagation {
+    let propagation = Propagation {
         grant: SignedDuration::from_secs(70),
         replicas: 2,
         ..Propagation::default()
     };
-    let late: Vec<bool> = (0..4)
-        .map(|_| propagation.next().grant > SignedDuration::ZERO)
-        .collect();
-    assert_eq!(late, [true, false, true, false]);
-    propagation.replicas = 1;
-    assert!((0..4).all(|_| propagation.next().grant > SignedDuration::ZERO));
+    let is_late = |question: u32| propagation.at(question).grant > SignedDuration::ZERO;
+    assert_eq!([0, 1, 2, 3].map(is_late), [true, false, true, false]);
+    let alone = Propagation {
+        replicas: 1,
+        ..propagation
+    };
+    assert!((0..4).all(|question| alone.at(question) == alone));
 }
