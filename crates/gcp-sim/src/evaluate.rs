@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::policy::{Binding, Policy};
+use crate::policy::{Binding, Earlier, Policy};
 use crate::principal::Principal;
 use crate::resource::ResourceName;
 use crate::roles;
@@ -90,9 +90,14 @@ impl Question<'_> {
         };
         match (self.any(&earlier.bindings), present) {
             (before, after) if before == after => after,
-            (false, _) => self.now >= earlier.until + self.propagation.grant,
-            (true, _) => self.now < earlier.until + self.propagation.revoke,
+            (false, _) => self.has_spread(earlier, self.propagation.grant),
+            (true, _) => !self.has_spread(earlier, self.propagation.revoke),
         }
+    }
+
+    /// Says whether a change counts; what takes no time counts by a clock that is behind too.
+    fn has_spread(&self, earlier: &Earlier, delay: SignedDuration) -> bool {
+        delay.is_zero() || self.now >= earlier.until + delay
     }
 
     fn any(&self, bindings: &[Binding]) -> bool {

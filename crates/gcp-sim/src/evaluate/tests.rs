@@ -169,6 +169,21 @@ fn grants_and_revocations_count_late_when_told_so() {
 }
 
 #[test]
+fn what_takes_no_time_counts_by_a_clock_that_is_behind_too() {
+    let mut world = world();
+    let apps = ResourceName::repository("acme", "europe", "apps");
+    let role = "roles/artifactregistry.reader";
+    let new = "user:new@acme.example";
+    let behind = now() - SignedDuration::from_hours(2);
+    let policy = world.policy_mut(&apps).unwrap();
+    policy.grant(role, new, now());
+    assert!(ask(&world, new, DOWNLOAD, &apps, behind));
+    let policy = world.policy_mut(&apps).unwrap();
+    policy.revoke(role, new, now());
+    assert!(!ask(&world, new, DOWNLOAD, &apps, behind));
+}
+
+#[test]
 fn replicas_that_do_not_agree_take_turns() {
     let propagation = Propagation {
         grant: SignedDuration::from_secs(70),
