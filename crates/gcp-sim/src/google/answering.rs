@@ -35,11 +35,11 @@ pub(super) fn propagation() -> Propagation {
 
 impl Google {
     /// Answers a request under the faults that hit it as a whole, and dates the answer.
-    pub(crate) async fn answering(
+    pub(crate) fn answering(
         &self,
         occasion: &Occasion<'_>,
         answer: impl Future<Output = Response>,
-    ) -> Response {
+    ) -> impl Future<Output = Response> {
         let dated = async {
             let mut response = answer.await;
             if let Some(date) = self.date() {
@@ -47,7 +47,8 @@ impl Google {
             }
             response
         };
-        PRESENT.scope(self.present(occasion), dated).await
+        // On the heap, as it is carried through several more.
+        PRESENT.scope(self.present(occasion), Box::pin(dated))
     }
 
     /// Says what time it is, as a header does.
