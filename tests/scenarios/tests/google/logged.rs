@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use credentials::google::Fallback;
 use scenarios::PROJECT;
 use testkit::google::{Effect, IAM_CREDENTIALS, account_of};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::leaks::watch::{check, look_for_all_kinds};
 use crate::port::{FORGOTTEN, Port, WAREHOUSE};
@@ -85,15 +86,26 @@ fn check_line(mut line: Line, level: &str, message: &str, who: (&str, &str)) -> 
     said
 }
 
-/// Asks for another look and waits until it has come to the same failure.
+/// How often it was looked who acts, and nobody might.
+fn refusals(port: &Port) -> Result<u32> {
+    let labels = r#"{provider="google",identity="none",outcome="refused"}"#;
+    let line = format!("argosy_registry_identity_total{labels} ");
+    let metrics = port.harbour.metrics()?;
+    let count = metrics.lines().find_map(|it| it.strip_prefix(&line));
+    Ok(count.with_context(|| metrics.clone())?.parse()?)
+}
+
+/// Waits for two more looks that come to the same: when there is the second, the first was told of.
 async fn looked(port: &Port) -> Result<()> {
-    let refresh = port.refresh().await?;
-    port.harbour
-        .until("the refresh was handled", async || {
-            let status = port.warehouse().await?.status.unwrap_or_default();
-            Ok((status.last_handled_refresh == refresh).then_some(()))
-        })
-        .await
+    let before = refusals(port)?;
+    for more in 1..=2 {
+        port.refresh().await?;
+        let is_counted = async || Ok((refusals(port)? >= before + more).then_some(()));
+        port.harbour
+            .until("it was looked again", is_counted)
+            .await?;
+    }
+    Ok(())
 }
 
 // All tasks run on the thread of the test, which is the one that is listened to.
