@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use artifacts::Cost;
-use domain::event::Tone;
 use domain::message::with_next;
-use domain::warehouse::{Act, Creation, Discovery, Failure, Plan, Seen, Work};
+use domain::warehouse::{Act, Creation, Discovery, Failure, Identity, Plan, Seen, Work};
 use futures::StreamExt as _;
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
@@ -105,9 +104,8 @@ impl Loop {
                 &self.world.cx.metrics.discoveries,
                 if failed { "failed" } else { "succeeded" },
             );
-        }
-        if let Work::Ended(_) = &seen.work {
-            self.tell_identity(key, seen, &status).await;
+            let identities = discovery.identities.as_deref().unwrap_or_default();
+            self.tell_identity(key, seen, &status, identities).await;
         }
         match act {
             Act::Rest => {
@@ -129,29 +127,17 @@ impl Loop {
     }
 
     /// Tells who acts at registries, once for every change.
-    async fn tell_identity(&self, key: &Key, seen: &Seen<'_>, status: &resources::WarehouseStatus) {
+    async fn tell_identity(
+        &self,
+        key: &Key,
+        seen: &Seen<'_>,
+        status: &resources::WarehouseStatus,
+        identities: &[Identity],
+    ) {
         let actor = self.recorder.actor();
         let changed = domain::warehouse::identity_changed(seen.warehouse, status, &actor);
         if let Some(event) = changed {
-            let (project, warehouse, message) = (&*key.namespace, &*key.name, &event.message);
-            match event.tone {
-                Tone::Normal => {
-                    tracing::info!(
-                        project,
-                        warehouse,
-                        message,
-                        "the identity at registries changed"
-                    );
-                }
-                Tone::Warning => {
-                    tracing::warn!(
-                        project,
-                        warehouse,
-                        message,
-                        "no identity acts at a registry"
-                    );
-                }
-            }
+            identity::log(key, event.tone, identities);
             self.recorder.tell(event, self.world.cx.now()).await;
         }
     }

@@ -55,10 +55,14 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub subscription: String,
-    /// Whether one acted.
-    pub acts: bool,
+    /// Who acted, as the member of a policy; none where nobody did.
+    pub member: Option<String>,
     /// Reason of the condition.
     pub reason: &'static str,
+    pub why: String,
+    /// The next command, where something is to be done.
+    pub next: Option<String>,
+    /// All of that in words, for the condition.
     pub message: String,
 }
 

@@ -4,10 +4,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::faults::Occasion;
 use crate::google::Google;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
@@ -52,7 +54,7 @@ async fn answer(State(apis): State<Apis>, request: Request) -> Response {
         .or_else(|| head.uri.host())
         .unwrap_or_default();
     let Some((service, path)) = Service::of(host, head.uri.path()) else {
-        return Refusal::no_such_route(head.uri.path()).into_response();
+        return apis.answer_nobody(&head).await;
     };
     let Ok(body) = axum::body::to_bytes(body, LONGEST).await else {
         return Refusal::invalid_argument("Request payload size exceeds the limit.")
@@ -71,6 +73,18 @@ async fn answer(State(apis): State<Apis>, request: Request) -> Response {
 }
 
 impl Apis {
+    /// Answers what is for none of the APIs.
+    async fn answer_nobody(&self, head: &Parts) -> Response {
+        let path = head.uri.path();
+        let occasion = Occasion {
+            method: head.method.as_str(),
+            path,
+            ..Occasion::default()
+        };
+        let answer = async { Refusal::no_such_route(path).into_response() };
+        self.google.answering(&occasion, answer).await
+    }
+
     async fn answer(&self, call: &Call) -> Response {
         let principal = self
             .google
@@ -79,7 +93,8 @@ impl Apis {
             .ok();
         let occasion = call.occasion(principal.as_deref());
         self.google.note(&occasion);
-        let response = wire::answer(&self.google, &occasion, self.dispatch(call)).await;
+        let answer = wire::answer(&self.google, &occasion, self.dispatch(call));
+        let response = self.google.answering(&occasion, answer).await;
         tracing::debug!(
             service = occasion.service,
             method = occasion.method,

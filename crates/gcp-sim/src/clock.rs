@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-/// What time Google thinks it is. Clones show the same time.
+/// What time it is. Clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     state: Arc<Mutex<State>>,
@@ -14,8 +14,8 @@ pub struct Clock {
 #[derive(Debug)]
 struct State {
     frozen: Option<Timestamp>,
-    /// What the simulator is ahead of the clock that its callers look at.
-    skew: SignedDuration,
+    /// How far it was moved ahead of the machine's.
+    ahead: SignedDuration,
 }
 
 impl Clock {
@@ -32,17 +32,19 @@ impl Clock {
     fn with(frozen: Option<Timestamp>) -> Self {
         let state = State {
             frozen,
-            skew: SignedDuration::ZERO,
+            ahead: SignedDuration::ZERO,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
         }
     }
 
-    /// The present time, skew included.
+    /// The present time.
     pub fn now(&self) -> Timestamp {
         let state = self.state.lock();
-        state.frozen.unwrap_or_else(Timestamp::now) + state.skew
+        state
+            .frozen
+            .unwrap_or_else(|| Timestamp::now() + state.ahead)
     }
 
     /// Moves the time forward, whether it stands still or not.
@@ -50,13 +52,8 @@ impl Clock {
         let mut state = self.state.lock();
         match &mut state.frozen {
             Some(now) => *now += by,
-            None => state.skew += by,
+            None => state.ahead += by,
         }
-    }
-
-    /// Makes Google's clock differ from everybody else's by so much.
-    pub fn skew(&self, skew: SignedDuration) {
-        self.state.lock().skew = skew;
     }
 }
 
@@ -80,10 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn skew_is_seen_by_every_clone() {
-        let start: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
-        let clock = Clock::standing_at(start);
-        clock.clone().skew(SignedDuration::from_secs(-90));
-        assert_eq!(clock.now(), start - SignedDuration::from_secs(90));
+    fn a_clock_of_the_machine_goes_on_from_where_any_clone_was_moved() {
+        let clock = Clock::of_the_machine();
+        clock.clone().advance(SignedDuration::from_hours(2));
+        let ahead = clock.now().duration_since(Timestamp::now());
+        assert!(ahead > SignedDuration::from_mins(119), "{ahead}");
+        assert!(ahead <= SignedDuration::from_hours(2), "{ahead}");
     }
 }

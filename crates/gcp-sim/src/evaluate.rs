@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::policy::{Binding, Policy};
+use crate::policy::{Binding, Earlier, Policy};
 use crate::principal::Principal;
 use crate::resource::ResourceName;
 use crate::roles;
@@ -15,20 +15,17 @@ use crate::world::{DenyRule, World};
 pub(crate) struct Propagation {
     pub(crate) grant: SignedDuration,
     pub(crate) revoke: SignedDuration,
-    /// How many replicas take turns in answering; all but the first know the newest policy already.
+    /// How many replicas take turns in answering; the last of them knows the newest policy already.
     pub(crate) replicas: u32,
-    /// How many questions were answered.
-    pub(crate) asked: u32,
 }
 
 impl Propagation {
-    /// Lets the next replica answer.
-    pub(crate) fn next(&mut self) -> Self {
-        self.asked = self.asked.wrapping_add(1);
-        if self.replicas > 1 && self.asked.is_multiple_of(self.replicas) {
+    /// Lets the replica answer whose turn it is at a question, by the number of that.
+    pub(crate) fn at(self, question: u32) -> Self {
+        if self.replicas > 1 && question % self.replicas == self.replicas - 1 {
             return Self::default();
         }
-        *self
+        self
     }
 }
 
@@ -93,9 +90,14 @@ impl Question<'_> {
         };
         match (self.any(&earlier.bindings), present) {
             (before, after) if before == after => after,
-            (false, _) => self.now >= earlier.until + self.propagation.grant,
-            (true, _) => self.now < earlier.until + self.propagation.revoke,
+            (false, _) => self.has_spread(earlier, self.propagation.grant),
+            (true, _) => !self.has_spread(earlier, self.propagation.revoke),
         }
+    }
+
+    /// Says whether a change counts; what takes no time counts by a clock that is behind too.
+    fn has_spread(&self, earlier: &Earlier, delay: SignedDuration) -> bool {
+        delay.is_zero() || self.now >= earlier.until + delay
     }
 
     fn any(&self, bindings: &[Binding]) -> bool {

@@ -155,7 +155,7 @@ pub enum Effect {
     FederatedOutlivesProvider,
     /// How Google answers for a disabled account is assumed.
     GsaDisabled,
-    /// Changes of policies count later.
+    /// Changes of policies count later in the requests that it hits.
     PropagationDelay {
         grant_seconds: u32,
         revoke_seconds: u32,
@@ -173,7 +173,7 @@ pub enum Effect {
     PubsubReorder,
     /// A published message is never delivered.
     PubsubDrop,
-    /// Google's clock differs.
+    /// Google's clock differs in the requests that it hits.
     ClockSkew {
         seconds: i64,
     },
@@ -323,7 +323,9 @@ impl Faults {
         Some(self.active.remove(index).1)
     }
 
-    pub(crate) fn list(&self) -> &[(u64, Fault)] {
+    /// Lists those that are not over, whether they have begun or not.
+    pub(crate) fn list(&mut self, now: Timestamp) -> &[(u64, Fault)] {
+        self.forget_what_is_over(now);
         &self.active
     }
 
@@ -344,8 +346,7 @@ impl Faults {
         now: Timestamp,
         wanted: impl Fn(&Effect) -> bool,
     ) -> Option<Effect> {
-        self.active
-            .retain(|(_, fault)| fault.until.is_none_or(|until| now < until));
+        self.forget_what_is_over(now);
         let dice = &mut self.dice;
         let index = self.active.iter().position(|(_, fault)| {
             wanted(&fault.effect)
@@ -364,6 +365,11 @@ impl Faults {
             }
         }
         Some(effect)
+    }
+
+    fn forget_what_is_over(&mut self, now: Timestamp) {
+        self.active
+            .retain(|(_, fault)| fault.until.is_none_or(|until| now < until));
     }
 }
 

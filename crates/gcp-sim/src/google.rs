@@ -1,10 +1,12 @@
 //! The handle that every service holds: the world, the tokens, the faults and the time.
 
+mod answering;
 mod caller;
 mod change;
 mod proof;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::cloud_asset::History;
-use crate::evaluate::{self, Propagation};
+use crate::evaluate;
 use crate::faults::{Effect, Fault, Faults, Occasion};
 use crate::keys::Keys;
 use crate::principal::Principal;
@@ -38,7 +40,8 @@ struct Inner {
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
     faults: Mutex<Faults>,
-    propagation: Mutex<Propagation>,
+    /// How many questions of policies were answered: replicas take turns.
+    questions: AtomicU32,
     keys: Keys,
     audit: Audit,
     messages: Messages,
@@ -54,7 +57,7 @@ impl Google {
             world: RwLock::new(world),
             tokens: Mutex::default(),
             faults: Mutex::new(Faults::with_seed(seed)),
-            propagation: Mutex::default(),
+            questions: AtomicU32::default(),
             keys: Keys::default(),
             audit: Audit::default(),
             messages: Messages::default(),
@@ -70,8 +73,9 @@ impl Google {
         &self.inner.clock
     }
 
+    /// What time Google thinks it is, which a fault may make differ from its clock while a request is answered.
     pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.inner.clock.now() + answering::skew()
     }
 
     /// Looks at the world. Do not call back into `Google` from within.
@@ -167,7 +171,8 @@ impl Google {
         permission: &str,
         resource: &ResourceName,
     ) -> bool {
-        let propagation = self.inner.propagation.lock().next();
+        let question = self.inner.questions.fetch_add(1, Ordering::Relaxed);
+        let propagation = answering::propagation().at(question);
         let now = self.now();
         self.read(|world| {
             evaluate::allows(world, principal, permission, resource, now, propagation)
@@ -249,7 +254,8 @@ impl Google {
         occasion: &Occasion<'_>,
         wanted: impl Fn(&Effect) -> bool,
     ) -> Option<Effect> {
-        let now = self.now();
+        // Whoever says when a fault begins and ends does so by the clock that is right.
+        let now = self.inner.clock.now();
         let struck = self.inner.faults.lock().strike(occasion, now, wanted);
         if let Some(effect) = &struck {
             tracing::info!(
@@ -269,48 +275,21 @@ impl Google {
 
     /// Lets something go wrong from now on. The number takes it away again.
     pub fn inject(&self, mut fault: Fault) -> u64 {
-        match &fault.effect {
-            Effect::BindingRevoked { after_seconds } => {
-                let after = SignedDuration::from_secs((*after_seconds).into());
-                fault.from = Some(fault.from.unwrap_or_else(|| self.now()) + after);
-            }
-            Effect::ClockSkew { seconds } => {
-                self.inner.clock.skew(SignedDuration::from_secs(*seconds));
-            }
-            Effect::PropagationDelay {
-                grant_seconds,
-                revoke_seconds,
-                flapping,
-            } => {
-                *self.inner.propagation.lock() = Propagation {
-                    grant: SignedDuration::from_secs((*grant_seconds).into()),
-                    revoke: SignedDuration::from_secs((*revoke_seconds).into()),
-                    replicas: if *flapping { 2 } else { 1 },
-                    asked: 0,
-                };
-            }
-            _ => {}
+        if let Effect::BindingRevoked { after_seconds } = &fault.effect {
+            let after = SignedDuration::from_secs((*after_seconds).into());
+            fault.from = Some(fault.from.unwrap_or_else(|| self.inner.clock.now()) + after);
         }
         self.inner.faults.lock().add(fault)
     }
 
     /// Mends a fault; says whether it was still in force.
     pub fn mend(&self, fault: u64) -> bool {
-        let Some(removed) = self.inner.faults.lock().remove(fault) else {
-            return false;
-        };
-        match removed.effect {
-            Effect::ClockSkew { .. } => self.inner.clock.skew(SignedDuration::ZERO),
-            Effect::PropagationDelay { .. } => {
-                *self.inner.propagation.lock() = Propagation::default();
-            }
-            _ => {}
-        }
-        true
+        self.inner.faults.lock().remove(fault).is_some()
     }
 
     /// Lists the faults that are in force, with the numbers that mend them.
     pub fn faults(&self) -> Vec<(u64, Fault)> {
-        self.inner.faults.lock().list().to_vec()
+        let now = self.inner.clock.now();
+        self.inner.faults.lock().list(now).to_vec()
     }
 }

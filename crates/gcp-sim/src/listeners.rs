@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::clock::Clock;
+use crate::google::Google;
 
 /// Why the simulator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,12 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 }
 
 /// Serves until `stop`.
-pub(crate) fn serve(listener: TcpListener, router: Router, clock: Clock, stop: CancellationToken) {
+pub(crate) fn serve(
+    listener: TcpListener,
+    router: Router,
+    google: Google,
+    stop: CancellationToken,
+) {
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
@@ -68,7 +73,7 @@ pub(crate) fn serve(listener: TcpListener, router: Router, clock: Clock, stop: C
                 Ok((stream, peer)) => {
                     let answers = Answers {
                         router: router.clone(),
-                        clock: clock.clone(),
+                        google: google.clone(),
                         peer,
                     };
                     tokio::spawn(connection(stream, answers, stop.clone()));
@@ -101,7 +106,7 @@ async fn connection(stream: TcpStream, answers: Answers, stop: CancellationToken
 #[derive(Debug, Clone)]
 struct Answers {
     router: Router,
-    clock: Clock,
+    google: Google,
     peer: SocketAddr,
 }
 
@@ -121,12 +126,11 @@ impl Answers {
         if response.extensions().get::<DropConnection>().is_some() {
             return Err(Dropped);
         }
-        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
-            .timestamp_to_rfc9110_string(&self.clock.now())
-            .ok()
-            .and_then(|date| HeaderValue::from_str(&date).ok());
-        if let Some(date) = date {
-            response.headers_mut().insert(header::DATE, date);
+        let headers = response.headers_mut();
+        if !headers.contains_key(header::DATE)
+            && let Some(date) = self.google.date()
+        {
+            headers.insert(header::DATE, date);
         }
         Ok(response)
     }

@@ -59,13 +59,14 @@ async fn answer(
         principal: None,
         path: head.uri.path(),
     };
-    if let Some(response) = metadata.disturbance(&occasion).await {
-        return response;
-    }
-    wire::answer(&metadata.google, &occasion, async {
-        metadata.answer(peer, &head)
-    })
-    .await
+    let answer = async {
+        if let Some(response) = metadata.disturbance(&occasion).await {
+            return response;
+        }
+        let answer = async { metadata.answer(peer, &head) };
+        wire::answer(&metadata.google, &occasion, answer).await
+    };
+    metadata.google.answering(&occasion, answer).await
 }
 
 impl Metadata {

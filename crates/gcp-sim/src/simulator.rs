@@ -61,15 +61,14 @@ impl Simulator {
     /// # Errors
     /// [`StartError::NotLoopback`] for an address that other machines could reach.
     pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
-        let clock = options.clock;
-        let google = Google::new(world, clock.clone(), options.seed);
+        let google = Google::new(world, options.clock, options.seed);
         let registry = Registry::new(google.clone());
         let (apis, apis_address) = listeners::bind(options.apis).await?;
         let (docker, registry_address) = listeners::bind(options.registry).await?;
         let (admin, admin_address) = listeners::bind(options.admin).await?;
         let stop = CancellationToken::new();
         let serve = |listener, router| {
-            listeners::serve(listener, router, clock.clone(), stop.clone());
+            listeners::serve(listener, router, google.clone(), stop.clone());
         };
         serve(docker, registry.docker());
         serve(apis, apis::router(google.clone(), registry.clone()));

@@ -269,4 +269,25 @@ mod tests {
         );
         assert!(forbidden.hint().contains("--member='principal://x'"));
     }
+
+    #[test]
+    fn nobody_is_told_to_let_all_of_a_pool_or_of_a_node_act() {
+        let hint = |caller: &str| {
+            let forbidden = TokenError::Forbidden {
+                account: "a".to_owned(),
+                permission: "p".to_owned(),
+                caller: caller.to_owned(),
+            };
+            forbidden.hint()
+        };
+        for everybody in [
+            "acme-gke.svc.id.goog",
+            "principalSet://iam.googleapis.com/x/*",
+            "serviceAccount:4711-compute@developer.gserviceaccount.com",
+        ] {
+            assert_eq!(hint(everybody), "argosy gcp doctor");
+        }
+        let own = hint("serviceAccount:argosy@acme-gke.iam.gserviceaccount.com");
+        assert!(own.starts_with("gcloud "), "{own}");
+    }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use project::{ProjectId, ProjectNumber};
+pub(crate) use service_account::DEFAULT_COMPUTE;
 pub use service_account::{ACCOUNT_PREFIX, MAX_PROJECT_NAME, ServiceAccountEmail};
 
 /// Why a name cannot be what it should be.

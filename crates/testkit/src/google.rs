@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 pub use gcp_sim::{
-    Asked, Clock, Effect, Fault, NotReady, ResourceName, Scope, SeedImage, TOKEN_PREFIX,
+    Asked, Clock, ConsumerReason, Effect, Fault, NotReady, ResourceName, Scope, SeedImage,
+    TOKEN_PREFIX,
 };
 use gcp_sim::{Options, Simulator, World};
 use jiff::Timestamp;

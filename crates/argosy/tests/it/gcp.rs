@@ -2,6 +2,7 @@
 
 mod audit;
 mod doctor;
+mod faults;
 mod setup;
 
 use std::path::PathBuf;

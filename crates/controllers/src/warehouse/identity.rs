@@ -3,9 +3,12 @@
 use std::time::Instant;
 
 use credentials::{Error, Kind, Login, RegistryIdentity};
+use domain::event::Tone;
+use domain::message;
 use domain::warehouse::{Failure, Identity};
 
 use super::discovery::failed;
+use crate::queue::Key;
 use crate::{Context, metrics};
 
 /// A way to a repository, or why there is none.
@@ -72,20 +75,70 @@ fn told(repo_url: &str, identity: &RegistryIdentity, error: Option<&Error>) -> I
         why,
         next,
     } = identity;
-    let message = match (identity, error) {
-        (Some(identity), _) => format!("{identity} acts, since {why}"),
-        (None, Some(error)) => failed(repo_url, error, &error.hint()).message,
-        (None, None) => why.clone(),
+    let message = match (identity, error, next) {
+        (Some(identity), _, Some(next)) => {
+            format!("{identity} acts, since {why}; to give the Project its own: {next}")
+        }
+        (Some(identity), _, None) => format!("{identity} acts, since {why}"),
+        // A failure says itself what to do next.
+        (None, Some(error), _) => failed(repo_url, error, &error.hint()).message,
+        (None, None, _) => why.clone(),
     };
-    // A failure says itself what to do next.
-    let next = next.as_ref().filter(|_| identity.is_some());
     Identity {
         subscription: repo_url.to_owned(),
-        acts: outcome.acts(),
+        member: identity.clone(),
         reason: outcome.reason(),
-        message: match next {
-            Some(next) => format!("{message}; to give the Project its own: {next}"),
-            None => message,
-        },
+        why: error.map_or_else(|| why.clone(), |error| message::in_one_line(error)),
+        next: next.clone(),
+        message,
     }
+}
+
+/// Logs that who acts for a Warehouse has changed: one line, however many subscriptions there are.
+pub(super) fn log(key: &Key, tone: Tone, identities: &[Identity]) {
+    let provider = metrics::GOOGLE;
+    let (project, warehouse) = (&*key.namespace, &*key.name);
+    let of_each = |look: fn(&Identity) -> &str| each(identities.iter().map(look));
+    let identity = of_each(|it| it.member.as_deref().unwrap_or("none"));
+    let outcome = of_each(|it| it.reason);
+    let why = of_each(|it| &it.why);
+    let next = each(identities.iter().filter_map(|it| it.next.as_deref()));
+    let next = Some(next.as_str()).filter(|it| !it.is_empty());
+    match tone {
+        Tone::Normal => {
+            tracing::info!(
+                provider,
+                project,
+                warehouse,
+                identity,
+                outcome,
+                why,
+                next,
+                "the identity at registries changed"
+            );
+        }
+        Tone::Warning => {
+            tracing::warn!(
+                provider,
+                project,
+                warehouse,
+                identity,
+                outcome,
+                why,
+                next,
+                "no identity acts at a registry"
+            );
+        }
+    }
+}
+
+/// Writes down what is said, and what is said by several once.
+fn each<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for it in all {
+        if !said.contains(&it) {
+            said.push(it);
+        }
+    }
+    said.join("; ")
 }

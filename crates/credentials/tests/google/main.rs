@@ -2,6 +2,8 @@
 
 mod installation;
 
+mod every_fault;
+mod faults;
 mod hosts;
 mod keys;
 mod namespaces;

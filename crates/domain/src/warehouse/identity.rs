@@ -10,7 +10,8 @@ use crate::event::{Event, Tone};
 
 /// Says it on the status; without any such subscription there is no condition.
 pub(super) fn tell(conditions: &mut Conditions<'_>, identities: &[Identity]) {
-    let Some(first) = identities.iter().find(|it| !it.acts).or(identities.first()) else {
+    let missing = identities.iter().find(|it| it.member.is_none());
+    let Some(first) = missing.or(identities.first()) else {
         conditions.remove(REGISTRY_IDENTITY);
         return;
     };
@@ -19,7 +20,7 @@ pub(super) fn tell(conditions: &mut Conditions<'_>, identities: &[Identity]) {
         .map(|it| format!("{}: {}", it.subscription, it.message))
         .collect();
     told.dedup();
-    let status = if first.acts { TRUE } else { FALSE };
+    let status = if first.member.is_some() { TRUE } else { FALSE };
     conditions.set(REGISTRY_IDENTITY, status, first.reason, &told.join("; "));
 }
 
@@ -51,12 +52,14 @@ mod tests {
     fn identity(subscription: &str, acts: bool, message: &str) -> Identity {
         Identity {
             subscription: subscription.to_owned(),
-            acts,
+            member: acts.then(|| "serviceAccount:a".to_owned()),
             reason: if acts {
                 "OwnServiceAccount"
             } else {
                 "IdentityRefused"
             },
+            why: "it is so".to_owned(),
+            next: None,
             message: message.to_owned(),
         }
     }

@@ -135,8 +135,10 @@ fn cost_and_remarks_are_on_the_status_and_an_identity_nobody_could_find_out_stay
     };
     let identity = Identity {
         subscription: "a".to_owned(),
-        acts: true,
+        member: Some("serviceAccount:a".to_owned()),
         reason: "OwnServiceAccount",
+        why: "it is the Project's own".to_owned(),
+        next: None,
         message: "it acts".to_owned(),
     };
     let remark = Remark {

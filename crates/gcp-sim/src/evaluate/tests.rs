@@ -169,16 +169,32 @@ fn grants_and_revocations_count_late_when_told_so() {
 }
 
 #[test]
+fn what_takes_no_time_counts_by_a_clock_that_is_behind_too() {
+    let mut world = world();
+    let apps = ResourceName::repository("acme", "europe", "apps");
+    let role = "roles/artifactregistry.reader";
+    let new = "user:new@acme.example";
+    let behind = now() - SignedDuration::from_hours(2);
+    let policy = world.policy_mut(&apps).unwrap();
+    policy.grant(role, new, now());
+    assert!(ask(&world, new, DOWNLOAD, &apps, behind));
+    let policy = world.policy_mut(&apps).unwrap();
+    policy.revoke(role, new, now());
+    assert!(!ask(&world, new, DOWNLOAD, &apps, behind));
+}
+
+#[test]
 fn replicas_that_do_not_agree_take_turns() {
-    let mut propagation = Propagation {
+    let propagation = Propagation {
         grant: SignedDuration::from_secs(70),
         replicas: 2,
         ..Propagation::default()
     };
-    let late: Vec<bool> = (0..4)
-        .map(|_| propagation.next().grant > SignedDuration::ZERO)
-        .collect();
-    assert_eq!(late, [true, false, true, false]);
-    propagation.replicas = 1;
-    assert!((0..4).all(|_| propagation.next().grant > SignedDuration::ZERO));
+    let is_late = |question: u32| propagation.at(question).grant > SignedDuration::ZERO;
+    assert_eq!([0, 1, 2, 3].map(is_late), [true, false, true, false]);
+    let alone = Propagation {
+        replicas: 1,
+        ..propagation
+    };
+    assert!((0..4).all(|question| alone.at(question) == alone));
 }

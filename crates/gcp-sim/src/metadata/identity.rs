@@ -41,6 +41,11 @@ pub(super) const SCOPES: [&str; 2] = [
     "https://www.googleapis.com/auth/userinfo.email",
 ];
 
+/// What a node's own server tells besides, and GKE's hides from pods.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity>
+const KUBE_ENV: &str = "ZONE: simulated";
+
 impl Identity {
     /// Finds out who a pod is; nobody if its cluster has gone from the world.
     pub(super) fn of(world: &World, pod: &Pod, forced_onto_node: bool) -> Option<Self> {
@@ -125,13 +130,17 @@ impl Identity {
             "gke-{}-default-pool-0.{zone}.c.{}.internal",
             self.cluster_name, self.project
         );
+        let mut attributes = json!({
+            "cluster-location": self.cluster_location,
+            "cluster-name": self.cluster_name,
+            "cluster-uid": self.cluster_uid,
+        });
+        if matches!(self.base, Base::Node { .. }) {
+            attributes["kube-env"] = json!(KUBE_ENV);
+        }
         json!({
             "instance": {
-                "attributes": {
-                    "cluster-location": self.cluster_location,
-                    "cluster-name": self.cluster_name,
-                    "cluster-uid": self.cluster_uid,
-                },
+                "attributes": attributes,
                 "hostname": host,
                 "id": 4_520_031_799_277_581_759_u64,
                 "service-accounts": { "default": account, self.email(): account },

@@ -62,15 +62,16 @@ impl Registry {
         let occasion = visit.occasion(principal.as_deref());
         self.google.note(&occasion);
         let answer = async {
-            visit
-                .answer(body)
-                .await
-                .unwrap_or_else(IntoResponse::into_response)
+            let found = visit.answer(body).await;
+            found.unwrap_or_else(IntoResponse::into_response)
         };
-        let mut response = match visit.strike(&occasion) {
-            Some(refused) => refused.into_response(),
-            None => wire::answer(&self.google, &occasion, answer).await,
+        let answer = async {
+            match visit.strike(&occasion) {
+                Some(refused) => refused.into_response(),
+                None => wire::answer(&self.google, &occasion, answer).await,
+            }
         };
+        let mut response = self.google.answering(&occasion, answer).await;
         response
             .headers_mut()
             .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));

@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use gcp_sim::{Clock, ConsumerReason, Effect, ResourceName};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::talk::{API, Talk, WEB, send};
+use crate::talk::{API, Reply, Talk, WEB, send};
 
 const CREDENTIALS: &str = "iamcredentials.googleapis.com";
 
@@ -126,11 +126,7 @@ async fn replicas_disagree_until_a_grant_has_spread() -> Result<()> {
         flapping: true,
     };
     let fault = talk.google().inject(spread.everywhere());
-    let member = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/\
-        acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
-    let account = ResourceName::service_account("acme-prod", API);
-    talk.google()
-        .grant("roles/iam.workloadIdentityUser", member, &account)?;
+    grant(&talk)?;
     let mut found = Vec::new();
     for _ in 0..4 {
         found.push(talk.mint(&token, API).await?.status.as_u16());
@@ -207,19 +203,124 @@ async fn answers_can_be_malformed() -> Result<()> {
     Ok(())
 }
 
+/// What time an answer says it is.
+fn date(reply: &Reply) -> Result<Timestamp> {
+    let date = reply.headers["date"].to_str()?;
+    Ok(jiff::fmt::rfc2822::parse(date)?.timestamp())
+}
+
+/// Stands still at a time that no machine shows.
+fn standing() -> Result<Clock> {
+    Ok(Clock::standing_at("2026-03-01T10:00:00Z".parse()?))
+}
+
 #[tokio::test]
-async fn the_clock_of_google_can_differ() -> Result<()> {
-    let talk = Talk::start().await?;
-    let fault = talk
-        .google()
-        .inject(Effect::ClockSkew { seconds: -3600 }.everywhere());
-    let date = |reply: &crate::talk::Reply| reply.headers["date"].to_str().map(str::to_owned);
-    let behind = date(&talk.get("", "tokeninfo").await?)?;
+async fn the_clock_of_google_can_differ_where_the_fault_says_so() -> Result<()> {
+    let talk = Talk::at(standing()?).await?;
+    let token = talk.pod_token("controller").await?;
+    let right = talk.google().now();
+    let ahead = right + SignedDuration::from_hours(2);
+    let skew = Effect::ClockSkew { seconds: 7_200 };
+    let fault = talk.google().inject(skew.on(CREDENTIALS));
+    let minted = talk.mint(&token, WEB).await?;
+    // The token that was shown has expired by that clock.
+    assert_eq!((minted.status.as_u16(), date(&minted)?), (401, ahead));
+    assert_eq!(date(&talk.get("", "tokeninfo").await?)?, right);
+    assert_eq!(talk.google().now(), right, "our clock is right");
     talk.google().mend(fault);
-    let right = date(&talk.get("", "tokeninfo").await?)?;
-    let parse = |text: &str| jiff::fmt::rfc2822::parse(text).map(|zoned| zoned.timestamp());
-    let difference = parse(&right)?.duration_since(parse(&behind)?).as_secs();
-    assert!((3599..=3602).contains(&difference), "{behind} and {right}");
+    let minted = talk.mint(&token, WEB).await?;
+    assert_eq!((minted.status.as_u16(), date(&minted)?), (200, right));
+    Ok(())
+}
+
+#[tokio::test]
+async fn even_what_is_for_no_api_is_dated_by_a_clock_that_differs() -> Result<()> {
+    let talk = Talk::at(standing()?).await?;
+    let skew = Effect::ClockSkew { seconds: -90 };
+    talk.google().inject(skew.everywhere());
+    let nowhere = talk.get("", "no/such/route").await?;
+    assert_eq!(nowhere.status, 404);
+    let behind = talk.google().now() - SignedDuration::from_secs(90);
+    assert_eq!(date(&nowhere)?, behind);
+    let late = talk.metadata("controller", "project/project-id").await?;
+    assert_eq!(date(&late)?, behind);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_is_right_again_once_the_fault_has_run_out() -> Result<()> {
+    let talk = Talk::at(standing()?).await?;
+    let right = talk.google().now();
+    let skew = || Effect::ClockSkew { seconds: -3_600 }.everywhere();
+    let behind = right - SignedDuration::from_hours(1);
+    talk.google().inject(skew().times(2));
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.push(date(&talk.get("", "tokeninfo").await?)?);
+    }
+    assert_eq!(found, [behind, behind, right], "it was to hit two requests");
+
+    let mut fault = skew();
+    fault.until = Some(right + SignedDuration::from_mins(1));
+    talk.google().inject(fault);
+    talk.google().clock().advance(SignedDuration::from_secs(59));
+    let last = date(&talk.get("", "tokeninfo").await?)?;
+    assert_eq!(last, behind + SignedDuration::from_secs(59));
+    talk.google().clock().advance(SignedDuration::from_secs(1));
+    assert!(talk.google().faults().is_empty(), "its time is over");
+    let after = date(&talk.get("", "tokeninfo").await?)?;
+    assert_eq!(after, right + SignedDuration::from_mins(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn time_that_has_passed_meanwhile_is_not_lost_with_the_skew() -> Result<()> {
+    let talk = Talk::start().await?;
+    let skew = Effect::ClockSkew { seconds: -90 };
+    let fault = talk.google().inject(skew.everywhere());
+    talk.google().clock().advance(SignedDuration::from_hours(2));
+    talk.google().mend(fault);
+    let ahead = date(&talk.get("", "tokeninfo").await?)?.duration_since(Timestamp::now());
+    assert!(ahead > SignedDuration::from_mins(119), "{ahead}");
+    Ok(())
+}
+
+/// Lets the controller act as the account of `api`, which it may not in the world.
+fn grant(talk: &Talk) -> Result<()> {
+    let member = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/\
+        acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
+    let account = ResourceName::service_account("acme-prod", API);
+    let role = "roles/iam.workloadIdentityUser";
+    Ok(talk.google().grant(role, member, &account)?)
+}
+
+#[tokio::test]
+async fn policies_count_at_once_again_once_the_fault_has_run_out() -> Result<()> {
+    let delay = || Effect::PropagationDelay {
+        grant_seconds: 3_600,
+        revoke_seconds: 3_600,
+        flapping: false,
+    };
+    let talk = Talk::at(standing()?).await?;
+    let token = talk.pod_token("controller").await?;
+    talk.google().inject(delay().on(CREDENTIALS).times(2));
+    grant(&talk)?;
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.push(talk.mint(&token, API).await?.status.as_u16());
+    }
+    assert_eq!(found, [403, 403, 200], "it was to hit two requests");
+
+    let talk = Talk::at(standing()?).await?;
+    let token = talk.pod_token("controller").await?;
+    let mut fault = delay().everywhere();
+    fault.until = Some(talk.google().now() + SignedDuration::from_mins(1));
+    talk.google().inject(fault);
+    grant(&talk)?;
+    talk.google().clock().advance(SignedDuration::from_secs(59));
+    assert_eq!(talk.mint(&token, API).await?.status, 403);
+    talk.google().clock().advance(SignedDuration::from_secs(1));
+    assert_eq!(talk.mint(&token, API).await?.status, 200);
     Ok(())
 }
 

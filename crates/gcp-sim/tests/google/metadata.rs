@@ -145,6 +145,12 @@ async fn on_the_nodes_network_the_node_answers() -> Result<()> {
         "123456789012-compute@developer.gserviceaccount.com"
     );
     assert_eq!(email.headers["server"], "Metadata Server for VM");
+    let attributes = "instance/attributes/";
+    let of_node = talk.metadata("on-host", attributes).await?.text;
+    let of_pod = talk.metadata("controller", attributes).await?.text;
+    // By this alone a pod can tell whose server answers where both know the cluster.
+    assert!(of_node.lines().any(|it| it == "kube-env"), "{of_node}");
+    assert!(!of_pod.contains("kube-env"), "{of_pod}");
     Ok(())
 }
 

@@ -233,9 +233,14 @@ impl Slot {
     }
 
     fn refuse(&mut self, error: &TokenError, now: Timestamp, jitter: f64) {
-        self.refusal = remembered(error).map(|time| Refusal {
+        let time = remembered(error).map(|time| match error {
+            // Whoever says how long to wait is not asked earlier.
+            TokenError::RateLimited { .. } => time,
+            _ => scale(time, jitter),
+        });
+        self.refusal = time.map(|time| Refusal {
             error: error.clone(),
-            until: now + scale(time, jitter),
+            until: now + time,
         });
     }
 }

@@ -13,6 +13,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const TOO_SLOW: Duration = Duration::from_secs(5);
 /// How far a clock may be off before tokens are refused.
 const CLOCK_BOUND: i64 = 60;
+/// With this status the server of a crowded node ends a request that had to wait.
+const CROWDED: u16 = 499;
 
 pub(super) fn environment(facts: &Facts) -> Verdict {
     let set = facts.pod.environment.get("GOOGLE_APPLICATION_CREDENTIALS");
@@ -64,6 +66,10 @@ pub(super) fn reach(facts: &Facts) -> Answer {
     let says = match &reading.seen {
         Seen::Known(_) => return Ok(Verdict::pass("it answers").seen(reading)),
         Seen::Skipped => return reading.known().map(|_| Verdict::pass("")),
+        Seen::Unreachable { .. } if reading.source.status == Some(CROWDED) => {
+            let says = "it lets callers wait and gives up (HTTP 499): too many ask it at a time";
+            return Ok(Verdict::fail(says).seen(reading).fix(relief()));
+        }
         Seen::Unreachable { why } if why.contains("refused") => {
             format!(
                 "{why}; a new Pod waits some seconds for it, longer means that the node has none"
@@ -150,15 +156,16 @@ pub(super) fn latency(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.latency;
     let slowest = *reading.known()?;
     let says = format!("the slowest of its answers took {} ms", slowest.as_millis());
-    let relief = || {
-        Fix::advice("look for Pods on the node that ask all the time: 500 connections is its limit")
-    };
     Ok(match slowest {
         it if it > TOO_SLOW => Verdict::fail(&says).fix(relief()),
         it if it > SLOW => Verdict::warn(&says).fix(relief()),
         _ => Verdict::pass(&says),
     }
     .seen(reading))
+}
+
+fn relief() -> Fix {
+    Fix::advice("look for Pods on the node that ask all the time: 500 connections is its limit")
 }
 
 pub(super) fn clock(facts: &Facts) -> Answer {

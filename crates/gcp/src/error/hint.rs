@@ -1,16 +1,14 @@
 //! The next command to try, for each error.
 
 use super::{Absence, TokenError};
+use crate::principal::DEFAULT_COMPUTE;
 
 impl TokenError {
     /// Says what to do next.
     pub fn hint(&self) -> String {
         match self {
             Self::Absent { account, why } => absent(account, *why),
-            // A pool alone is no member, and all of a pool is not who is meant.
-            Self::Forbidden { caller, .. }
-                if !caller.starts_with("principal://") && !caller.starts_with("serviceAccount:") =>
-            {
+            Self::Forbidden { caller, .. } if !may_be_granted(caller) => {
                 "argosy gcp doctor".to_owned()
             }
             Self::Forbidden {
@@ -86,6 +84,16 @@ impl TokenError {
             }
             Self::NoProject => "name it with --gcp-project".to_owned(),
         }
+    }
+}
+
+/// Says whether a grant to this member would be one to the controller, and to nobody besides.
+///
+/// A pool alone is no member, and all of a pool is not who is meant. Nor is a node: all that run on nodes are it.
+fn may_be_granted(caller: &str) -> bool {
+    match caller.strip_prefix("serviceAccount:") {
+        Some(email) => !email.ends_with(DEFAULT_COMPUTE),
+        None => caller.starts_with("principal://"),
     }
 }
 

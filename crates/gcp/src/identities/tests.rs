@@ -1,7 +1,9 @@
 //! Whose tokens are asked for, how often, and what is made of the answers.
 
+mod answers;
 mod external;
 mod kubernetes;
+mod unanswered;
 
 use std::time::Duration;
 

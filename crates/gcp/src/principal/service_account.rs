@@ -14,6 +14,9 @@ pub const MAX_PROJECT_NAME: usize = 30 - ACCOUNT_PREFIX.len();
 
 const ENDING: &str = ".iam.gserviceaccount.com";
 
+/// How the email ends of the account that nodes run as unless somebody chose another.
+pub(crate) const DEFAULT_COMPUTE: &str = "-compute@developer.gserviceaccount.com";
+
 /// The email of a Google service account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -96,7 +99,7 @@ impl ServiceAccountEmail {
 
     /// Says whether this is what nodes and functions run as when nobody chose an account.
     pub fn is_default_compute(&self) -> bool {
-        self.0.ends_with("-compute@developer.gserviceaccount.com")
+        self.0.ends_with(DEFAULT_COMPUTE)
     }
 
     /// Spells the account as the member of a policy.

@@ -180,6 +180,18 @@ fn policies_scopes_and_consumers_are_no_missing_grants() {
             "google does not serve 4711: BILLING_DISABLED".to_owned(),
         ),
         (
+            vec![info("CONSUMER_SUSPENDED", &consumer)],
+            "",
+            "consumer",
+            "google does not serve 4711: CONSUMER_SUSPENDED".to_owned(),
+        ),
+        (
+            vec![info("CONSUMER_INVALID", &consumer)],
+            "",
+            "consumer",
+            "google does not serve 4711: CONSUMER_INVALID".to_owned(),
+        ),
+        (
             vec![info("USER_PROJECT_DENIED", &consumer)],
             "",
             "consumer",

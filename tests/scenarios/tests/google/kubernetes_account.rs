@@ -70,6 +70,34 @@ async fn an_account_whose_token_cannot_be_had_is_not_passed_over() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_was_disabled_gives_no_token_and_the_one_that_is_held_serves_on()
+-> Result<()> {
+    let (port, _keys) = open().await?;
+    let own = member(PROJECT, ACCOUNT);
+    port.google.let_read(&own, PROJECT)?;
+    port.subscribe_to(PROJECT).await?;
+    port.identity("True", "OwnKubernetesAccount").await?;
+    port.google
+        .inject(Effect::FederatedOutlivesProvider.on(STS));
+    // What Google gave out before stays good, so it is used.
+    port.refreshed().await?;
+    port.identity("True", "OwnKubernetesAccount").await?;
+    assert_eq!(port.who_asked(), [own.clone()]);
+
+    port.harbour.clock.advance(3600 + FORGOTTEN);
+    port.refresh().await?;
+    let message = port.identity("False", "IdentityUnavailable").await?;
+    assert!(message.contains("invalid_target"), "{message}");
+    assert_eq!(port.times_asked(), 0, "and the controller does not act");
+    port.google.mend();
+    port.harbour.clock.advance(FORGOTTEN);
+    port.refreshed().await?;
+    port.identity("True", "OwnKubernetesAccount").await?;
+    assert_eq!(port.who_asked(), [own]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_that_are_not_the_clusters_prove_nothing() -> Result<()> {
     // Google takes the token for one of a cluster whose keys it has, and this one has others.
     let port = Port::open(Fallback::Allow).await?;

@@ -3,7 +3,7 @@
 
 mod children;
 mod key;
-mod watch;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 

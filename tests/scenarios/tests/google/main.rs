@@ -7,6 +7,7 @@ mod fallback;
 mod hanging;
 mod kubernetes_account;
 mod leaks;
+mod logged;
 mod newest_build;
 mod own_account;
 mod revoked;

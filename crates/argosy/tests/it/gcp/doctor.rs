@@ -11,7 +11,7 @@ fn account() -> ResourceName {
 }
 
 /// Finds the status of a check, the worst where it is about several things.
-fn status<'a>(report: &'a Value, id: &str) -> Result<&'a str> {
+pub(super) fn status<'a>(report: &'a Value, id: &str) -> Result<&'a str> {
     let results = report["results"].as_array().context("no results")?;
     let mut statuses: Vec<_> = results
         .iter()

@@ -1,8 +1,9 @@
 //! The table of all combinations: what the service account came to, what the Kubernetes account came to, the policy.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use gcp::{Absence, Problem, TokenError};
+use gcp::{Absence, FileError, KeyError, Problem, TokenError};
 
 use super::*;
 
@@ -27,72 +28,126 @@ enum Acts {
     Open,
 }
 
-/// Every failure that leaves it open whether the account may be acted as.
-fn open_failures() -> Vec<TokenError> {
-    let host = || "iamcredentials.googleapis.com".to_owned();
-    let (reason, message) = (|| "SOMETHING_NEW".to_owned(), || "no".to_owned());
-    vec![
-        TokenError::Unconfirmed {
-            again_in: Duration::from_secs(30),
-            source: Box::new(forbidden()),
-        },
-        TokenError::ApiDisabled {
-            service: host(),
-            project: "p".to_owned(),
-        },
-        TokenError::RateLimited {
-            host: host(),
-            retry_after: None,
-        },
-        TokenError::Silent { host: host() },
-        TokenError::Unavailable {
-            host: host(),
-            status: 503,
-        },
-        TokenError::NotReady { host: host() },
-        TokenError::Malformed {
-            host: host(),
-            problem: Problem::WebPage,
-        },
-        TokenError::Unexpected {
-            host: host(),
-            status: 404,
-        },
-        TokenError::Unauthenticated {
-            host: host(),
-            reason: reason(),
-        },
-        TokenError::ScopeInsufficient { host: host() },
-        TokenError::PolicyViolated {
-            host: host(),
-            reason: reason(),
-            uid: None,
-        },
-        TokenError::ConsumerRefused {
-            host: host(),
-            consumer: "projects/1".to_owned(),
-            reason: reason(),
-        },
-        TokenError::Lifetime { message: message() },
-        TokenError::Refused {
-            host: host(),
-            status: 403,
-            reason: reason(),
-            message: message(),
-        },
-        TokenError::Rejected {
-            host: host(),
-            error: "invalid_grant".to_owned(),
-            description: message(),
-        },
-        TokenError::Annotated {
-            status: 403,
-            message: message(),
-        },
-        TokenError::Simulated { host: host() },
-        TokenError::NoProject,
-        TokenError::Abandoned,
-    ]
+/// Lists one failure of each kind, and does not compile while a kind of the enumeration is missing.
+macro_rules! failures {
+    ($($kind:pat => $failure:expr,)+) => {
+        fn failures() -> Vec<TokenError> {
+            let all = vec![$({
+                let failure = $failure;
+                assert!(matches!(failure, $kind), "{failure:?} stands beside {}", stringify!($kind));
+                failure
+            }),+];
+            all.iter().for_each(is_listed);
+            all
+        }
+
+        fn is_listed(failure: &TokenError) {
+            match failure {
+                $($kind)|+ => {}
+            }
+        }
+    };
+}
+
+failures! {
+    TokenError::Absent { .. } => absent(Absence::NotFound),
+    TokenError::Forbidden { .. } => forbidden(),
+    TokenError::Unconfirmed { .. } => TokenError::Unconfirmed {
+        again_in: Duration::from_secs(30),
+        source: Box::new(forbidden()),
+    },
+    TokenError::ApiDisabled { .. } => TokenError::ApiDisabled {
+        service: host(),
+        project: "p".to_owned(),
+    },
+    TokenError::RateLimited { .. } => TokenError::RateLimited {
+        host: host(),
+        retry_after: None,
+    },
+    TokenError::Unreachable { .. } => TokenError::Unreachable {
+        host: host(),
+        source: Arc::new(no_connection()),
+    },
+    TokenError::Silent { .. } => TokenError::Silent { host: host() },
+    TokenError::Unavailable { .. } => TokenError::Unavailable {
+        host: host(),
+        status: 503,
+    },
+    TokenError::NotReady { .. } => TokenError::NotReady { host: host() },
+    TokenError::Malformed { .. } => TokenError::Malformed {
+        host: host(),
+        problem: Problem::WebPage,
+    },
+    TokenError::Unexpected { .. } => TokenError::Unexpected {
+        host: host(),
+        status: 404,
+    },
+    TokenError::Unauthenticated { .. } => TokenError::Unauthenticated {
+        host: host(),
+        reason: reason(),
+    },
+    TokenError::ScopeInsufficient { .. } => TokenError::ScopeInsufficient { host: host() },
+    TokenError::PolicyViolated { .. } => TokenError::PolicyViolated {
+        host: host(),
+        reason: reason(),
+        uid: None,
+    },
+    TokenError::ConsumerRefused { .. } => TokenError::ConsumerRefused {
+        host: host(),
+        consumer: "projects/1".to_owned(),
+        reason: reason(),
+    },
+    TokenError::Lifetime { .. } => TokenError::Lifetime { message: message() },
+    TokenError::Refused { .. } => TokenError::Refused {
+        host: host(),
+        status: 403,
+        reason: reason(),
+        message: message(),
+    },
+    TokenError::Rejected { .. } => TokenError::Rejected {
+        host: host(),
+        error: "invalid_grant".to_owned(),
+        description: message(),
+    },
+    TokenError::Annotated { .. } => TokenError::Annotated {
+        status: 403,
+        message: message(),
+    },
+    TokenError::KubernetesToken { .. } => TokenError::KubernetesToken {
+        account: "acme/argosy-gcp".to_owned(),
+        source: Arc::new(std::io::Error::other("no API")),
+    },
+    TokenError::File(_) => TokenError::File(FileError::Executable),
+    TokenError::Key(_) => TokenError::Key(KeyError::PrivateKey),
+    TokenError::Roots(_) => TokenError::Roots(rustls::Error::General("none".to_owned())),
+    TokenError::Simulated { .. } => TokenError::Simulated { host: host() },
+    TokenError::NoProject => TokenError::NoProject,
+    TokenError::Abandoned => TokenError::Abandoned,
+}
+
+/// Every failure that leaves it open whether the account may be acted as: all but Google's two definite words.
+static OPEN: LazyLock<Vec<TokenError>> = LazyLock::new(|| {
+    let mut all = failures();
+    all.retain(|it| !matches!(it, TokenError::Absent { .. } | TokenError::Forbidden { .. }));
+    all
+});
+
+fn host() -> String {
+    "iamcredentials.googleapis.com".to_owned()
+}
+
+fn reason() -> String {
+    "SOMETHING_NEW".to_owned()
+}
+
+fn message() -> String {
+    "no".to_owned()
+}
+
+/// An error that only a client of HTTP can make.
+fn no_connection() -> reqwest::Error {
+    let built = reqwest::Client::builder().user_agent("\n").build();
+    built.expect_err("that is no header")
 }
 
 fn forbidden() -> TokenError {
@@ -110,13 +165,18 @@ fn absent(why: Absence) -> TokenError {
     }
 }
 
+/// Names what came of it.
+fn said(came: Came) -> &'static str {
+    answer(came).map_or_else(|error| error.label(), |()| "a token")
+}
+
 fn answer(came: Came) -> Result<(), TokenError> {
     match came {
         Came::Token => Ok(()),
         Came::NotFound => Err(absent(Absence::NotFound)),
         Came::NameTooLong => Err(absent(Absence::Name)),
         Came::Forbidden => Err(forbidden()),
-        Came::Open(number) => Err(open_failures().swap_remove(number)),
+        Came::Open(number) => Err(OPEN[number].clone()),
     }
 }
 
@@ -155,7 +215,6 @@ fn expected(own: Came, kubernetes: Option<Came>, fallback: Fallback) -> Acts {
 
 #[test]
 fn the_table_of_all_combinations_holds() {
-    let count = open_failures().len();
     let definite = [
         Came::Token,
         Came::NotFound,
@@ -164,7 +223,7 @@ fn the_table_of_all_combinations_holds() {
     ];
     let all: Vec<Came> = definite
         .into_iter()
-        .chain((0..count).map(Came::Open))
+        .chain((0..OPEN.len()).map(Came::Open))
         .collect();
     let accounts: Vec<Option<Came>> = std::iter::once(None)
         .chain(all.iter().copied().map(Some))
@@ -173,7 +232,11 @@ fn the_table_of_all_combinations_holds() {
     for own in &all {
         for kubernetes in &accounts {
             for fallback in [Fallback::Allow, Fallback::IfAbsent, Fallback::Deny] {
-                let case = format!("{own:?} {kubernetes:?} {fallback}");
+                let case = format!(
+                    "{} {} {fallback}",
+                    said(*own),
+                    kubernetes.map_or("none", said)
+                );
                 let (found, wanted) = (
                     acts(*own, *kubernetes, fallback),
                     expected(*own, *kubernetes, fallback),
@@ -183,12 +246,12 @@ fn the_table_of_all_combinations_holds() {
             }
         }
     }
-    assert_eq!(combinations, 23 * 24 * 3);
+    assert_eq!(combinations, 28 * 29 * 3);
 }
 
 #[test]
 fn a_controller_acts_only_after_a_definite_answer_and_where_policy_lets_it() {
-    for number in 0..open_failures().len() {
+    for number in 0..OPEN.len() {
         assert_eq!(acts(Came::Open(number), None, Fallback::Allow), Acts::Open);
     }
     assert_eq!(

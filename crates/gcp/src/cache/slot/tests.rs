@@ -50,6 +50,14 @@ fn disabled() -> TokenError {
     }
 }
 
+fn consumer_refused() -> TokenError {
+    TokenError::ConsumerRefused {
+        host: "google".to_owned(),
+        consumer: "projects/4711".to_owned(),
+        reason: "CONSUMER_SUSPENDED".to_owned(),
+    }
+}
+
 fn limited(seconds: u64) -> TokenError {
     TokenError::RateLimited {
         host: "google".to_owned(),
@@ -156,8 +164,7 @@ fn an_error_is_remembered_as_long_as_it_is_likely_to_last() {
         (forbidden(), 120),
         (disabled(), 60),
         (refused(403), 60),
-        (limited(20), 20),
-        (limited(600), 60),
+        (consumer_refused(), 60),
     ] {
         for jitter in [0.8, 1.0] {
             let mut slot = Slot::default();
@@ -168,6 +175,16 @@ fn an_error_is_remembered_as_long_as_it_is_likely_to_last() {
             let until = (f64::from(seconds) * jitter) as i64;
             check(&slot, &[(0, &label), (until - 1, &label), (until, "fetch")]);
         }
+    }
+    for (asked, seconds) in [(20, 20), (600, 60)] {
+        let mut slot = Slot::default();
+        let refused = slot.settle(Err(limited(asked)), at(0), 0.8);
+        assert!(refused.is_err());
+        let limit = "refuse rate-limited";
+        check(
+            &slot,
+            &[(0, limit), (seconds - 1, limit), (seconds, "fetch")],
+        );
     }
     for error in [
         trouble(),

@@ -22,6 +22,9 @@ pub(super) const CASES: &[Case] = &[
     ("MDS-REACH", Status::Fail, "waits some seconds", |it| {
         it.pod.metadata.server = Reading::unreachable("GET", "connection refused");
     }),
+    ("MDS-REACH", Status::Fail, "too many ask it", |it| {
+        it.pod.metadata.server = Reading::of_refusal("GET", 499, "");
+    }),
     ("MDS-FLAVOR", Status::Fail, "the node's own", |it| {
         it.pod.metadata.server = known("Metadata Server for VM".to_owned());
         it.pod.metadata.attributes = known(vec!["kube-env".to_owned()]);

@@ -29,7 +29,7 @@ pub(crate) fn check(what: &str, text: &str) -> Result<()> {
 }
 
 /// Begins to look for tokens and for keys of any kind.
-fn look_for_all_kinds() {
+pub(crate) fn look_for_all_kinds() {
     let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
     looks.push(JSON_IN_BASE64.to_owned());
     for text in [TOKEN_PREFIX, KEY_IN_PEM] {

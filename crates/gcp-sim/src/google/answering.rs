@@ -1,0 +1,83 @@
+//! What is out of joint while a request is answered: Google's clock, and how far changes of policies have spread.
+//!
+//! A fault of this kind hits a request as a whole: it is counted once, and holds from the beginning to the end. What it
+//! does not hit knows nothing of it, so nothing is left over once it has hit as often as it does, or its time is over.
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+use jiff::SignedDuration;
+
+use super::Google;
+use crate::evaluate::Propagation;
+use crate::faults::{Effect, Occasion};
+
+tokio::task_local! {
+    static PRESENT: Present;
+}
+
+/// What holds for one request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Present {
+    /// What Google is ahead of the clock that everybody else looks at.
+    skew: SignedDuration,
+    propagation: Propagation,
+}
+
+/// What Google is ahead of its clock in the request that is being answered; nothing outside of one.
+pub(super) fn skew() -> SignedDuration {
+    PRESENT.try_with(|it| it.skew).unwrap_or_default()
+}
+
+/// How long changes of policies take to count in the request that is being answered.
+pub(super) fn propagation() -> Propagation {
+    PRESENT.try_with(|it| it.propagation).unwrap_or_default()
+}
+
+impl Google {
+    /// Answers a request under the faults that hit it as a whole, and dates the answer.
+    pub(crate) fn answering(
+        &self,
+        occasion: &Occasion<'_>,
+        answer: impl Future<Output = Response>,
+    ) -> impl Future<Output = Response> {
+        let dated = async {
+            let mut response = answer.await;
+            if let Some(date) = self.date() {
+                response.headers_mut().insert(header::DATE, date);
+            }
+            response
+        };
+        // On the heap, as it is carried through several more.
+        PRESENT.scope(self.present(occasion), Box::pin(dated))
+    }
+
+    /// Says what time it is, as a header does.
+    pub(crate) fn date(&self) -> Option<HeaderValue> {
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&self.now())
+            .ok()?;
+        HeaderValue::from_str(&date).ok()
+    }
+
+    fn present(&self, occasion: &Occasion<'_>) -> Present {
+        let skewed = |effect: &Effect| matches!(effect, Effect::ClockSkew { .. });
+        let skew = match self.fault(occasion, skewed) {
+            Some(Effect::ClockSkew { seconds }) => SignedDuration::from_secs(seconds),
+            _ => SignedDuration::ZERO,
+        };
+        let slow = |effect: &Effect| matches!(effect, Effect::PropagationDelay { .. });
+        let propagation = match self.fault(occasion, slow) {
+            Some(Effect::PropagationDelay {
+                grant_seconds,
+                revoke_seconds,
+                flapping,
+            }) => Propagation {
+                grant: SignedDuration::from_secs(grant_seconds.into()),
+                revoke: SignedDuration::from_secs(revoke_seconds.into()),
+                replicas: if flapping { 2 } else { 1 },
+            },
+            _ => Propagation::default(),
+        };
+        Present { skew, propagation }
+    }
+}
