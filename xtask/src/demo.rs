@@ -22,7 +22,7 @@ use crate::{generate, tools, workspace};
 /// How long any one thing may take to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long all of it takes at most on two quiet cores.
-const ALL: Duration = Duration::from_secs(60);
+const ALL: Duration = Duration::from_mins(1);
 
 /// The example, and the `argosy` that works on it.
 struct World {

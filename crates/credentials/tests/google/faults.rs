@@ -33,7 +33,7 @@ fn give_nodes_an_account(installation: &Installation) -> Result<()> {
             .iter_mut()
             .flat_map(|it| &mut it.service_accounts);
         for account in accounts.filter(|it| it.name == "node-account") {
-            account.email = NODE.to_owned();
+            NODE.clone_into(&mut account.email);
         }
     });
     Ok(())

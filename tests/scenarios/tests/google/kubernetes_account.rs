@@ -82,7 +82,7 @@ async fn a_provider_that_was_disabled_gives_no_token_and_the_one_that_is_held_se
     // What Google gave out before stays good, so it is used.
     port.refreshed().await?;
     port.identity("True", "OwnKubernetesAccount").await?;
-    assert_eq!(port.who_asked(), [own.clone()]);
+    assert_eq!(port.who_asked(), std::slice::from_ref(&own));
 
     port.harbour.clock.advance(3600 + FORGOTTEN);
     port.refresh().await?;
