@@ -2,7 +2,7 @@
 
 use super::broken::*;
 use super::*;
-use crate::facts::{DenyRule, UseFacts};
+use crate::facts::UseFacts;
 use crate::policy::{Policy, READER, TIGHT_MINTER};
 
 const OWN_ROLE: &str = "projects/acme-gke/roles/own";
@@ -68,13 +68,15 @@ pub(super) const CASES: &[Case] = &[
     }),
     (
         "DENY-POLICY",
-        Status::Warn,
-        "denies artifactregistry.googleapis.com/repositories.downloadArtifacts",
+        Status::Fail,
+        "denies artifactregistry.googleapis.com/repositories.downloadArtifacts to kargo-project-web@",
         |it| {
+            let web = account("web");
             deny(
                 it,
                 "projects/acme-art",
                 "artifactregistry.googleapis.com/repositories.downloadArtifacts",
+                &format!("principal://iam.googleapis.com/projects/-/serviceAccounts/{web}"),
             );
         },
     ),
@@ -83,15 +85,6 @@ pub(super) const CASES: &[Case] = &[
 /// Takes from the controller what it has on the account of `web`.
 fn unbind(facts: &mut Facts) {
     web(facts).policy = known(Policy::default());
-}
-
-fn deny(facts: &mut Facts, place: &str, permission: &str) {
-    let rules = vec![DenyRule {
-        policy: "strict".to_owned(),
-        denied_permissions: vec![permission.to_owned()],
-        ..DenyRule::default()
-    }];
-    facts.deny_rules.insert(place.to_owned(), known(rules));
 }
 
 fn silent<T>() -> Reading<T> {
@@ -150,7 +143,12 @@ fn what_is_not_known_of_a_grant_hides_nothing_that_can_be_tried() {
 fn a_project_without_accounts_may_deny_acting_as_them() {
     let report = after(|it| {
         let permission = "iam.googleapis.com/serviceAccounts.getAccessToken";
-        deny(it, "projects/acme-art", permission);
+        deny(
+            it,
+            "projects/acme-art",
+            permission,
+            "principalSet://goog/public:all",
+        );
     });
     assert_eq!(result(&report, "DENY-POLICY").status, Status::Pass);
 }
