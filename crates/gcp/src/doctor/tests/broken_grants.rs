@@ -152,3 +152,37 @@ fn a_project_without_accounts_may_deny_acting_as_them() {
     });
     assert_eq!(result(&report, "DENY-POLICY").status, Status::Pass);
 }
+
+#[test]
+fn a_grant_to_the_pool_of_a_fleet_asks_for_the_number_of_its_project() {
+    let report = after(|it| {
+        gke(it, |it| {
+            it.workload_identity_config.workload_pool = "acme-fleet.svc.id.goog".to_owned();
+        });
+    });
+    let fix = result(&report, "POOL-PROJECT").fix.expect("a fix");
+    let member = "--member='principal://";
+    let number =
+        "projects/$(gcloud projects describe acme-fleet --format='value(projectNumber)')/locations";
+    assert!(
+        !fix.commands.contains(member),
+        "a shell has to read the number: {fix:?}"
+    );
+    assert_eq!(fix.commands.matches(number).count(), 2, "{fix:?}");
+    let reference = "projects/${data.google_project.acme_fleet.number}/locations";
+    assert!(fix.terraform.text().contains(reference), "{fix:?}");
+}
+
+#[test]
+fn a_refusal_is_mended_by_its_reason() {
+    for (reason, command) in [
+        ("SERVICE_DISABLED", "gcloud services enable"),
+        ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "kubectl cordon node-1"),
+        ("ACCESS_TOKEN_EXPIRED", "k8s-app=gke-metadata-server"),
+        ("BILLING_DISABLED", "gcloud logging read"),
+    ] {
+        let report = after(|it| web(it).mint = refused(reason, "x"));
+        let fix = result(&report, "GSA-MINT").fix.expect("a fix");
+        assert!(fix.commands.contains(command), "{reason}: {fix:?}");
+    }
+}

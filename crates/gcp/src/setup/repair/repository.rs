@@ -37,7 +37,10 @@ pub(crate) fn create_beside(facts: &Facts, name: &RepositoryName) -> Fix {
         ..name.clone()
     };
     let mut fix = create(&beside);
-    fix.commands += &lead(facts, name, &beside).concat();
+    for line in lead(facts, name, &beside) {
+        fix.commands.push_str(&line);
+        fix.commands.push('\n');
+    }
     fix.and_advice("the format of a repository cannot be changed; push the images to the new one, or correct the address")
 }
 
@@ -47,7 +50,7 @@ pub(crate) fn lead_to(facts: &Facts, name: &RepositoryName, location: &str) -> F
         location: location.to_owned(),
         ..name.clone()
     };
-    Fix::commands(&trimmed(&lead(facts, name, &there)))
+    Fix::commands(&lead(facts, name, &there))
         .without_terraform(WRITTEN_BY_PROJECTS)
         .and_advice(&format!("the subscription should say {location}-docker.pkg.dev; change it in Git where that is applied"))
 }
@@ -151,16 +154,12 @@ fn lead(facts: &Facts, from: &RepositoryName, to: &RepositoryName) -> Vec<String
     let change = |(project, from): (String, String)| {
         let expression = format!("s|{}|{to}|", from.replace('.', r"\."));
         format!(
-            "kubectl get warehouses --namespace={} --output=yaml | sed {} | kubectl replace --filename=-\n",
+            "kubectl get warehouses --namespace={} --output=yaml | sed {} | kubectl replace --filename=-",
             quote(&project),
             quote(&expression)
         )
     };
     changes.into_iter().map(change).collect()
-}
-
-fn trimmed(lines: &[String]) -> Vec<&str> {
-    lines.iter().map(|it| it.trim_end()).collect()
 }
 
 fn edit_warehouses(project: &str) -> Commands {
