@@ -23,6 +23,7 @@ use serde::Serialize;
 pub(crate) use accounts::{UNUSED_AFTER, orphaned};
 pub use catalogue::RULES;
 pub(crate) use controller::{ANNOTATION, remove_annotation};
+pub(crate) use surroundings::node_account;
 
 use crate::facts::{Facts, Gap, Source};
 use crate::setup::Fix;
@@ -58,8 +59,7 @@ pub struct Finding {
     pub says: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Source>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<Fix>,
+    pub fix: Fix,
 }
 
 /// What a rule could not look at.
@@ -149,7 +149,7 @@ impl Found {
             resource: resource.to_string(),
             says,
             evidence: vec![seen_at.clone()],
-            fix: (fix != Fix::default()).then_some(fix),
+            fix,
         });
     }
 

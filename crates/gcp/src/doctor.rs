@@ -6,11 +6,14 @@
 mod accounts;
 mod catalogue;
 mod cluster;
+mod denials;
 mod fallback;
+mod grants;
 mod kubernetes;
 mod metadata;
 mod network;
 mod organisation;
+mod reading;
 mod registry;
 mod report;
 mod services;
@@ -27,7 +30,7 @@ use crate::repository::RepositoryName;
 
 pub use catalogue::CHECKS;
 pub use organisation::constraints;
-pub use registry::BEYOND_READING;
+pub use reading::BEYOND_READING;
 pub use report::{CheckResult, DoctorReport, Subject};
 pub use symptoms::{SYMPTOMS, Symptom, explain};
 pub use verdict::{Status, Verdict};
@@ -169,16 +172,13 @@ fn by_rules(facts: &Facts, ids: &[&str]) -> Answer {
         0 => worst.says.clone(),
         more => format!("{} (and {more} more: argosy gcp audit)", worst.says),
     };
+    let fix = worst.fix.clone();
     let verdict = match worst.severity {
-        Severity::Critical | Severity::High => Verdict::fail(&says),
-        Severity::Medium | Severity::Low => Verdict::warn(&says),
-        Severity::Info => Verdict::pass(&says),
+        Severity::Critical | Severity::High => Verdict::fail(&says, fix),
+        Severity::Medium | Severity::Low => Verdict::warn(&says, fix),
+        Severity::Info => Verdict::pass(&says).with(fix),
     };
-    let verdict = verdict.evidence(worst.evidence.clone());
-    Ok(match &worst.fix {
-        Some(fix) => verdict.fix(fix.clone()),
-        None => verdict,
-    })
+    Ok(verdict.evidence(worst.evidence.clone()))
 }
 
 impl fmt::Display for Vantage {

@@ -1,6 +1,7 @@
 //! What is granted on a resource: allow policies, their members, and what roles carry.
 
 mod access;
+mod condition;
 mod member;
 mod near_miss;
 mod roles;

@@ -11,6 +11,7 @@ pub mod terraform;
 mod baseline;
 mod fix;
 mod missing;
+pub(crate) mod repair;
 #[cfg(test)]
 mod tests;
 mod way_out;
@@ -20,7 +21,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use baseline::{BASELINE, Baseline, Wish};
-pub use fix::Fix;
+pub use fix::{Commands, Fix, Terraform};
 pub use missing::{Minter, Options, plan};
 pub(crate) use way_out::WayOut;
 

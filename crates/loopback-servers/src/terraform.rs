@@ -15,9 +15,27 @@ use crate::tools;
 /// # Errors
 /// What Terraform says is wrong, the difference in format included.
 pub fn accepts(text: &str) -> Result<()> {
+    accepts_each([text])
+}
+
+/// The same of several files that have nothing to do with each other, in one go.
+///
+/// # Errors
+/// What Terraform says is wrong with the first that it does not accept.
+pub fn accepts_each<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    fs::write(folder.path().join("main.tf"), text)?;
-    run(folder.path(), &["fmt", "-check", "-diff", "-no-color"])?;
+    let mut modules = Vec::new();
+    for (number, text) in texts.into_iter().enumerate() {
+        let name = format!("part{number}");
+        fs::create_dir(folder.path().join(&name))?;
+        fs::write(folder.path().join(&name).join("main.tf"), text)?;
+        modules.push(format!(
+            "module \"{name}\" {{\n  source = \"./{name}\"\n}}\n"
+        ));
+    }
+    fs::write(folder.path().join("main.tf"), modules.join("\n"))?;
+    let format = ["fmt", "-check", "-diff", "-recursive", "-no-color"];
+    run(folder.path(), &format)?;
     // The lightest command that reads the whole of a configuration.
     run(folder.path(), &["get", "-no-color"])
 }

@@ -10,7 +10,7 @@ use gcp::facts::Reading;
 
 use super::gather;
 use super::place::{Access, Place};
-use super::print;
+use super::print::{self, FixForm};
 
 /// Says who may do more on Google Cloud than Projects need: wide roles, keys, public repositories.
 ///
@@ -40,6 +40,9 @@ pub struct Audit {
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
+    /// Form in which a table says how to mend what it found; JSON has both
+    #[arg(long, value_enum, default_value_t = FixForm::Gcloud)]
+    fix: FixForm,
     #[command(flatten)]
     place: Place,
 }
@@ -66,7 +69,7 @@ pub(super) async fn run(arguments: &Audit) -> Result<ExitCode> {
     }
     let report = audit(&facts);
     match arguments.output {
-        Form::Table => print::table(|output| print::audit(&report, output))?,
+        Form::Table => print::table(|output| print::audit(&report, arguments.fix, output))?,
         Form::Json => print::json(&report)?,
         Form::Sarif => print::json(&sarif::write(&report, env!("CARGO_PKG_VERSION")))?,
     }

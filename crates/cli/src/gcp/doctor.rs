@@ -9,7 +9,7 @@ use gcp::doctor::diagnose;
 
 use super::gather;
 use super::place::{Access, Place, PodVantage};
-use super::print::{self, Form};
+use super::print::{self, FixForm, Form};
 
 /// Says which link between the controller's Pod and Artifact Registry is broken, and how to mend it.
 ///
@@ -22,7 +22,7 @@ use super::print::{self, Form};
 /// Examples:
 ///   kubectl exec -n argosy deploy/controller -- argosy gcp doctor
 ///   argosy gcp doctor --gcp-project acme-gke --project web --repo HOST/acme/apps/web
-///   argosy gcp doctor --kubeconfig ~/.kube/config --gcp-project acme-gke -o json
+///   argosy gcp doctor --kubeconfig ~/.kube/config --gcp-project acme-gke --fix terraform
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Doctor {
@@ -44,6 +44,9 @@ pub struct Doctor {
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
+    /// Form in which a table says how to mend what it found; JSON has both
+    #[arg(long, value_enum, default_value_t = FixForm::Gcloud)]
+    fix: FixForm,
     #[command(flatten)]
     place: Place,
 }
@@ -57,7 +60,7 @@ pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
     let intent = gather::intent(&access, arguments.fallback, projects);
     let report = diagnose(&gather::facts(&access, intent).await);
     match arguments.output {
-        Form::Table => print::table(|output| print::doctor(&report, output))?,
+        Form::Table => print::table(|output| print::doctor(&report, arguments.fix, output))?,
         Form::Json => print::json(&report)?,
     }
     Ok(ExitCode::from(report.exit_code()))

@@ -8,7 +8,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use gcp::audit::{AuditReport, Finding, Severity};
 use gcp::doctor::{CheckResult, DoctorReport, Status};
 use gcp::facts::Source;
-use gcp::setup::Fix;
+use gcp::setup::{Fix, Terraform};
 use serde::Serialize;
 
 const DIM: Style = Style::new().dimmed();
@@ -20,6 +20,15 @@ pub(super) enum Form {
     Table,
     /// For programs; ids and words do not change
     Json,
+}
+
+/// As what a table says how to mend something; JSON has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FixForm {
+    /// Commands: gcloud, and kubectl where it is about the cluster
+    Gcloud,
+    /// Terraform; commands where there is nothing to declare
+    Terraform,
 }
 
 /// Prints JSON to standard output.
@@ -36,12 +45,16 @@ pub(super) fn table(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
 }
 
 /// Writes what doctor found, in the order of the chain; what was not looked at from here is counted only.
-pub(super) fn doctor(report: &DoctorReport, output: &mut dyn Write) -> io::Result<()> {
+pub(super) fn doctor(
+    report: &DoctorReport,
+    form: FixForm,
+    output: &mut dyn Write,
+) -> io::Result<()> {
     let is_shown = |it: &&CheckResult| it.status != Status::Skip || it.depends_on.is_some();
     let shown = report.results.iter().filter(is_shown);
     let width = shown.clone().map(|it| it.id.len()).max().unwrap_or(0);
     for result in shown {
-        check(result, width, output)?;
+        check(result, width, form, output)?;
     }
     let all = [
         Status::Pass,
@@ -54,7 +67,12 @@ pub(super) fn doctor(report: &DoctorReport, output: &mut dyn Write) -> io::Resul
     writeln!(output, "\n{} (-o json lists all)", counts.join(", "))
 }
 
-fn check(result: &CheckResult, width: usize, output: &mut dyn Write) -> io::Result<()> {
+fn check(
+    result: &CheckResult,
+    width: usize,
+    form: FixForm,
+    output: &mut dyn Write,
+) -> io::Result<()> {
     let style = match result.status {
         Status::Pass => AnsiColor::Green.on_default(),
         Status::Warn => AnsiColor::Yellow.on_default(),
@@ -81,16 +99,16 @@ fn check(result: &CheckResult, width: usize, output: &mut dyn Write) -> io::Resu
     }
     evidence(&result.evidence, output)?;
     if let Some(it) = &result.fix {
-        fix(it, output)?;
+        fix(it, form, output)?;
     }
     let page = &result.documentation;
     writeln!(output, "         {DIM}more: docs/book/{page}{DIM:#}")
 }
 
 /// Writes what the audit found, the worst first.
-pub(super) fn audit(report: &AuditReport, output: &mut dyn Write) -> io::Result<()> {
+pub(super) fn audit(report: &AuditReport, form: FixForm, output: &mut dyn Write) -> io::Result<()> {
     for it in &report.findings {
-        finding(it, output)?;
+        finding(it, form, output)?;
     }
     if !report.unread.is_empty() {
         writeln!(output, "What could not be looked at:")?;
@@ -110,7 +128,7 @@ pub(super) fn audit(report: &AuditReport, output: &mut dyn Write) -> io::Result<
     writeln!(output, "\n{found} found, {unread} unread")
 }
 
-fn finding(finding: &Finding, output: &mut dyn Write) -> io::Result<()> {
+fn finding(finding: &Finding, form: FixForm, output: &mut dyn Write) -> io::Result<()> {
     let style = match finding.severity {
         Severity::Critical | Severity::High => AnsiColor::Red.on_default().bold(),
         Severity::Medium => AnsiColor::Yellow.on_default(),
@@ -125,10 +143,7 @@ fn finding(finding: &Finding, output: &mut dyn Write) -> io::Result<()> {
         writeln!(output, "         {line}")?;
     }
     evidence(&finding.evidence, output)?;
-    match &finding.fix {
-        Some(it) => fix(it, output),
-        None => Ok(()),
-    }
+    fix(&finding.fix, form, output)
 }
 
 fn evidence(sources: &[Source], output: &mut dyn Write) -> io::Result<()> {
@@ -139,12 +154,20 @@ fn evidence(sources: &[Source], output: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes commands as they can be copied, and what no command can say.
-fn fix(fix: &Fix, output: &mut dyn Write) -> io::Result<()> {
+/// Writes a repair as it can be copied, and what neither form can say.
+fn fix(fix: &Fix, form: FixForm, output: &mut dyn Write) -> io::Result<()> {
     let advice = fix.advice.trim_end();
     writeln!(output, "{}", format!("         fix: {advice}").trim_end())?;
-    for line in fix.commands.lines() {
-        writeln!(output, "             {line}")?;
+    let text = match (form, &fix.terraform) {
+        (FixForm::Terraform, Terraform::Written(text)) => text,
+        (FixForm::Terraform, Terraform::Never { why }) => {
+            writeln!(output, "             {DIM}no Terraform: {why}{DIM:#}")?;
+            &fix.commands
+        }
+        (FixForm::Gcloud, _) => &fix.commands,
+    };
+    for line in text.lines() {
+        writeln!(output, "{}", format!("             {line}").trim_end())?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::policy::{
     self, Access, Carries, MINT, Member, Policy, PoolMember, PoolSubject, SIGN, TIGHT_MINTER,
 };
 use crate::principal::{Principal, ServiceAccountEmail};
+use crate::setup::shell::command;
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How long an account may go without being used.
@@ -174,7 +175,7 @@ pub(super) fn key_secrets(facts: &Facts, found: &mut Found) {
                 for name in names {
                     let resource = format!("secret {project}/{name}");
                     let says = "it holds a key of a service account, and wins over every identity without one".to_owned();
-                    let fix = Fix::command(&format!("kubectl delete secret {name} --namespace={project}"))
+                    let fix = delete_secret(project, name)
                         .and_advice("run argosy gcp setup first, so that the Project has an identity without keys");
                     found.add(Severity::High, resource, says, &reading.source, fix);
                 }
@@ -184,13 +185,24 @@ pub(super) fn key_secrets(facts: &Facts, found: &mut Found) {
     }
 }
 
+fn delete_secret(project: &str, name: &str) -> Fix {
+    let delete = command(
+        &["kubectl", "delete", "secret", name],
+        &[("namespace", project)],
+    );
+    let removed = format!("# Remove the kubernetes_secret_v1 {name} of {project}.\n");
+    Fix::commands(&[delete]).and_terraform(removed)
+}
+
 /// A22: reading needs tokens, never signatures.
 pub(super) fn signing(facts: &Facts, found: &mut Found) {
     each_policy(
         facts,
         found,
         |found, policy, seen_at, (email, principal)| {
-            let access = policy.access(SIGN[0], &facts.custom_roles, |it| it.is(principal));
+            let access = policy.access(SIGN[0], &facts.custom_roles, facts.now, |it| {
+                it.is(principal)
+            });
             if let Access::Yes { role } | Access::Conditional { role, .. } = access {
                 let says = format!(
                     "{role} lets the controller sign as {email}, beyond getting tokens of it"

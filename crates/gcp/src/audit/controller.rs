@@ -83,14 +83,7 @@ pub(super) fn annotation(facts: &Facts, found: &mut Found) {
 
 /// Says how to take the annotation off.
 pub(crate) fn remove_annotation(facts: &Facts) -> Fix {
-    let controller = &facts.intent.controller;
-    Fix::command(&format!(
-        "kubectl annotate serviceaccount {} --namespace={} {ANNOTATION}-",
-        controller.name, controller.namespace
-    ))
-    .and_terraform(&format!(
-        "# In the kubernetes_service_account {controller}, remove from metadata.annotations:\n#   \"{ANNOTATION}\"\n"
-    ))
+    crate::setup::repair::controller::untie(&facts.intent.controller, ANNOTATION)
 }
 
 /// Visits the policies of the controller's project and of all above it.

@@ -9,6 +9,7 @@ use crate::policy::{Carries, DOWNLOAD, Grant, Member, Policy, UPLOAD};
 use crate::principal::{Principal, ServiceAccountEmail};
 use crate::repository::RepositoryName;
 use crate::setup::Resource;
+use crate::setup::repair::repository::create;
 
 /// A10
 pub(super) fn public(facts: &Facts, found: &mut Found) {
@@ -131,15 +132,16 @@ pub(super) fn shared_by_projects(facts: &Facts, found: &mut Found) {
             .filter_map(|it| it.kargo_project().map(str::to_owned))
             .collect();
         if projects.len() > 1 {
+            let last = projects.last().cloned().unwrap_or_default();
+            let own = RepositoryName {
+                repository: format!("{}-{last}", repository.repository),
+                ..repository.clone()
+            };
             let names = projects.into_iter().collect::<Vec<_>>().join(", ");
             let says = format!("{repository} is read by the Projects {names}");
-            found.add(
-                Severity::Info,
-                repository,
-                says,
-                seen_at,
-                crate::setup::Fix::default(),
-            );
+            let fix = create(&own)
+                .and_advice("leave it where the Projects belong together, else give each its own");
+            found.add(Severity::Info, repository, says, seen_at, fix);
         }
     });
 }

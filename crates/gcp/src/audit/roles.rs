@@ -5,7 +5,11 @@ use super::controller::revoke;
 use super::{Found, Severity};
 use crate::facts::{Facts, FoundGrant, Gap, Inventory};
 use crate::policy::{self, Carries, UPLOAD};
+use crate::principal::ServiceAccountEmail;
 use crate::repository::RepositoryName;
+use crate::setup::shell::command;
+use crate::setup::terraform::block::{Block, label, text};
+use crate::setup::terraform::commented;
 use crate::setup::{Fix, Resource};
 
 /// What a role that a Project's account holds somewhere amounts to.
@@ -51,10 +55,7 @@ fn excess(facts: &Facts, found: &mut Found, wanted: Excess) {
                     let says = format!("{email} has {} on {}", grant.role, grant.resource);
                     let fix = match resource_of(&grant.resource) {
                         Some(resource) => revoke(&resource, &grant.role, &email.member()),
-                        None => Fix::advice(&format!(
-                            "take {} from {email} on {}",
-                            grant.role, grant.resource
-                        )),
+                        None => elsewhere(facts, &grant.resource, &grant.role, &email.member()),
                     };
                     found.add(
                         weight(wanted, &grant.role),
@@ -129,8 +130,79 @@ fn weight(excess: Excess, role: &str) -> Severity {
     }
 }
 
+/// Kinds of resources that accounts are at times granted something on: what they are called in a full resource name, in
+/// commands, and as Terraform, with the argument that names one.
+///
+/// Source: <https://cloud.google.com/asset-inventory/docs/asset-names>
+const KINDS: &[Kind] = &[
+    Kind {
+        service: "pubsub.googleapis.com",
+        collection: "topics",
+        words: &["pubsub", "topics"],
+        resource: "google_pubsub_topic_iam_member",
+        argument: "topic",
+    },
+    Kind {
+        service: "pubsub.googleapis.com",
+        collection: "subscriptions",
+        words: &["pubsub", "subscriptions"],
+        resource: "google_pubsub_subscription_iam_member",
+        argument: "subscription",
+    },
+    Kind {
+        service: "secretmanager.googleapis.com",
+        collection: "secrets",
+        words: &["secrets"],
+        resource: "google_secret_manager_secret_iam_member",
+        argument: "secret_id",
+    },
+];
+
+struct Kind {
+    service: &'static str,
+    collection: &'static str,
+    words: &'static [&'static str],
+    resource: &'static str,
+    argument: &'static str,
+}
+
+/// Says how to take a role from a member on something that the plans of `setup` know nothing of.
+fn elsewhere(facts: &Facts, name: &str, role: &str, member: &str) -> Fix {
+    let parts: Vec<_> = name.trim_start_matches('/').split('/').collect();
+    let is = |kind: &&Kind| {
+        parts.first() == Some(&kind.service) && parts.get(3) == Some(&kind.collection)
+    };
+    if let [_, "projects", project, _, id] = parts.as_slice()
+        && let Some(kind) = KINDS.iter().find(is)
+    {
+        let words = [&["gcloud"], kind.words, &["remove-iam-policy-binding", id]].concat();
+        let options = [("project", *project), ("role", role), ("member", member)];
+        let block = Block::resource(kind.resource, &label(&[id, member]))
+            .with("project", &text(project))
+            .with(kind.argument, &text(id))
+            .with("role", &text(role))
+            .with("member", &text(member));
+        return Fix::commands(&[command(&words, &options)]).and_terraform(commented(
+            "Remove where it is declared:",
+            &block.to_string(),
+        ));
+    }
+    let scope = facts.inventory.known().map(|it| it.scope.as_str());
+    let query = format!("resource=\"{name}\" policy:\"{member}\"");
+    let options = [("scope", scope.unwrap_or("SCOPE")), ("query", &query)];
+    let search = ["gcloud", "asset", "search-all-iam-policies"];
+    Fix::commands(&[command(&search, &options)])
+        .without_terraform("which resource holds the grant depends on the kind of what it is on")
+        .and_advice(&format!("take {role} from {member} on {name}"))
+}
+
 /// Reads a full resource name, where its policy is one that can be changed from here.
 fn resource_of(name: &str) -> Option<Resource> {
+    if let Some(account) = name.strip_prefix("//iam.googleapis.com/") {
+        let (_, email) = account.split_once("/serviceAccounts/")?;
+        let email = ServiceAccountEmail::parse(email).ok()?;
+        return Some(Resource::ServiceAccount(email));
+    }
     if let Some(repository) = name.strip_prefix("//artifactregistry.googleapis.com/") {
         return RepositoryName::parse(repository).map(Resource::Repository);
     }

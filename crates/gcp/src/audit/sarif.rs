@@ -34,7 +34,7 @@ pub fn write(report: &AuditReport, version: &str) -> Value {
 }
 
 fn result(finding: &Finding) -> Value {
-    let fix = finding.fix.clone().unwrap_or_default();
+    let fix = &finding.fix;
     let parts = [&finding.says, &fix.commands, &fix.advice];
     let text = parts
         .map(|it| it.trim_end())

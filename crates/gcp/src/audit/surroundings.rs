@@ -2,10 +2,11 @@
 
 use super::controller::{each_wide_policy, revoke};
 use super::{Found, Severity};
-use crate::facts::{Facts, Gap, Home, Source};
+use crate::facts::{Cluster, Facts, Gap, Home, Source};
 use crate::policy::{Carries, Member, Policy, UPLOAD, is_basic, is_service_agent_role};
 use crate::principal::ServiceAccountEmail;
-use crate::setup::{Action, BASELINE, Fix};
+use crate::setup::repair::nodes::{narrow, project_of_its_own};
+use crate::setup::{Action, BASELINE, Fix, Grantee, Resource, RoleGrant};
 
 /// The services whose reads are calls for tokens.
 pub(crate) const LOGGED: &[&str] = &["iam.googleapis.com", "sts.googleapis.com"];
@@ -43,7 +44,7 @@ pub(super) fn sameness(facts: &Facts, found: &mut Found) {
             "{controller} in cluster {} is the same identity as the controller here",
             cluster.name
         );
-        let fix = Fix::advice(&format!(
+        let fix = project_of_its_own(cluster).and_advice(&format!(
             "move clusters that trust each other less into projects of their own, or keep namespace {} out of {}",
             controller.namespace, cluster.name
         ));
@@ -85,30 +86,42 @@ pub(super) fn node_accounts(facts: &Facts, found: &mut Found) {
     };
     for pool in &cluster.node_pools {
         let account = node_account(home, &pool.config.service_account);
-        let place = format!("projects/{}", home.project);
         let policies = facts.repositories.iter().filter_map(|(name, seen)| {
             let policy = seen.policy.known().ok()?;
-            Some((name.to_string(), policy, &seen.policy.source))
+            let resource = Resource::Repository(name.clone());
+            Some((resource, policy, &seen.policy.source))
         });
-        let wide = std::iter::once((place, policy, &facts.home_policy.source));
+        let wide = Resource::Project(home.project.clone());
+        let wide = std::iter::once((wide, policy, &facts.home_policy.source));
+        let nodes = Nodes {
+            home,
+            cluster,
+            pool: &pool.name,
+            account: &account,
+        };
         for (place, policy, seen_at) in wide.chain(policies) {
-            excess_of_nodes(
-                facts,
-                found,
-                (&pool.name, &account),
-                (&place, policy, seen_at),
-            );
+            excess_of_nodes(facts, found, nodes, (&place, policy, seen_at));
         }
     }
+}
+
+/// The nodes of one pool, and the account that they run as.
+#[derive(Debug, Clone, Copy)]
+struct Nodes<'a> {
+    home: &'a Home,
+    cluster: &'a Cluster,
+    pool: &'a str,
+    account: &'a str,
 }
 
 /// Finds the roles of nodes on one resource by which whoever takes one over writes, or does anything.
 fn excess_of_nodes(
     facts: &Facts,
     found: &mut Found,
-    (pool, account): (&str, &str),
-    (place, policy, seen_at): (&str, &Policy, &Source),
+    nodes: Nodes<'_>,
+    (place, policy, seen_at): (&Resource, &Policy, &Source),
 ) {
+    let Nodes { pool, account, .. } = nodes;
     let is_node = |it: &Member| *it == Member::ServiceAccount(account.to_owned());
     for grant in policy.grants().filter(|it| is_node(&it.member)) {
         let writes = facts.custom_roles.carries(grant.role, UPLOAD);
@@ -117,10 +130,9 @@ fn excess_of_nodes(
                 "nodes of {pool} are {account}, which has {} on {place}",
                 grant.role
             );
-            let fix = Fix::advice(&format!(
-                "run the nodes as an account of their own with roles/container.defaultNodeServiceAccount, then take {} on {place} from {account}",
-                grant.role
-            ));
+            let member = Grantee::Member(grant.text.to_owned());
+            let excess = RoleGrant::new(place.clone(), grant.role, member);
+            let fix = narrow(nodes.home, nodes.cluster, pool, &excess);
             found.add(Severity::Medium, pool, says, seen_at, fix);
         } else if writes == Carries::Unknown {
             found.unread_role(pool, seen_at, grant.role);

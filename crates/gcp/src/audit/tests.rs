@@ -56,6 +56,16 @@ fn the_worst_stands_first_and_decides_how_it_ends() {
 }
 
 #[test]
+fn terraform_reads_what_mends_each_finding() -> anyhow::Result<()> {
+    let mut written = BTreeSet::new();
+    for (_, _, _, change) in excessive::CASES {
+        let repairs = after(change).findings.into_iter().map(|it| it.fix);
+        written.extend(repairs.map(|it| it.terraform.text().to_owned()));
+    }
+    loopback_servers::terraform::accepts_each(written.iter().map(String::as_str))
+}
+
+#[test]
 fn severities_are_read_as_they_are_written() {
     for severity in [
         Severity::Info,

@@ -1,10 +1,12 @@
 //! Checks of the account that each Project acts as.
 
-use super::{Answer, Verdict};
+use super::{Answer, Verdict, grants};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Gap, Reason, Right, Seen, right};
-use crate::policy::{MINT, TIGHT_MINTER, near_miss};
+use crate::facts::{Facts, Gap, Right, Seen, right};
+use crate::policy::{Access, MINT, Policy, TIGHT_MINTER, near_miss};
 use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
+use crate::setup::repair::repository::{kubernetes_account, reading_as_kubernetes_account};
+use crate::setup::repair::{controller, denial, organisation};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// How many accounts a project may have unless more were asked for.
@@ -17,7 +19,10 @@ pub(super) fn name(facts: &Facts, project: &str) -> Answer {
         Ok(email) => Verdict::pass(&email.to_string()),
         Err(_) if facts.kubernetes_account_of(project).is_some() => otherwise(facts, project),
         Err(refused) => {
-            unless_otherwise(facts, project, &refused.to_string()).fix(Fix::advice(refused.hint()))
+            let reading = Fix::by(reading_as_kubernetes_account(facts, project));
+            let fix = kubernetes_account(project).then(reading);
+            let fix = fix.and_advice(refused.hint());
+            unless_otherwise(facts, project, &refused.to_string(), fix)
         }
     })
 }
@@ -30,13 +35,14 @@ pub(super) fn project(facts: &Facts) -> Answer {
     Ok(if *told == home.project.as_str() {
         Verdict::pass(&format!("they are in {told}, as the controller is"))
     } else {
-        Verdict::fail(&format!(
+        let says = format!(
             "accounts are looked for in {}, and the controller is in {told}",
             home.project
-        ))
-        .fix(Fix::advice(&format!(
-            "leave --gcp-project and GOOGLE_CLOUD_PROJECT out, or make the accounts in {told}"
-        )))
+        );
+        let fix = controller::unset(facts, "GOOGLE_CLOUD_PROJECT").and_advice(&format!(
+            "leave --gcp-project out too, or make the accounts in {told}"
+        ));
+        Verdict::fail(&says, fix)
     }
     .seen(reading))
 }
@@ -62,11 +68,8 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
         "the account has to be in {}, where the controller is, not where the images are",
         home.project
     ));
-    Ok(
-        unless_otherwise(facts, project, &format!("there is no {email}"))
-            .fix(fix)
-            .seen(&reading),
-    )
+    let says = format!("there is no {email}");
+    Ok(unless_otherwise(facts, project, &says, fix).seen(&reading))
 }
 
 pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
@@ -78,8 +81,10 @@ pub(super) fn enabled(facts: &Facts, project: &str) -> Answer {
     let email = email(facts, project)?;
     Ok(match (account.disabled, email) {
         (false, _) | (_, None) => Verdict::pass("it is"),
-        (true, Some(email)) => Verdict::fail(&format!("{email} is disabled"))
-            .fix(Fix::by(vec![Action::EnableServiceAccount { email }])),
+        (true, Some(email)) => Verdict::fail(
+            &format!("{email} is disabled"),
+            Fix::by(vec![Action::EnableServiceAccount { email }]),
+        ),
     }
     .seen(&reading))
 }
@@ -91,31 +96,50 @@ pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
     let seen = facts.project(project);
     let reading = &seen.policy;
     // Without the account's own policy nothing is guessed.
-    reading.known()?;
+    let policy = reading.known()?;
     let Some(email) = email(facts, project)? else {
         return Ok(Verdict::skip("there is no account to act as"));
     };
-    let principal = facts.principal()?;
+    let fix = Fix::by(vec![minting(facts, &email)?]);
     let verdict = match right(facts, &seen) {
         Ok(Right::OnAccount { role, only: None }) => Verdict::pass(&format!("by {role}")),
         Ok(Right::OnAccount {
             role,
             only: Some(expression),
-        }) => Verdict::warn(&format!("by {role}, but only while {expression}")),
-        Ok(Right::Above { role, place }) => Verdict::warn(&format!(
-            "by {role} on all of {place}, not on the account alone"
-        ))
-        .fix(grant_minting(facts, &email)?),
-        Ok(Right::None) => Verdict::fail(&format!(
-            "{principal} has no role on {email} that lets it act as it"
-        ))
-        .fix(grant_minting(facts, &email)?),
+        }) => Verdict::warn(
+            &format!("by {role}, but only while {expression}"),
+            fix.and_advice("the grant it adds has no condition"),
+        ),
+        Ok(Right::Above { role, place }) => Verdict::warn(
+            &format!("by {role} on all of {place}, not on the account alone"),
+            fix,
+        ),
+        Ok(Right::None) => Verdict::fail(&without_right(facts, policy, &email)?, fix),
         Err(gap) => {
             let verdict = Verdict::unknown(&gap.why).evidence(vec![gap.source]);
-            return Ok(verdict.fix(grant_minting(facts, &email)?));
+            return Ok(verdict.with(fix));
         }
     };
     Ok(verdict.seen(reading))
+}
+
+fn without_right(
+    facts: &Facts,
+    policy: &Policy,
+    email: &ServiceAccountEmail,
+) -> Result<String, Gap> {
+    let principal = facts.principal()?;
+    let access = policy.access(MINT, &facts.custom_roles, facts.now, |it| {
+        it.covers(&principal)
+    });
+    Ok(match access {
+        Access::Lapsed { role, expression } => {
+            format!(
+                "{principal} has {role} on {email} only while {expression}, which does not hold now"
+            )
+        }
+        _ => format!("{principal} has no role on {email} that lets it act as it"),
+    })
 }
 
 pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
@@ -150,14 +174,16 @@ pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
         Action::Revoke(on(Grantee::Member(grant.text.to_owned()))),
     ]);
     let works = policy
-        .access(MINT, &facts.custom_roles, |it| it.covers(&principal))
+        .access(MINT, &facts.custom_roles, facts.now, |it| {
+            it.covers(&principal)
+        })
         .is_granted();
     let verdict = if works {
-        Verdict::warn(&says)
+        Verdict::warn(&says, fix)
     } else {
-        Verdict::fail(&says)
+        Verdict::fail(&says, fix)
     };
-    Ok(verdict.seen(&reading).fix(fix))
+    Ok(verdict.seen(&reading))
 }
 
 pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
@@ -170,17 +196,15 @@ pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
     };
     let verdict = match &reading.seen {
         Seen::Known(mint) => Verdict::pass(&format!("a token of {email} for {} s", mint.seconds)),
-        Seen::Absent => Verdict::fail(&format!("Google knows no {email}"))
-            .fix(create_and_grant(facts, project, &email)?),
+        Seen::Absent => {
+            let both = create_and_grant(facts, project, &email)?;
+            Verdict::fail(&format!("Google knows no {email}"), Fix::by(both.into()))
+        }
         Seen::Denied(denial) => {
-            let verdict = Verdict::fail(&super::symptoms::with_cause(&denial.message));
-            match denial.reason {
-                Reason::MissingPermission => verdict.fix(
-                    grant_minting(facts, &email)?
-                        .and_advice("a grant takes about two minutes to count, at times seven"),
-                ),
-                _ => verdict,
-            }
+            let grant = Fix::by(vec![minting(facts, &email)?])
+                .and_advice("a grant takes about two minutes to count, at times seven");
+            let fix = denial::of_minting(facts, denial, || grant);
+            Verdict::fail(&super::symptoms::with_cause(&denial.message), fix)
         }
         Seen::Unreachable { .. } | Seen::Skipped => {
             return reading.known().map(|_| Verdict::pass(""));
@@ -193,9 +217,10 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
     let reading = &facts.pod.project_permissions;
     let permissions = reading.known()?;
     Ok(if permissions.iter().any(|it| it == MINT) {
-        Verdict::fail("it can act as every account of its project").fix(Fix::advice(
-            "take the role that carries it off the project: argosy gcp audit names it (A02)",
-        ))
+        let fix = Fix::by(grants::of_minting_everywhere(facts)?).and_advice(
+            "grant it on the account of each Project instead: argosy gcp setup writes it",
+        );
+        Verdict::fail("it can act as every account of its project", fix)
     } else {
         Verdict::pass("it can act only as accounts that name it")
     }
@@ -217,10 +242,14 @@ pub(super) fn unused(facts: &Facts, project: &str) -> Answer {
         Some(last) if facts.now.duration_since(*last) <= UNUSED_AFTER => {
             Verdict::pass(&format!("{email} was last used at {last}"))
         }
-        Some(last) => Verdict::warn(&format!("{email} was not used since {last}, for 90 days"))
-            .fix(Fix::by(vec![Action::DisableServiceAccount { email }])),
-        None => Verdict::warn(&format!("{email} was not used for 90 days, or never"))
-            .fix(Fix::by(vec![Action::DisableServiceAccount { email }])),
+        Some(last) => Verdict::warn(
+            &format!("{email} was not used since {last}, for 90 days"),
+            Fix::by(vec![Action::DisableServiceAccount { email }]),
+        ),
+        None => Verdict::warn(
+            &format!("{email} was not used for 90 days, or never"),
+            Fix::by(vec![Action::DisableServiceAccount { email }]),
+        ),
     };
     Ok(verdict.seen(&reading))
 }
@@ -233,11 +262,11 @@ pub(super) fn orphans(facts: &Facts) -> Answer {
         Verdict::pass("each account of that name has its Project")
     } else {
         let disable = |email| Action::DisableServiceAccount { email };
-        Verdict::warn(&format!(
+        let says = format!(
             "whoever makes a Project of that name is {}",
             names.join(", ")
-        ))
-        .fix(Fix::by(left.into_iter().map(disable).collect()))
+        );
+        Verdict::warn(&says, Fix::by(left.into_iter().map(disable).collect()))
     }
     .seen(reading))
 }
@@ -246,14 +275,13 @@ pub(super) fn quota(facts: &Facts) -> Answer {
     let reading = &facts.accounts;
     let accounts = reading.known()?.len();
     let says = format!("{accounts} of {ACCOUNTS_BY_DEFAULT}, unless more were asked for");
-    Ok(if accounts * 10 >= ACCOUNTS_BY_DEFAULT * 8 {
-Verdict::warn(&says).fix(Fix::advice(
-            "ask for a higher quota of service accounts, or let Projects use their Kubernetes accounts",
-        ))
-} else {
-Verdict::pass(&says)
-}
-    .seen(reading))
+    let verdict = if accounts * 10 >= ACCOUNTS_BY_DEFAULT * 8 {
+        let wanted = ACCOUNTS_BY_DEFAULT * 2;
+        Verdict::warn(&says, organisation::more_accounts(facts, wanted))
+    } else {
+        Verdict::pass(&says)
+    };
+    Ok(verdict.seen(reading))
 }
 
 /// Skips what is about a service account where a Kubernetes account acts.
@@ -266,13 +294,14 @@ fn otherwise(facts: &Facts, project: &str) -> Verdict {
 }
 
 /// Fails for want of a service account, unless it was not to be read whether a Kubernetes account acts.
-fn unless_otherwise(facts: &Facts, project: &str, says: &str) -> Verdict {
+fn unless_otherwise(facts: &Facts, project: &str, says: &str, fix: Fix) -> Verdict {
     match facts.project(project).kubernetes_account.found() {
         Err(gap) if !gap.skipped => Verdict::unknown(&format!(
             "{says}, and whether there is a Kubernetes account {project}/{PROJECT_ACCOUNT} was not read: {}",
             gap.why
-        )),
-        _ => Verdict::fail(says),
+        ))
+        .with(fix),
+        _ => Verdict::fail(says, fix),
     }
 }
 
@@ -281,20 +310,22 @@ fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, Ga
     facts.account_of(project).map(Result::ok)
 }
 
-fn grant_minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
-    Ok(Fix::by(vec![minting(facts, email)?]))
-}
-
-fn create_and_grant(facts: &Facts, project: &str, email: &ServiceAccountEmail) -> Result<Fix, Gap> {
+/// What makes an account and lets the controller act as it.
+pub(super) fn create_and_grant(
+    facts: &Facts,
+    project: &str,
+    email: &ServiceAccountEmail,
+) -> Result<[Action; 2], Gap> {
     let create = Action::CreateServiceAccount {
         email: email.clone(),
         project: facts.home.known()?.project.clone(),
         kargo_project: project.to_owned(),
     };
-    Ok(Fix::by(vec![create, minting(facts, email)?]))
+    Ok([create, minting(facts, email)?])
 }
 
-fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, Gap> {
+/// What lets the controller act as an account.
+pub(super) fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Action, Gap> {
     Ok(Action::Grant(RoleGrant::new(
         Resource::ServiceAccount(email.clone()),
         TIGHT_MINTER,

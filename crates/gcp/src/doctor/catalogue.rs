@@ -3,7 +3,8 @@
 use super::Vantage::{Anywhere, Operator, Pod};
 use super::{Check, Run};
 use super::{
-    accounts, cluster, fallback, kubernetes, metadata, network, organisation, registry, services,
+    accounts, cluster, denials, fallback, kubernetes, metadata, network, organisation, reading,
+    registry, services,
 };
 
 /// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
@@ -46,7 +47,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "NODEPOOL-MODE" Operator "every node pool has GKE_METADATA" => Once(cluster::node_pools) after "CLUSTER-WIF";
     "POOL-PROJECT" Operator "the pool belongs to the cluster's project" => Once(cluster::pool_project)
         after "CLUSTER-WIF";
-    "NODE-SA" Operator "nodes can do little" => Rules(&["A19"]);
+    "NODE-SA" Operator "nodes can do little" => Once(cluster::node_accounts);
     "SAMENESS" Operator "no other cluster has the same identities" => Rules(&["A15"]);
     // The services.
     "API-CONTAINER" Operator "GKE is on" => Once(|facts| services::at_home(facts, "container.googleapis.com"));
@@ -78,24 +79,24 @@ pub const CHECKS: &[Check] = catalogue! {
     // The repositories.
     "AR-ADDRESS" Anywhere "addresses name an image in a repository" => Each(registry::addresses);
     "AR-REPO" Operator "the repository exists" => EachRepository(registry::exists) after "API-ARTIFACTREGISTRY";
-    "AR-READER" Operator "the Project's account may read it" => EachUse(registry::reader)
+    "AR-READER" Operator "the Project's account may read it" => EachUse(reading::reader)
         after "AR-REPO" "GSA-NAME" "GSA-EXISTS";
-    "AR-PULL" Pod "tags can be listed" => EachUse(registry::pull) after "GSA-MINT" "AR-REPO" "AR-READER";
-    "AR-TEST" Pod "the account may read and not write" => EachUse(registry::permissions) after "GSA-MINT" "AR-PULL";
-    "AR-REST" Pod "images are found in one request" => EachUse(registry::listing) after "AR-PULL";
-    "AR-ISOLATION" Pod "the account reads no other Project's repositories" => EachProject(registry::isolation)
+    "AR-PULL" Pod "tags can be listed" => EachUse(reading::pull) after "GSA-MINT" "AR-REPO" "AR-READER";
+    "AR-TEST" Pod "the account may read and not write" => EachUse(reading::permissions) after "GSA-MINT" "AR-PULL";
+    "AR-REST" Pod "images are found in one request" => EachUse(reading::listing) after "AR-PULL";
+    "AR-ISOLATION" Pod "the account reads no other Project's repositories" => EachProject(reading::isolation)
         after "GSA-MINT";
     "AR-PUBLIC" Operator "no repository is public" => Rules(&["A10"]);
     "AR-IMMUTABLE" Operator "tags do not move" => EachRepository(registry::immutable) after "AR-REPO";
     "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host);
     "PUBSUB" Operator "pushes are announced" => EachRepository(registry::topic);
     // Falling back.
-    "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(registry::read_by_controller)
+    "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(reading::read_by_controller)
         after "MDS-TOKEN";
     "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(fallback::mode);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.
-    "DENY-POLICY" Operator "nothing denies what is granted" => Each(organisation::deny_rules);
+    "DENY-POLICY" Operator "nothing denies what is granted" => Each(denials::rules);
     "ORGPOL-BLOCKERS" Operator "no organisation policy forbids the set-up" => Each(organisation::blockers);
     "ORGPOL-BASELINE" Operator "organisation policies keep it narrow" => Each(organisation::baseline);
     "AUDITLOG" Operator "acting as an account leaves a line" => Rules(&["A23"]);

@@ -1,9 +1,12 @@
 //! Checks of the cluster and its nodes, as the GKE API tells of them.
 
-use super::{Answer, Verdict};
-use crate::facts::{ClusterName, Facts};
-use crate::principal::WorkloadPool;
-use crate::setup::{Action, Fix};
+use super::{Answer, Status, Verdict};
+use crate::audit::node_account;
+use crate::facts::{Facts, Gap, Home};
+use crate::policy::{Member, TIGHT_MINTER};
+use crate::principal::{ProjectId, ServiceAccountEmail};
+use crate::setup::repair::nodes;
+use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
 /// Since when the metadata server is where network policies are told to let it be reached.
 ///
@@ -18,18 +21,15 @@ pub(super) fn status(facts: &Facts) -> Answer {
         cluster.name, cluster.status, cluster.current_master_version
     );
     Ok(match cluster.status.as_str() {
-        "RUNNING" if is_before(&cluster.current_master_version, OLDEST) => Verdict::warn(&format!(
-            "{says}: before 1.21 the metadata server is at 127.0.0.1:988, where the checks of its way do not look"
-        ))
-        .fix(Fix::command(&format!(
-            "gcloud container clusters upgrade {} --location={} --master\n",
-            cluster.name, cluster.location
-        ))),
+        "RUNNING" if is_before(&cluster.current_master_version, OLDEST) => Verdict::warn(
+            &format!(
+                "{says}: before 1.21 the metadata server is at 127.0.0.1:988, where the checks of its way do not look"
+            ),
+            nodes::upgrade(facts, cluster, OLDEST),
+        ),
         "RUNNING" => Verdict::pass(&says),
-        "RECONCILING" | "PROVISIONING" => Verdict::warn(&says),
-        _ => Verdict::fail(&says).fix(Fix::advice(
-            "look at the cluster in the console: its own conditions say more",
-        )),
+        "RECONCILING" | "PROVISIONING" => Verdict::warn(&says, nodes::wait_for(facts, cluster)),
+        _ => Verdict::fail(&says, nodes::look_at(facts, cluster)),
     }
     .seen(reading))
 }
@@ -41,16 +41,8 @@ pub(super) fn workload_pool(facts: &Facts) -> Answer {
         let pool = &cluster.workload_identity_config.workload_pool;
         return Ok(Verdict::pass(&format!("{} has {pool}", cluster.name)).seen(reading));
     }
-    let home = facts.home.known()?;
-    let fix = Fix::by(vec![Action::SetWorkloadPool {
-        cluster: ClusterName::new(&home.project, cluster),
-        pool: WorkloadPool::of(&home.project),
-    }]);
-    Ok(
-        Verdict::fail(&format!("{} has no workload pool", cluster.name))
-            .seen(reading)
-            .fix(fix),
-    )
+    let says = format!("{} has no workload pool", cluster.name);
+    Ok(Verdict::fail(&says, nodes::workload_pool(facts)).seen(reading))
 }
 
 pub(super) fn node_pools(facts: &Facts) -> Answer {
@@ -60,24 +52,13 @@ pub(super) fn node_pools(facts: &Facts) -> Answer {
     if without.is_empty() {
         return Ok(Verdict::pass("Pods get their own identity on all of them").seen(reading));
     }
-    let home = facts.home.known()?;
-    let actions = without.iter().map(|pool| Action::SetNodePoolMetadata {
-        cluster: ClusterName::new(&home.project, cluster),
-        node_pool: pool.name.clone(),
-    });
-    let fix = Fix::by(actions.collect()).and_advice(
-        "nodes are made anew, and Pods that relied on the node's identity lose it at once",
-    );
     let names = without
         .iter()
         .map(|it| it.name.as_str())
         .collect::<Vec<_>>()
         .join(", ");
-    Ok(
-        Verdict::fail(&format!("Pods get the identity of their node on {names}"))
-            .seen(reading)
-            .fix(fix),
-    )
+    let says = format!("Pods get the identity of their node on {names}");
+    Ok(Verdict::fail(&says, nodes::serve_metadata(facts)).seen(reading))
 }
 
 pub(super) fn pool_project(facts: &Facts) -> Answer {
@@ -88,12 +69,59 @@ pub(super) fn pool_project(facts: &Facts) -> Answer {
     let verdict = match owner {
         None => Verdict::skip("the cluster does not say which pool it has"),
         Some(owner) if owner == home.project => Verdict::pass(&format!("it belongs to {owner}")),
-        Some(owner) => Verdict::warn(&format!(
-            "it belongs to {owner}, the host of the fleet: grants have to name that pool, accounts are looked for in {}",
-            home.project
-        )),
+        Some(owner) => Verdict::warn(
+            &format!(
+                "it belongs to {owner}, the host of the fleet: grants have to name that pool, accounts are looked for in {}",
+                home.project
+            ),
+            of_the_fleet(facts, home, &owner)?,
+        ),
     };
     Ok(verdict.seen(reading))
+}
+
+/// Grants each account to the controller as the pool of another project knows it, whose number stands in the member.
+fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Result<Fix, Gap> {
+    let principal = facts.principal()?;
+    let accounts = facts.intent.projects.keys();
+    let accounts = accounts.filter_map(|it| facts.account_of(it).ok()?.ok());
+    let grants: Vec<_> = accounts
+        .map(|email| {
+            let account = Resource::ServiceAccount(email);
+            let controller = Grantee::Kubernetes(principal.clone());
+            Action::Grant(RoleGrant::new(account, TIGHT_MINTER, controller))
+        })
+        .collect();
+    let number = format!("gcloud projects describe {owner} --format='value(projectNumber)'");
+    if grants.is_empty() {
+        return Ok(Fix::commands(&[number])
+            .without_terraform("no Project is known whose account could be granted"));
+    }
+    let mut fix = Fix::by(grants);
+    // The number of the pool's project is asked for, as Terraform does by its data source.
+    let own = format!("projects/{}/locations", home.number);
+    let asked = format!("projects/$({number})/locations");
+    fix.commands = fix.commands.replace(&own, &asked);
+    Ok(fix)
+}
+
+/// Nodes that are Editor of their project fail; whatever else they have too much warns.
+pub(super) fn node_accounts(facts: &Facts) -> Answer {
+    let mut verdict = super::by_rules(facts, &["A19"])?;
+    let (home, policy) = (facts.home.known()?, facts.home_policy.known()?);
+    let pools = facts.cluster.known()?.node_pools.iter();
+    let is_editor = |email: &str| {
+        let member = Member::ServiceAccount(email.to_owned());
+        let mut grants = policy.grants().filter(|it| it.member == member);
+        grants.any(|it| matches!(it.role, "roles/editor" | "roles/owner"))
+    };
+    let mut accounts = pools.map(|it| node_account(home, &it.config.service_account));
+    let is_default =
+        |it: &str| ServiceAccountEmail::parse(it).is_ok_and(|it| it.is_default_compute());
+    if accounts.any(|it| is_default(&it) && is_editor(&it)) {
+        verdict.status = Status::Fail;
+    }
+    Ok(verdict)
 }
 
 /// Says whether a version such as `1.33.2-gke.100` is older; one that cannot be read is not.

@@ -3,7 +3,7 @@
 use super::{Answer, Verdict};
 use crate::audit::{ANNOTATION, remove_annotation};
 use crate::facts::Facts;
-use crate::setup::Fix;
+use crate::setup::repair::{controller, nodes};
 
 const NODE_LABEL: &str = "iam.gke.io/gke-metadata-server-enabled";
 
@@ -13,12 +13,10 @@ pub(super) fn account(facts: &Facts) -> Answer {
     let wanted = &facts.intent.controller;
     let verdict = match &pod.account {
         Some(account) if account == wanted => Verdict::pass(&format!("it runs as {account}")),
-        Some(account) => Verdict::fail(&format!("it runs as {account}, and grants name {wanted}")).fix(Fix::command(
-            &format!(
-                "helm upgrade RELEASE CHART --namespace={} --reuse-values --set=serviceAccount.name={}\n",
-                wanted.namespace, wanted.name
-            ),
-        )),
+        Some(account) => Verdict::fail(
+            &format!("it runs as {account}, and grants name {wanted}"),
+            controller::run_as(account, wanted),
+        ),
         None => Verdict::unknown("the Pod does not say which account it runs as"),
     };
     Ok(verdict.seen(reading))
@@ -29,10 +27,10 @@ pub(super) fn annotation(facts: &Facts) -> Answer {
     let annotations = reading.known()?;
     Ok(match annotations.get(ANNOTATION) {
         None => Verdict::pass("it has no such annotation"),
-        Some(account) => Verdict::fail(&format!(
-            "it is tied to {account}, so it is not the principal that grants name"
-        ))
-        .fix(remove_annotation(facts)),
+        Some(account) => Verdict::fail(
+            &format!("it is tied to {account}, so it is not the principal that grants name"),
+            remove_annotation(facts),
+        ),
     }
     .seen(reading))
 }
@@ -42,10 +40,8 @@ pub(super) fn host_network(facts: &Facts) -> Answer {
     Ok(if reading.known()?.host_network {
         Verdict::fail(
             "it is on its node's network, where the metadata server gives it the node's identity",
+            controller::leave_host_network(facts),
         )
-        .fix(Fix::advice(
-            "set hostNetwork: false in the Pod of the controller",
-        ))
     } else {
         Verdict::pass("it has a network of its own")
     }
@@ -60,12 +56,10 @@ pub(super) fn node(facts: &Facts) -> Answer {
     let labels = reading.known()?;
     Ok(match labels.get(NODE_LABEL).map(String::as_str) {
         Some("true") => Verdict::pass("the node has it"),
-        _ => Verdict::fail(&format!(
-            "the node does not have the label {NODE_LABEL}=true"
-        ))
-        .fix(Fix::advice(
-            "give its node pool GKE_METADATA, see NODEPOOL-MODE",
-        )),
+        _ => Verdict::fail(
+            &format!("the node does not have the label {NODE_LABEL}=true"),
+            nodes::serve_metadata(facts),
+        ),
     }
     .seen(reading))
 }

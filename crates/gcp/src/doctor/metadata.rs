@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Seen};
+use crate::facts::{Facts, Metadata, Reading, Seen};
 use crate::principal::ServiceAccountEmail;
 use crate::setup::Fix;
+use crate::setup::repair::{controller, nodes};
+use crate::setup::shell::command;
+use crate::setup::terraform::commented;
 
 /// From when on an answer of the metadata server is slow.
 const SLOW: Duration = Duration::from_secs(1);
-/// From when on it is so slow that callers give up.
+/// From when on it is so slow that callers may give up.
 const TOO_SLOW: Duration = Duration::from_secs(5);
 /// How far a clock may be off before tokens are refused.
 const CLOCK_BOUND: i64 = 60;
@@ -23,10 +26,12 @@ pub(super) fn environment(facts: &Facts) -> Verdict {
         Some(kind) if kind == "external_account" => {
             Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS leads to a configuration without a key")
         }
-        Some(kind) => Verdict::warn(&format!(
-            "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}, which comes before the metadata server"
-        ))
-        .fix(Fix::advice("take GOOGLE_APPLICATION_CREDENTIALS out of the Deployment")),
+        Some(kind) => Verdict::warn(
+            &format!(
+                "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}, which comes before the metadata server"
+            ),
+            controller::unset(facts, "GOOGLE_APPLICATION_CREDENTIALS"),
+        ),
     }
 }
 
@@ -49,14 +54,15 @@ pub(super) fn proxy(facts: &Facts) -> Verdict {
         None => Verdict::pass("no proxy is set"),
         Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
         Some(_) => {
+            let others = variable("NO_PROXY").filter(|it| !it.is_empty());
+            let others = others.map(|it| format!("{it},")).unwrap_or_default();
+            let hosts = format!("{others}169.254.169.254,metadata.google.internal");
             // Argosy's own requests to Google are sent past any proxy.
             Verdict::warn(
                 "HTTP_PROXY is set and NO_PROXY does not name the metadata server: Argosy asks no proxy, \
                  other programs in the Pod would",
+                controller::set(facts, "NO_PROXY", &hosts),
             )
-            .fix(Fix::advice(
-                "add 169.254.169.254,metadata.google.internal to NO_PROXY",
-            ))
         }
     }
 }
@@ -68,7 +74,7 @@ pub(super) fn reach(facts: &Facts) -> Answer {
         Seen::Skipped => return reading.known().map(|_| Verdict::pass("")),
         Seen::Unreachable { .. } if reading.source.status == Some(CROWDED) => {
             let says = "it lets callers wait and gives up (HTTP 499): too many ask it at a time";
-            return Ok(Verdict::fail(says).seen(reading).fix(relief()));
+            return Ok(Verdict::fail(says, relief(facts)).seen(reading));
         }
         Seen::Unreachable { why } if why.contains("refused") => {
             format!(
@@ -79,9 +85,8 @@ pub(super) fn reach(facts: &Facts) -> Answer {
         Seen::Denied(denial) => format!("something answers in its place: {}", denial.says()),
         Seen::Absent => "something answers in its place: not found".to_owned(),
     };
-    Ok(Verdict::fail(&says)
-        .seen(reading)
-        .fix(super::network::allow_metadata(facts)))
+    let fix = super::network::allow_metadata(facts);
+    Ok(Verdict::fail(&says, fix).seen(reading))
 }
 
 pub(super) fn flavor(facts: &Facts) -> Answer {
@@ -90,24 +95,44 @@ pub(super) fn flavor(facts: &Facts) -> Answer {
     let attributes = metadata.attributes.known().cloned().unwrap_or_default();
     let is_node = attributes.iter().any(|it| it.starts_with("kube-env"));
     let is_gke = server.starts_with("GKE") || attributes.iter().any(|it| it == "cluster-uid");
-    Ok(if is_gke && !is_node {
-Verdict::pass(&format!("it is {server}"))
-} else {
-Verdict::fail(&format!("it is {server}, the node's own: the Pod would have the identity of its node"))
-            .fix(Fix::advice(
-                "give the node pool GKE_METADATA (see NODEPOOL-MODE) and take the Pod off the host network (see K8S-HOSTNET)",
-            ))
-}
-    .seen(&metadata.server))
+    let verdict = if is_gke && !is_node {
+        Verdict::pass(&format!("it is {server}"))
+    } else {
+        let pod = facts.pod.pod.known();
+        let fix = if pod.is_ok_and(|it| it.host_network) {
+            controller::leave_host_network(facts)
+        } else {
+            nodes::serve_metadata(facts)
+        };
+        let says =
+            format!("it is {server}, the node's own: the Pod would have the identity of its node");
+        Verdict::fail(&says, fix)
+    };
+    Ok(verdict.seen(&metadata.server))
 }
 
 pub(super) fn project(facts: &Facts) -> Answer {
-    let home = facts.home.known()?;
-    Ok(Verdict::pass(&format!("{} ({})", home.project, home.number)).seen(&facts.home))
+    let Metadata {
+        project, number, ..
+    } = &facts.pod.metadata;
+    for (reading, what) in [(project, "id"), (number, "number")] {
+        let is_empty = matches!(&reading.seen, Seen::Known(it) if it.is_empty());
+        if is_empty || is_missing(reading) {
+            let says = format!("it does not know the {what} of its project");
+            let fix = nodes::restart_metadata_server(facts)
+                .and_advice("until it does, name the project: --gcp-project ID");
+            return Ok(Verdict::fail(&says, fix).seen(reading));
+        }
+    }
+    let says = format!("{} ({})", project.known()?, number.known()?);
+    Ok(Verdict::pass(&says).seen(project).seen(number))
 }
 
 pub(super) fn email(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.email;
+    if is_missing(reading) {
+        return Ok(nobody(facts).seen(reading));
+    }
     let email = reading.known()?;
     let is_pool = email.ends_with(".svc.id.goog");
     let is_principal = email.starts_with("principal://");
@@ -115,57 +140,92 @@ pub(super) fn email(facts: &Facts) -> Answer {
         _ if is_pool || is_principal => {
             Verdict::pass(&format!("the Pod is {}", facts.principal()?))
         }
-        Ok(account) if account.is_default_compute() => {
-            Verdict::fail(&format!("the Pod has the identity of its node, {account}")).fix(
-                Fix::advice("give the node pool GKE_METADATA, see NODEPOOL-MODE"),
-            )
-        }
-        Ok(account) => Verdict::fail(&format!(
-            "the Pod is {account}: its Kubernetes account is tied to it, or its node is"
-        ))
-        .fix(crate::audit::remove_annotation(facts)),
+        Ok(account) if is_of_nodes(facts, &account) => Verdict::fail(
+            &format!("the Pod has the identity of its node, {account}"),
+            nodes::serve_metadata(facts),
+        ),
+        Ok(account) => Verdict::fail(
+            &format!("the Pod is {account}: its Kubernetes account is tied to it, or its node is"),
+            crate::audit::remove_annotation(facts),
+        ),
         Err(_) => Verdict::unknown(&format!("{email:?} is no kind of identity that is known")),
     };
     Ok(verdict.seen(reading))
 }
 
+/// Says whether nodes run as an account: by default, or as was seen of the cluster.
+fn is_of_nodes(facts: &Facts, account: &ServiceAccountEmail) -> bool {
+    let cluster = facts.cluster.known().ok();
+    let mut pools = cluster.into_iter().flat_map(|it| &it.node_pools);
+    account.is_default_compute() || pools.any(|it| it.config.service_account == account.as_str())
+}
+
 pub(super) fn token(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.token_seconds;
     let verdict = match &reading.seen {
-        Seen::Known(0) => Verdict::fail("its token has expired already"),
+        Seen::Known(0) => Verdict::fail(
+            "its token has expired already",
+            nodes::restart_metadata_server(facts),
+        ),
         Seen::Known(seconds) => Verdict::pass(&format!("its token lives {seconds} more seconds")),
         Seen::Denied(denial) => {
-            let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
-            if denial.message.contains("Unable to generate access token") {
-                verdict.fix(crate::audit::remove_annotation(facts))
+            let fix = if denial.message.contains("Unable to generate access token") {
+                crate::audit::remove_annotation(facts)
             } else {
-                verdict
-            }
+                nodes::restart_metadata_server(facts)
+            };
+            Verdict::fail(&symptoms::with_cause(&denial.message), fix)
         }
-        Seen::Absent => Verdict::fail("it knows no identity of the Pod").fix(Fix::advice(
-            "check that the cluster has a workload pool, see CLUSTER-WIF",
-        )),
-        Seen::Unreachable { .. } | Seen::Skipped => {
+        _ if is_missing(reading) => nobody(facts),
+        Seen::Unreachable { why } if is_refusal(reading.source.status) => {
+            Verdict::fail(why, nodes::restart_metadata_server(facts))
+        }
+        Seen::Absent | Seen::Unreachable { .. } | Seen::Skipped => {
             return reading.known().map(|_| Verdict::pass(""));
         }
     };
     Ok(verdict.seen(reading))
 }
 
+fn nobody(facts: &Facts) -> Verdict {
+    Verdict::fail(
+        "it knows no identity of the Pod",
+        nodes::workload_pool(facts),
+    )
+}
+
+/// Says whether the server answered that there is no such thing. Its own words for that are no error of Google's.
+fn is_missing<T>(reading: &Reading<T>) -> bool {
+    match reading.seen {
+        Seen::Absent => true,
+        Seen::Unreachable { .. } => reading.source.status == Some(404),
+        Seen::Known(_) | Seen::Denied(_) | Seen::Skipped => false,
+    }
+}
+
+/// Says whether a status is an answer of the server that gives no token; one that is only busy is asked again.
+fn is_refusal(status: Option<u16>) -> bool {
+    status.is_some_and(|it| !matches!(it, 408 | 429 | 499))
+}
+
 pub(super) fn latency(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.latency;
     let slowest = *reading.known()?;
     let says = format!("the slowest of its answers took {} ms", slowest.as_millis());
-    Ok(match slowest {
-        it if it > TOO_SLOW => Verdict::fail(&says).fix(relief()),
-        it if it > SLOW => Verdict::warn(&says).fix(relief()),
+    let verdict = match slowest {
+        it if it > TOO_SLOW => {
+            let says = format!("{says}, longer than callers wait");
+            Verdict::warn(&says, relief(facts))
+        }
+        it if it > SLOW => Verdict::warn(&says, relief(facts)),
         _ => Verdict::pass(&says),
-    }
-    .seen(reading))
+    };
+    Ok(verdict.seen(reading))
 }
 
-fn relief() -> Fix {
-    Fix::advice("look for Pods on the node that ask all the time: 500 connections is its limit")
+fn relief(facts: &Facts) -> Fix {
+    controller::move_elsewhere(facts)
+        .and_advice("look for Pods on the node that ask all the time: 500 connections is its limit")
 }
 
 pub(super) fn clock(facts: &Facts) -> Answer {
@@ -176,14 +236,12 @@ pub(super) fn clock(facts: &Facts) -> Answer {
         seconds.abs(),
         if seconds < 0 { "behind" } else { "ahead" }
     );
-    Ok(match seconds.abs() {
-        it if it > CLOCK_BOUND => Verdict::fail(&says).fix(Fix::advice(
-            "have the node set its clock by time.google.com",
-        )),
-        it if it > CLOCK_BOUND / 2 => Verdict::warn(&says),
+    let verdict = match seconds.abs() {
+        it if it > CLOCK_BOUND => Verdict::fail(&says, nodes::set_clock(facts)),
+        it if it > CLOCK_BOUND / 2 => Verdict::warn(&says, nodes::set_clock(facts)),
         _ => Verdict::pass(&says),
-    }
-    .seen(reading))
+    };
+    Ok(verdict.seen(reading))
 }
 
 pub(super) fn egress(facts: &Facts) -> Vec<(String, Answer)> {
@@ -198,7 +256,7 @@ fn reached(host: &str, reading: &crate::facts::Reading<Duration>) -> Answer {
         Seen::Known(took) => {
             Ok(Verdict::pass(&format!("reached in {} ms", took.as_millis())).seen(reading))
         }
-        Seen::Unreachable { why } => Ok(Verdict::fail(why).seen(reading).fix(way_to(host))),
+        Seen::Unreachable { why } => Ok(Verdict::fail(why, way_to(host)).seen(reading)),
         _ => reading.known().map(|_| Verdict::pass("")),
     }
 }
@@ -210,8 +268,16 @@ fn way_to(host: &str) -> Fix {
         () if host.ends_with("gcr.io") => "gcr.io",
         () => "googleapis.com",
     };
-    Fix::command("gcloud compute networks subnets update SUBNET --region=REGION --enable-private-ip-google-access\n")
-        .and_terraform("# In the google_compute_subnetwork:\n#   private_ip_google_access = true\n")
+    let options = [
+        ("region", "REGION"),
+        ("enable-private-ip-google-access", ""),
+    ];
+    let words = [
+        "gcloud", "compute", "networks", "subnets", "update", "SUBNET",
+    ];
+    let access = "private_ip_google_access = true";
+    Fix::commands(&[command(&words, &options)])
+        .and_terraform(commented("In the google_compute_subnetwork:", access))
         .and_advice(&format!(
             "with a restricted or private range, {zone} needs a DNS zone too: one for googleapis.com does not cover it"
         ))

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Answer, Verdict};
 use crate::facts::{Cluster, Facts};
 use crate::network::{Labels, NetworkPolicy, Protocol, Target, Way};
+use crate::setup::repair::nodes;
 use crate::setup::{Fix, WayOut};
 
 /// The metadata server as policies see it: behind the redirect of Dataplane V2, and without it.
@@ -80,11 +81,9 @@ fn judge(facts: &Facts, fence: &Fence<'_>, labels: &Labels) -> Verdict {
         .map(|(what, _)| *what)
         .collect();
     if !closed.is_empty() {
-        return Verdict::fail(&format!(
-            "{names} keeps it from {}",
-            closed.join(" and from ")
-        ))
-        .fix(WayOut::new(&facts.intent.controller, labels, &metadata_servers(facts)).fix());
+        let says = format!("{names} keeps it from {}", closed.join(" and from "));
+        let way_out = WayOut::new(&facts.intent.controller, labels, &metadata_servers(facts)).fix();
+        return Verdict::fail(&says, way_out);
     }
     let unclear = passages.iter().find_map(|(what, passage)| match passage {
         Passage::Unclear(why) => Some(format!("whether {names} lets it reach {what}: {why}")),
@@ -195,7 +194,9 @@ pub(super) fn allow_metadata(facts: &Facts) -> Fix {
         Some(labels) => WayOut::new(&facts.intent.controller, labels, &servers)
             .fix()
             .and_advice(&advice),
-        None => Fix::advice(&advice),
+        None => nodes::add_metadata_server(facts)
+            .unwrap_or_else(|| nodes::restart_metadata_server(facts))
+            .and_advice(&advice),
     }
 }
 

@@ -1,9 +1,11 @@
-//! Checks of what stands above a project: denials, organisation policies and perimeters.
+//! Checks of what stands above a project: organisation policies and perimeters.
+
+use std::collections::BTreeSet;
 
 use super::{Answer, Verdict};
-use crate::facts::{Denial, DenyRule, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
-use crate::policy::{DOWNLOAD, MINT};
-use crate::setup::{Action, BASELINE, Fix, Wish};
+use crate::facts::{Denial, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
+use crate::setup::repair::organisation::{self, Exception};
+use crate::setup::{Action, BASELINE, Fix};
 
 /// Constraints that forbid what `setup` does if they are enforced.
 const BLOCKERS: &[(&str, &str)] = &[
@@ -25,6 +27,12 @@ const BLOCKERS: &[(&str, &str)] = &[
 const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
 /// The constraint that lists accounts whose tokens may live longer than an hour.
 const LONG_LIVES: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
+
+/// The services that a perimeter has to let the controller and the accounts of Projects reach.
+const GUARDED: [&str; 2] = [
+    "iamcredentials.googleapis.com",
+    "artifactregistry.googleapis.com",
+];
 
 /// Lists the constraints that are looked at, without `constraints/`.
 pub fn constraints() -> impl Iterator<Item = &'static str> {
@@ -63,9 +71,9 @@ pub(super) fn perimeter(facts: &Facts) -> Verdict {
         Outcome::Answered | Outcome::Silent { .. } => None,
     });
     if let Some((id, source)) = refused {
-        return Verdict::fail(&format!("a service perimeter refused a request ({id})"))
-            .evidence(vec![source.clone()])
-            .fix(Fix::advice("give the id to whoever runs the perimeter: it needs an ingress rule for the Project's account"));
+        let says = format!("a service perimeter refused a request ({id})");
+        let fix = organisation::let_in(facts, &GUARDED);
+        return Verdict::fail(&says, fix).evidence(vec![source.clone()]);
     }
     let silent = |it: &(Outcome<'_>, &Source)| matches!(it.0, Outcome::Silent { .. });
     match asked.first() {
@@ -96,107 +104,77 @@ fn outcome<T>(reading: &Reading<T>) -> Option<(Outcome<'_>, &Source)> {
     Some((outcome, &reading.source))
 }
 
-pub(super) fn deny_rules(facts: &Facts) -> Vec<(String, Answer)> {
-    if facts.deny_rules.is_empty() {
-        let nobody = Reading::<()>::default().known().map(|()| Verdict::pass(""));
-        return vec![(String::new(), nobody)];
-    }
-    let home = facts.home.known().ok();
-    let home = home.map(|it| format!("projects/{}", it.project));
-    let all = facts.deny_rules.iter();
-    all.map(|(name, reading)| {
-        // Accounts are acted as where the controller is; a project of repositories alone has none.
-        let holds_accounts = !name.starts_with("projects/") || home.as_ref() == Some(name);
-        let wanted: &[&str] = if holds_accounts {
-            &[MINT, DOWNLOAD]
-        } else {
-            &[DOWNLOAD]
-        };
-        (name.clone(), denied(reading, wanted))
-    })
-    .collect()
-}
-
-fn denied(reading: &Reading<Vec<DenyRule>>, wanted: &[&str]) -> Answer {
-    let wanted: Vec<_> = wanted.iter().map(|it| in_words_of_denials(it)).collect();
-    let mut matching = reading.known()?.iter().filter(|rule| {
-        rule.denied_permissions.iter().any(|denied| {
-            wanted.iter().any(|it| {
-                it == denied
-                    || denied
-                        .strip_suffix('*')
-                        .is_some_and(|start| it.starts_with(start))
-            })
-        })
-    });
-    Ok(match matching.next() {
-        None => Verdict::pass("no rule names what the chain needs"),
-        Some(rule) => Verdict::warn(&format!(
-            "{} denies {}",
-            rule.policy,
-            rule.denied_permissions.join(", ")
-        ))
-        .fix(Fix::advice(
-            "check whether it names the controller or the accounts of Projects, and except them",
-        )),
-    }
-    .seen(reading))
-}
-
 pub(super) fn blockers(facts: &Facts) -> Vec<(String, Answer)> {
     let switches = BLOCKERS.iter().map(|(constraint, says)| {
-        (
-            *constraint,
-            judged(facts, constraint, |it| {
-                (!it.is_enforced()).then_some(()).ok_or((*says).to_owned())
-            }),
-        )
+        let judge = |it: &OrganisationPolicy| {
+            let off = (*says).to_owned();
+            it.is_enforced().then_some((off, Exception::NotEnforced))
+        };
+        (*constraint, judged(facts, constraint, judge))
     });
     let services = judged(facts, USABLE_SERVICES, |policy| {
         let needed = facts.needed_services();
-        match needed.iter().find(|it| !policy.allows(&it.service)) {
-            Some(it) => Err(format!("{} may not be used", it.service)),
-            None => Ok(()),
-        }
+        let refused = needed.iter().find(|it| !policy.allows(&it.service))?;
+        let says = format!("{} may not be used", refused.service);
+        let needed = needed.iter().map(|it| it.service.as_str());
+        Some((says, letting(policy, needed.collect())))
     });
     let all = switches.chain([(USABLE_SERVICES, services)]);
     all.map(|(constraint, answer)| (constraint.to_owned(), answer))
         .collect()
 }
 
+/// Lets some values pass a list, and nothing else that it does not let pass.
+fn letting(policy: &OrganisationPolicy, needed: BTreeSet<&str>) -> Exception {
+    let denied = || policy.denied_values();
+    if !policy.denies_all() && denied().next().is_some() {
+        let kept = denied().filter(|it| !needed.contains(it));
+        return Exception::AllBut(kept.map(str::to_owned).collect());
+    }
+    let allowed: BTreeSet<_> = policy.allowed_values().chain(needed).collect();
+    Exception::Only(allowed.into_iter().map(str::to_owned).collect())
+}
+
 pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
     let wanted = BASELINE.iter().map(|wanted| {
-        let answer = facts.baseline_met(wanted).map(|met| {
-            if met {
+        let answer = facts.baseline_met(wanted).and_then(|met| {
+            Ok(if met {
                 Verdict::pass(&format!("it prevents {}", wanted.prevents))
             } else {
-                Verdict::warn(&format!("it would prevent {}", wanted.prevents)).fix(set(
-                    facts,
-                    wanted.constraint,
-                    wanted.wish,
-                ))
-            }
+                let set = Action::SetConstraint {
+                    project: facts.home.known()?.project.clone(),
+                    constraint: wanted.constraint.to_owned(),
+                    wish: wanted.wish,
+                };
+                let says = format!("it would prevent {}", wanted.prevents);
+                Verdict::warn(&says, Fix::by(vec![set]))
+            })
         });
         (wanted.constraint.to_owned(), answer)
     });
     let long_lives = judged(facts, LONG_LIVES, |policy| {
-        match policy
-            .allowed_values()
-            .find(|it| it.contains(crate::principal::ACCOUNT_PREFIX))
-        {
-            Some(account) => Err(format!("tokens of {account} may live longer than an hour")),
-            None => Ok(()),
-        }
+        let is_ours = |it: &&str| it.contains(crate::principal::ACCOUNT_PREFIX);
+        let account = policy.allowed_values().find(is_ours)?;
+        let says = format!("tokens of {account} may live longer than an hour");
+        let others = policy.allowed_values().filter(|it| !is_ours(it));
+        let others: Vec<_> = others.map(str::to_owned).collect();
+        let exception = if others.is_empty() {
+            Exception::Nothing
+        } else {
+            Exception::Only(others)
+        };
+        Some((says, exception))
     });
     wanted
         .chain([(LONG_LIVES.to_owned(), long_lives)])
         .collect()
 }
 
+/// Fails where a constraint stands in the way, with what `judge` says of it and how it has to be instead.
 fn judged(
     facts: &Facts,
     constraint: &str,
-    judge: impl Fn(&OrganisationPolicy) -> Result<(), String>,
+    judge: impl Fn(&OrganisationPolicy) -> Option<(String, Exception)>,
 ) -> Answer {
     let reading = facts
         .organisation
@@ -206,27 +184,12 @@ fn judged(
     let Some(policy) = reading.found()? else {
         return Ok(Verdict::pass("it is not set").seen(&reading));
     };
-    Ok(match judge(policy) {
-        Ok(()) => Verdict::pass("it does not stand in the way"),
-        Err(says) => Verdict::fail(&says).fix(Fix::advice(&format!(
-            "ask whoever runs the organisation for an exception from {constraint}, for example by a tag"
-        ))),
-    }
-    .seen(&reading))
-}
-
-fn set(facts: &Facts, constraint: &str, wish: Wish) -> Fix {
-    let Ok(home) = facts.home.known() else {
-        return Fix::default();
+    let verdict = match judge(policy) {
+        None => Verdict::pass("it does not stand in the way"),
+        Some((says, exception)) => {
+            let fix = organisation::except(facts, constraint, &exception);
+            Verdict::fail(&says, fix)
+        }
     };
-    Fix::by(vec![Action::SetConstraint {
-        project: home.project.clone(),
-        constraint: constraint.to_owned(),
-        wish,
-    }])
-}
-
-/// Spells a permission as deny policies do: `iam.serviceAccounts.x` becomes `iam.googleapis.com/serviceAccounts.x`.
-fn in_words_of_denials(permission: &str) -> String {
-    permission.replacen('.', ".googleapis.com/", 1)
+    Ok(verdict.seen(&reading))
 }

@@ -1,20 +1,17 @@
-//! Checks of the way from an account to a repository.
+//! Checks of repositories and of the addresses that lead to them.
 
-use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Reason, RepositoryFacts, Seen, Use};
-use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
+use super::{Answer, Verdict};
+use crate::facts::{Facts, Seen, Use};
 use crate::repository::{AddressError, ImageAddress, RepositoryName};
-use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant, shell};
-
-/// Permissions beyond reading that a Project's account should not have.
-pub const BEYOND_READING: &[&str] = &[
-    UPLOAD,
-    "artifactregistry.repositories.deleteArtifacts",
-    "artifactregistry.repositories.setIamPolicy",
-];
+use crate::setup::repair::repository;
+use crate::setup::{Action, Fix};
 
 /// What the registry hosts of Google are called when nobody serves them any more under the old name.
-const NOT_REDIRECTED: &[&str] = &["REDIRECTION_FROM_GCR_IO_DISABLED", ""];
+const NOT_REDIRECTED: &[&str] = &[
+    "REDIRECTION_FROM_GCR_IO_DISABLED",
+    "REDIRECTION_STATE_UNSPECIFIED",
+    "",
+];
 
 pub(super) fn addresses(facts: &Facts) -> Vec<(String, Answer)> {
     let all = facts
@@ -26,7 +23,10 @@ pub(super) fn addresses(facts: &Facts) -> Vec<(String, Answer)> {
         let verdict = match ImageAddress::parse(address) {
             Ok(it) => Verdict::pass(&format!("it leads to {}", it.repository)),
             Err(AddressError::OtherHost { .. }) => Verdict::skip("it is not on a host of Google's"),
-            Err(refused) => Verdict::fail(&refused.to_string()).fix(Fix::advice(refused.hint())),
+            Err(refused) => Verdict::fail(
+                &refused.to_string(),
+                repository::correct_address(project, refused.hint()),
+            ),
         };
         (format!("{project} {address}"), Ok(verdict))
     })
@@ -40,205 +40,27 @@ pub(super) fn exists(facts: &Facts, name: &RepositoryName) -> Answer {
         Some(it) if it.format == "DOCKER" || it.format.is_empty() => {
             Verdict::pass(&format!("{name} exists"))
         }
-        Some(it) => Verdict::fail(&format!("{name} holds {}, not images", it.format)),
+        Some(it) => Verdict::fail(
+            &format!("{name} holds {}, not images", it.format),
+            repository::create_beside(facts, name),
+        ),
         None => match seen.namesakes.known().ok().and_then(|it| it.first()) {
-            Some(location) => Verdict::fail(&format!(
-                "there is no {} in {}, but there is one in {location}",
-                name.repository, name.location
-            ))
-            .fix(Fix::advice(&format!(
-                "write {location}-docker.pkg.dev in the subscription"
-            ))),
-            None => Verdict::fail(&format!("there is no {name}")).fix(create(name)),
+            Some(location) => Verdict::fail(
+                &format!(
+                    "there is no {} in {}, but there is one in {location}",
+                    name.repository, name.location
+                ),
+                repository::lead_to(facts, name, location),
+            ),
+            None => Verdict::fail(
+                &format!("there is no {name}"),
+                repository::create(name).and_advice(
+                    "or correct the address: a location such as us differs from us-central1",
+                ),
+            ),
         },
     };
     Ok(verdict.seen(reading))
-}
-
-pub(super) fn reader(facts: &Facts, used: &Use) -> Answer {
-    let name = &used.address.repository;
-    let seen = facts.repository(name);
-    let Some(reader) = facts.reader_of(&used.project)? else {
-        return Ok(Verdict::skip("there is no account to grant it to"));
-    };
-    let whom = reader.whom();
-    let is_account = |it: &Member| reader.is_covered_by(it);
-    let on_repository = seen
-        .policy
-        .known()?
-        .access(DOWNLOAD, &facts.custom_roles, is_account);
-    let verdict = match on_repository {
-        Access::Yes { role } => Verdict::pass(&format!("{whom} has {role}")),
-        Access::Conditional { role, expression } => {
-            Verdict::warn(&format!("{whom} has {role}, but only while {expression}"))
-        }
-        Access::Unknown { role } => Verdict::unknown(&format!("what {role} carries was not read")),
-        Access::No => return Ok(by_others(facts, name, &reader, &seen)),
-    };
-    Ok(verdict.seen(&seen.policy))
-}
-
-/// Looks for a role that reads where the account has none on the repository: on its project, or held by many.
-fn by_others(
-    facts: &Facts,
-    name: &RepositoryName,
-    reader: &Grantee,
-    seen: &RepositoryFacts,
-) -> Verdict {
-    let project = &name.project;
-    let whom = reader.whom();
-    let is_account = |it: &Member| reader.is_covered_by(it);
-    let on_project = seen.project_policy.known();
-    let access = on_project.map(|it| it.access(DOWNLOAD, &facts.custom_roles, is_account));
-    let verdict = match access {
-        Err(gap) => Verdict::unknown(&format!(
-            "{whom} has no role on {name} itself, and the policy of {project} was not read: {}",
-            gap.why
-        )),
-        Ok(Access::Yes { role } | Access::Conditional { role, .. }) => Verdict::warn(&format!(
-            "{whom} has {role} on all of {project}, not on the repository alone"
-        )),
-        Ok(Access::Unknown { role }) => {
-            Verdict::unknown(&format!("what {role} on {project} carries was not read"))
-        }
-        Ok(Access::No) => match by_many(facts, reader, seen) {
-            Some(role) => Verdict::unknown(&format!(
-                "a group or a domain has {role}, and whether {whom} is in it cannot be read"
-            )),
-            None => Verdict::fail(&format!("{whom} has no role on {name} that reads")),
-        },
-    };
-    verdict
-        .seen(&seen.policy)
-        .seen(&seen.project_policy)
-        .fix(grant_reading(name, reader.clone()))
-}
-
-/// Finds a role that may read and is held by a group or a domain, whose members are not in any policy.
-fn by_many(facts: &Facts, reader: &Grantee, seen: &RepositoryFacts) -> Option<String> {
-    // No federated identity is in a group or of a domain.
-    if matches!(reader, Grantee::Kubernetes(_)) {
-        return None;
-    }
-    let is_many = |it: &Member| matches!(it, Member::Group(_) | Member::Domain(_));
-    let policies = [&seen.policy, &seen.project_policy];
-    policies.iter().find_map(|it| {
-        match it
-            .known()
-            .ok()?
-            .access(DOWNLOAD, &facts.custom_roles, is_many)
-        {
-            Access::No => None,
-            Access::Yes { role } | Access::Conditional { role, .. } | Access::Unknown { role } => {
-                Some(role)
-            }
-        }
-    })
-}
-
-pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
-    let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .pull;
-    let verdict = match &reading.seen {
-        Seen::Known(()) => Verdict::pass("the first page came"),
-        Seen::Absent => Verdict::fail(&format!(
-            "there is no image {} in {name}",
-            used.address.image
-        ))
-        .fix(Fix::advice(
-            "compare the name with `gcloud artifacts docker images list`, and the host's location",
-        )),
-        Seen::Denied(denial) => {
-            let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
-            match (&denial.reason, facts.account_of(&used.project)?) {
-                (Reason::MissingPermission, Ok(email)) => {
-                    verdict.fix(grant_reading(name, Grantee::ServiceAccount(email)))
-                }
-                (Reason::ServiceDisabled { .. }, _) => verdict.fix(super::services::switch_on(
-                    &name.project,
-                    "artifactregistry.googleapis.com",
-                )),
-                _ => verdict,
-            }
-        }
-        Seen::Unreachable { .. } | Seen::Skipped => {
-            return reading.known().map(|()| Verdict::pass(""));
-        }
-    };
-    Ok(verdict.seen(&reading))
-}
-
-pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
-    let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .permissions;
-    let held = reading.known()?;
-    let extra: Vec<_> = held
-        .iter()
-        .filter(|it| BEYOND_READING.contains(&it.as_str()))
-        .map(String::as_str)
-        .collect();
-    Ok(if extra.is_empty() {
-        Verdict::pass("it reads and no more")
-    } else {
-        Verdict::warn(&format!("it also has {}", extra.join(", "))).fix(Fix::advice(&format!(
-            "leave the account {READER} alone: argosy gcp audit names the others (A04, A11)"
-        )))
-    }
-    .seen(&reading))
-}
-
-pub(super) fn listing(facts: &Facts, used: &Use) -> Answer {
-    let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .listing;
-    match &reading.seen {
-        Seen::Denied(denial) => Ok(Verdict::warn(&format!(
-            "{}; discovery asks tag by tag instead",
-            denial.says()
-        ))
-        .seen(&reading)
-        .fix(super::services::switch_on(
-            &name.project,
-            "artifactregistry.googleapis.com",
-        ))),
-        _ => reading
-            .known()
-            .map(|()| Verdict::pass("it works").seen(&reading)),
-    }
-}
-
-pub(super) fn isolation(facts: &Facts, project: &str) -> Answer {
-    let reading = facts.project(project).foreign_reads;
-    let foreign = reading.known()?;
-    let names = foreign
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    Ok(if foreign.is_empty() {
-Verdict::pass("it reads only what the Project uses")
-} else {
-Verdict::warn(&format!("it also reads {names}"))
-            .fix(Fix::advice("grant reading on single repositories, not on projects: argosy gcp audit names the grant (A05)"))
-}
-    .seen(&reading))
 }
 
 pub(super) fn immutable(facts: &Facts, name: &RepositoryName) -> Answer {
@@ -247,7 +69,7 @@ pub(super) fn immutable(facts: &Facts, name: &RepositoryName) -> Answer {
         Verdict::pass("tags are immutable")
     } else {
         // Many push `latest` on purpose, so it is said without a warning.
-        Verdict::pass("tags may be moved; with immutable tags a promotion is what it says").fix(
+        Verdict::pass("tags may be moved; with immutable tags a promotion is what it says").with(
             Fix::by(vec![Action::MakeTagsImmutable {
                 repository: name.clone(),
             }]),
@@ -262,24 +84,21 @@ pub(super) fn former_host(facts: &Facts, used: &Use) -> Answer {
             "it is no address of the former Container Registry",
         ));
     }
-    let project = &used.address.repository.project;
-    let reading = facts.repository(&used.address.repository).redirection;
+    let name = &used.address.repository;
+    let (host, project) = (&used.address.host, &name.project);
+    let seen = facts.repository(name);
+    let reading = &seen.redirection;
     let state = reading.known()?;
-    Ok(if NOT_REDIRECTED.contains(&state.as_str()) {
-        Verdict::fail(&format!(
-            "{} is not served any more for {project}",
-            used.address.host
-        ))
-        .fix(Fix::command(&format!(
-            "gcloud artifacts docker upgrade migrate --projects={project}\n"
-        )))
+    let verdict = if NOT_REDIRECTED.contains(&state.as_str()) {
+        let says = format!("{host} is not served any more for {project}");
+        Verdict::fail(&says, repository::serve_former(name))
+    } else if seen.repository.seen == Seen::Absent {
+        let says = format!("{host} leads to {name}, which does not exist");
+        Verdict::fail(&says, repository::create(name)).seen(&seen.repository)
     } else {
-        Verdict::pass(&format!(
-            "{} is served by Artifact Registry ({state})",
-            used.address.host
-        ))
-    }
-    .seen(&reading))
+        Verdict::pass(&format!("{host} is served by Artifact Registry ({state})"))
+    };
+    Ok(verdict.seen(reading))
 }
 
 pub(super) fn topic(facts: &Facts, name: &RepositoryName) -> Answer {
@@ -301,76 +120,9 @@ pub(super) fn topic(facts: &Facts, name: &RepositoryName) -> Answer {
         None => Verdict::pass(
             "there is no topic gcr, so new images are found by looking from time to time",
         )
-        .fix(Fix::by(vec![Action::CreateTopic {
+        .with(Fix::by(vec![Action::CreateTopic {
             project: name.project.clone(),
         }])),
     }
     .seen(&reading))
-}
-
-pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer {
-    let reading = facts
-        .pod
-        .direct_permissions
-        .get(name)
-        .cloned()
-        .unwrap_or_default();
-    let held = reading.known()?;
-    let fix = || {
-        Fix::advice(
-            "take the controller's role off the repository: argosy gcp audit names it (A12)",
-        )
-    };
-    let says = "it reads the repository itself, so every Project that falls back does";
-    Ok(
-        match (held.iter().any(|it| it == DOWNLOAD), facts.intent.fallback) {
-            (false, _) => Verdict::pass("it reads nothing here"),
-            (true, crate::Fallback::Deny) => Verdict::fail(says).fix(fix()),
-            (true, _) => Verdict::warn(says).fix(fix()),
-        }
-        .seen(&reading),
-    )
-}
-
-fn grant_reading(name: &RepositoryName, reader: Grantee) -> Fix {
-    Fix::by(vec![Action::Grant(RoleGrant::new(
-        Resource::Repository(name.clone()),
-        READER,
-        reader,
-    ))])
-}
-
-fn create(name: &RepositoryName) -> Fix {
-    let create = shell::command(
-        &[
-            "gcloud",
-            "artifacts",
-            "repositories",
-            "create",
-            &name.repository,
-        ],
-        &[
-            ("project", name.project.as_str()),
-            ("location", &name.location),
-            ("repository-format", "docker"),
-        ],
-    );
-    Fix::command(&format!("{create}\n"))
-        .and_advice("or correct the address: a location such as us differs from us-central1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::whole;
-
-    #[test]
-    fn the_command_that_creates_a_repository_runs_nothing_else() {
-        let fix = create(&whole::repository("$(reboot)"));
-        assert_eq!(
-            fix.commands.replace("\\\n  ", ""),
-            "gcloud artifacts repositories create '$(reboot)' --project=acme-art --location=europe-west1 \
-             --repository-format=docker\n"
-        );
-    }
 }

@@ -4,7 +4,7 @@ use super::{Answer, Verdict};
 use crate::facts::{Facts, Reason, Seen, ServiceName};
 use crate::principal::ProjectId;
 use crate::repository::RepositoryName;
-use crate::setup::{Action, Fix};
+use crate::setup::repair::{denial, nodes};
 
 pub(super) fn at_home(facts: &Facts, service: &str) -> Answer {
     let home = facts.home.known()?;
@@ -28,7 +28,10 @@ fn is_on(facts: &Facts, project: &ProjectId, service: &str) -> Answer {
     Ok(if *reading.known()? {
         Verdict::pass(&format!("{service} is on in {project}"))
     } else {
-        Verdict::fail(&format!("{service} is off in {project}")).fix(switch_on(project, service))
+        Verdict::fail(
+            &format!("{service} is off in {project}"),
+            denial::enable(project, service),
+        )
     }
     .seen(&reading))
 }
@@ -45,30 +48,14 @@ pub(super) fn probe(facts: &Facts) -> Answer {
             return reading.known().map(|()| Verdict::pass(""));
         }
     };
-    let says = denial.says();
-    let verdict = match &denial.reason {
+    Ok(match &denial.reason {
         // Who may not even see that the account is missing is let through all the same.
         Reason::MissingPermission => Verdict::pass("it answers, and to us"),
-        Reason::ServiceDisabled { service } => {
-            let service = service.as_deref().unwrap_or("iamcredentials.googleapis.com");
-            let fix = facts.home.known().map(|home| switch_on(&home.project, service));
-            Verdict::fail(&says).fix(fix.unwrap_or_default())
+        _ => {
+            let nothing = || nodes::restart_metadata_server(facts);
+            let fix = denial::of_minting(facts, denial, nothing);
+            Verdict::fail(&denial.says(), fix)
         }
-        Reason::Perimeter { .. } => Verdict::fail(&says).fix(Fix::advice(
-            "give the id to whoever runs the perimeter: it has to let the controller reach iamcredentials.googleapis.com",
-        )),
-        Reason::NarrowScope => Verdict::fail(&says).fix(Fix::advice(
-            "the metadata server hands out cloud-platform by itself; on nodes without it, widen their OAuth scopes",
-        )),
-        Reason::BadCredential | Reason::Anonymous | Reason::OrganisationPolicy | Reason::Other => Verdict::fail(&says),
-    };
-    Ok(verdict.seen(reading))
-}
-
-pub(super) fn switch_on(project: &ProjectId, service: &str) -> Fix {
-    Fix::by(vec![Action::EnableServices {
-        project: project.clone(),
-        services: vec![service.to_owned()],
-    }])
-    .and_advice("it takes some minutes until every server knows")
+    }
+    .seen(reading))
 }

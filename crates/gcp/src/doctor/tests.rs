@@ -7,6 +7,7 @@ mod broken_pod;
 mod fallback;
 mod kubernetes_account;
 mod network;
+mod whole_links;
 
 use std::collections::BTreeSet;
 
@@ -202,8 +203,9 @@ fn fixes_have_real_values_in_them() {
     );
     assert!(
         fix.terraform
+            .text()
             .contains("account_id   = \"kargo-project-web\""),
-        "{}",
+        "{:?}",
         fix.terraform
     );
     assert!(fix.advice.contains(project("acme-gke").as_str()));

@@ -21,46 +21,49 @@ pub enum Status {
 }
 
 /// A status with its reason, where it was seen, and how to mend it.
+///
+/// What fails or warns always says how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    pub status: Status,
-    pub says: String,
-    pub evidence: Vec<Source>,
-    pub fix: Option<Fix>,
+    pub(super) status: Status,
+    pub(super) says: String,
+    pub(super) evidence: Vec<Source>,
+    pub(super) fix: Option<Fix>,
 }
 
 impl Verdict {
     pub fn pass(says: &str) -> Self {
-        Self::new(Status::Pass, says)
+        Self::new(Status::Pass, says, None)
     }
 
-    pub fn warn(says: &str) -> Self {
-        Self::new(Status::Warn, says)
+    pub fn warn(says: &str, fix: Fix) -> Self {
+        Self::new(Status::Warn, says, Some(fix))
     }
 
-    pub fn fail(says: &str) -> Self {
-        Self::new(Status::Fail, says)
+    pub fn fail(says: &str, fix: Fix) -> Self {
+        Self::new(Status::Fail, says, Some(fix))
     }
 
     pub fn unknown(says: &str) -> Self {
-        Self::new(Status::Unknown, says)
+        Self::new(Status::Unknown, says, None)
     }
 
     pub fn skip(says: &str) -> Self {
-        Self::new(Status::Skip, says)
+        Self::new(Status::Skip, says, None)
     }
 
-    fn new(status: Status, says: &str) -> Self {
+    fn new(status: Status, says: &str, fix: Option<Fix>) -> Self {
         Self {
             status,
             says: says.to_owned(),
             evidence: Vec::new(),
-            fix: None,
+            fix,
         }
     }
 
+    /// Says what could be done where nothing has to be, or what mends it if it is broken.
     #[must_use]
-    pub fn fix(mut self, fix: Fix) -> Self {
+    pub fn with(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
     }

@@ -79,6 +79,15 @@ impl OrganisationPolicy {
             .flat_map(|it| &it.values.allowed_values)
             .map(String::as_str)
     }
+
+    /// Lists the values that a list constraint names as denied.
+    pub fn denied_values(&self) -> impl Iterator<Item = &str> {
+        self.spec
+            .rules
+            .iter()
+            .flat_map(|it| &it.values.denied_values)
+            .map(String::as_str)
+    }
 }
 
 /// A rule that takes permissions away whatever was granted.
@@ -90,6 +99,9 @@ pub struct DenyRule {
     /// With the service in front: `iam.googleapis.com/serviceAccounts.getAccessToken`.
     pub denied_permissions: Vec<String>,
     pub excepted_principals: Vec<String>,
+    pub excepted_permissions: Vec<String>,
+    /// The expression without which it does not count; only about tags of the resource.
+    pub condition: Option<String>,
 }
 
 #[cfg(test)]

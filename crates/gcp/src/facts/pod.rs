@@ -40,6 +40,8 @@ pub struct Metadata {
     pub attributes: Reading<Vec<String>>,
     /// The id of the project it speaks for.
     pub project: Reading<String>,
+    /// The number of that project.
+    pub number: Reading<String>,
     /// What it calls the identity it hands out.
     pub email: Reading<String>,
     /// How long its token still lives, in seconds.

@@ -25,7 +25,11 @@ pub(crate) enum Right {
 /// [`Gap`] where it is not on the account itself and what else could grant it was not read.
 pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
     let principal = facts.principal()?;
-    let on = |policy: &Policy| policy.access(MINT, &facts.custom_roles, |it| it.covers(&principal));
+    let on = |policy: &Policy| {
+        policy.access(MINT, &facts.custom_roles, facts.now, |it| {
+            it.covers(&principal)
+        })
+    };
     let unread = |role: &str, seen_at: &Source| Gap {
         source: seen_at.clone(),
         why: format!("what {role} carries was not read"),
@@ -38,7 +42,7 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
             return Ok(Right::OnAccount { role, only });
         }
         Access::Unknown { role } => return Err(unread(&role, &seen.policy.source)),
-        Access::No => {}
+        Access::Lapsed { .. } | Access::No => {}
     }
     let own = format!("projects/{}", facts.home.known()?.project);
     let above = facts.ancestor_policies.iter();
@@ -58,6 +62,8 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
     })?;
     match on(on_project) {
         Access::Unknown { role } => Err(unread(&role, &facts.home_policy.source)),
-        Access::Yes { .. } | Access::Conditional { .. } | Access::No => Ok(Right::None),
+        Access::Yes { .. } | Access::Conditional { .. } | Access::Lapsed { .. } | Access::No => {
+            Ok(Right::None)
+        }
     }
 }

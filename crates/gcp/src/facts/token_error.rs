@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use super::{Denial, Reading, Reason, Seen, Source};
-use crate::TokenError;
+use crate::{Problem, TokenError};
 
 impl<T> Reading<T> {
     /// Judges why there is no token.
@@ -50,9 +50,25 @@ impl<T> Reading<T> {
             },
         };
         Self {
-            source: Source::new(request, None),
+            source: Source::new(request, status(error)),
             seen,
         }
+    }
+}
+
+/// Gives the HTTP status of the answer that an error is about, where it is known.
+fn status(error: &TokenError) -> Option<u16> {
+    match error {
+        TokenError::NotReady { .. } => Some(404),
+        TokenError::Malformed {
+            problem: Problem::Expired,
+            ..
+        } => Some(200),
+        TokenError::Unavailable { status, .. }
+        | TokenError::Unexpected { status, .. }
+        | TokenError::Annotated { status, .. }
+        | TokenError::Refused { status, .. } => Some(*status),
+        _ => None,
     }
 }
 
@@ -93,6 +109,33 @@ mod tests {
             host: "iamcredentials.googleapis.com".to_owned(),
         };
         assert!(matches!(seen(&silent), Seen::Unreachable { .. }));
+    }
+
+    #[test]
+    fn an_answer_is_told_from_silence_by_its_status() {
+        let host = || "metadata.google.internal".to_owned();
+        for (error, status) in [
+            (
+                TokenError::Unavailable {
+                    host: host(),
+                    status: 500,
+                },
+                Some(500),
+            ),
+            (TokenError::NotReady { host: host() }, Some(404)),
+            (
+                TokenError::Malformed {
+                    host: host(),
+                    problem: Problem::Expired,
+                },
+                Some(200),
+            ),
+            (TokenError::Silent { host: host() }, None),
+        ] {
+            let reading = Reading::<()>::of_token_error("GET token", &error);
+            assert_eq!(reading.source.status, status, "{error}");
+            assert!(matches!(reading.seen, Seen::Unreachable { .. }), "{error}");
+        }
     }
 
     #[test]

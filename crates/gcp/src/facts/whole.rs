@@ -130,6 +130,7 @@ fn pod(facts: &Facts) -> PodFacts {
             server: text("GKE Metadata Server"),
             attributes: Reading::known_from("GET attributes", vec!["cluster-uid".to_owned()]),
             project: text("acme-gke"),
+            number: text("4711"),
             email: text("acme-gke.svc.id.goog"),
             token_seconds: Reading::known_from("GET token", 3000),
             latency: Reading::known_from("GET email", Duration::from_millis(3)),

@@ -1,15 +1,17 @@
 //! Whether a policy lets somebody do something.
 
+use jiff::Timestamp;
+
 use super::{Carries, CustomRoles, Member, Policy};
 
 /// What a policy says about one permission of one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// By this role.
+    /// By this role, now.
     Yes {
         role: String,
     },
-    /// By a role that counts only while its condition holds.
+    /// By a role that counts only while its condition holds, which is not known here.
     Conditional {
         role: String,
         expression: String,
@@ -17,6 +19,11 @@ pub enum Access {
     /// By a custom role of which nobody knows what it carries.
     Unknown {
         role: String,
+    },
+    /// By a role whose condition does not hold now.
+    Lapsed {
+        role: String,
+        expression: String,
     },
     No,
 }
@@ -26,6 +33,16 @@ impl Access {
     pub fn is_granted(&self) -> bool {
         matches!(self, Self::Yes { .. } | Self::Conditional { .. })
     }
+
+    fn strength(&self) -> u8 {
+        match self {
+            Self::Yes { .. } => 4,
+            Self::Conditional { .. } => 3,
+            Self::Unknown { .. } => 2,
+            Self::Lapsed { .. } => 1,
+            Self::No => 0,
+        }
+    }
 }
 
 impl Policy {
@@ -34,21 +51,26 @@ impl Policy {
         &self,
         permission: &str,
         roles: &CustomRoles,
+        now: Timestamp,
         names_it: impl Fn(&Member) -> bool,
     ) -> Access {
         let mut best = Access::No;
         for grant in self.grants().filter(|it| names_it(&it.member)) {
             let role = grant.role.to_owned();
             let found = match (roles.carries(grant.role, permission), grant.condition) {
-                (Carries::Yes, None) => return Access::Yes { role },
-                (Carries::Yes, Some(condition)) => Access::Conditional {
-                    role,
-                    expression: condition.expression.clone(),
-                },
+                (Carries::Yes, None) => Access::Yes { role },
+                (Carries::Yes, Some(condition)) => {
+                    let expression = condition.expression.clone();
+                    match condition.holds(now) {
+                        Some(true) => Access::Yes { role },
+                        Some(false) => Access::Lapsed { role, expression },
+                        None => Access::Conditional { role, expression },
+                    }
+                }
                 (Carries::Unknown, _) => Access::Unknown { role },
                 (Carries::No, _) => continue,
             };
-            if !matches!(best, Access::Conditional { .. }) {
+            if found.strength() > best.strength() {
                 best = found;
             }
         }
@@ -79,7 +101,8 @@ mod tests {
             bindings,
             ..Policy::default()
         };
-        policy.access(DOWNLOAD, &CustomRoles::default(), |it| {
+        let now = "2026-11-20T08:00:00Z".parse().expect("a time");
+        policy.access(DOWNLOAD, &CustomRoles::default(), now, |it| {
             matches!(it, Member::ServiceAccount(_))
         })
     }
@@ -90,7 +113,19 @@ mod tests {
         let conditional = || {
             binding(
                 READER,
-                Some("request.time < timestamp('2030-01-01T00:00:00Z')"),
+                Some("resource.name.startsWith('projects/acme-art')"),
+            )
+        };
+        let lapsed = || {
+            binding(
+                READER,
+                Some("request.time < timestamp('2026-01-01T00:00:00Z')"),
+            )
+        };
+        let now = || {
+            binding(
+                READER,
+                Some("request.time < timestamp('2027-01-01T00:00:00Z')"),
             )
         };
         assert_eq!(
@@ -111,6 +146,16 @@ mod tests {
                 role: CUSTOM.to_owned()
             }
         );
+        assert!(matches!(
+            access(vec![binding(CUSTOM, None), lapsed()]),
+            Access::Unknown { .. }
+        ));
+        assert!(matches!(access(vec![lapsed()]), Access::Lapsed { .. }));
+        assert!(!access(vec![lapsed()]).is_granted());
+        assert!(matches!(
+            access(vec![lapsed(), conditional(), now()]),
+            Access::Yes { .. }
+        ));
         assert_eq!(
             access(vec![binding("roles/pubsub.viewer", None)]),
             Access::No

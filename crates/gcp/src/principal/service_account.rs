@@ -38,11 +38,27 @@ impl ServiceAccountEmail {
                 account,
             });
         }
-        let holder = match home.scope() {
-            Some(scope) => format!("{}.{scope}", home.name()),
-            None => home.to_string(),
+        Ok(Self::of(&account, home))
+    }
+
+    /// Names an account by its id in a project.
+    ///
+    /// # Errors
+    /// [`NameError::Email`] if no account can have that id.
+    pub fn in_project(account: &str, project: &ProjectId) -> Result<Self, NameError> {
+        let email = Self::of(account, project);
+        if is_account_id(account) {
+            return Ok(email);
+        }
+        Err(NameError::Email { text: email.0 })
+    }
+
+    fn of(account: &str, project: &ProjectId) -> Self {
+        let holder = match project.scope() {
+            Some(scope) => format!("{}.{scope}", project.name()),
+            None => project.to_string(),
         };
-        Ok(Self(format!("{account}@{holder}{ENDING}")))
+        Self(format!("{account}@{holder}{ENDING}"))
     }
 
     /// Reads any email of a service account, made by people or by Google.
@@ -172,6 +188,9 @@ mod tests {
         let refused = ServiceAccountEmail::of_kargo_project(&format!("{longest}a"), &home);
         assert!(matches!(refused, Err(NameError::AccountId { .. })));
         assert!(ServiceAccountEmail::of_kargo_project("web-", &home).is_err());
+        let nodes = ServiceAccountEmail::in_project("gke-nodes", &home).expect("an account");
+        assert_eq!(nodes.as_str(), "gke-nodes@acme-gke.iam.gserviceaccount.com");
+        assert!(ServiceAccountEmail::in_project("short", &home).is_err());
     }
 
     #[test]

@@ -180,6 +180,11 @@ fn constraint_command(project: &ProjectId, constraint: &str, wish: Wish) -> Stri
         Wish::Enforce => "enforce: true",
         Wish::DenyAll => "denyAll: true",
     };
+    self::constraint(project, constraint, rule)
+}
+
+/// Sets a constraint for a project; `rule` is its one rule, on one line of YAML.
+pub(super) fn constraint(project: &ProjectId, constraint: &str, rule: &str) -> String {
     format!(
         "gcloud org-policies set-policy /dev/stdin <<'EOF'\n\
          name: projects/{project}/policies/{constraint}\nspec:\n  rules:\n  - {rule}\nEOF"

@@ -166,7 +166,9 @@ impl Draft<'_> {
     fn minting(&mut self, seen: &ProjectFacts, email: &ServiceAccountEmail, minter: Minter) {
         let roles = &self.facts.custom_roles;
         let access = match seen.policy.found() {
-            Ok(Some(policy)) => policy.access(MINT, roles, |it| it.covers(&self.principal)),
+            Ok(Some(policy)) => {
+                policy.access(MINT, roles, self.facts.now, |it| it.covers(&self.principal))
+            }
             Ok(None) => Access::No,
             Err(gap) => {
                 self.assume(&format!("the policy of {email}"), &gap);
@@ -187,7 +189,7 @@ impl Draft<'_> {
         let roles = &self.facts.custom_roles;
         let reads = |policy: &Policy| {
             policy
-                .access(DOWNLOAD, roles, |it| {
+                .access(DOWNLOAD, roles, self.facts.now, |it| {
                     reader.is_covered_by(it) && !it.is_public()
                 })
                 .is_granted()

@@ -3,7 +3,7 @@
 //! Members are added one by one, never whole bindings, which would take the role from everybody else. Numbers of projects
 //! come from data sources, and what the same plan creates is referred to, so that Terraform knows the order.
 
-mod block;
+pub(crate) mod block;
 mod way_out;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,6 +222,11 @@ fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> Block {
         Wish::Enforce => rules.with("enforce", &text("TRUE")),
         Wish::DenyAll => rules.with("deny_all", &text("TRUE")),
     };
+    self::constraint(project, constraint, rules)
+}
+
+/// Sets a constraint for a project; `rules` is its one rule.
+pub(super) fn constraint(project: &ProjectId, constraint: &str, rules: Block) -> Block {
     Block::resource(
         "google_org_policy_policy",
         &label(&[project.as_str(), constraint]),
@@ -246,11 +251,12 @@ fn log_reads(project: &ProjectId, service: &str) -> Block {
 }
 
 /// Says what to add to a resource that somebody else declares.
-fn edit(resource: &str, inner: &Block) -> String {
+pub(crate) fn edit(resource: &str, inner: &Block) -> String {
     commented(&format!("In the {resource}:"), &inner.to_string())
 }
 
-fn commented(title: &str, lines: &str) -> String {
+/// Writes lines as a comment below a title.
+pub(crate) fn commented(title: &str, lines: &str) -> String {
     let lines = lines.lines().map(|it| {
         if it.is_empty() {
             "#\n".to_owned()

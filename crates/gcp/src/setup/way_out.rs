@@ -53,11 +53,8 @@ impl<'a> WayOut<'a> {
 
     /// Gives the repair in both forms.
     pub(crate) fn fix(&self) -> Fix {
-        Fix::command(&format!(
-            "echo '\n{}' | kubectl apply -f -\n",
-            self.manifest()
-        ))
-        .and_terraform(&terraform::way_out(self))
+        Fix::commands(&[format!("echo '\n{}' | kubectl apply -f -", self.manifest())])
+            .and_terraform(terraform::way_out(self))
     }
 
     /// Writes the policy in a form that stays valid however far it is indented.

@@ -245,14 +245,15 @@ async fn what_is_denied_around_a_repository_of_another_project_is_found() -> Res
         "--project=web",
         "--repo=europe-west1-docker.pkg.dev/acme-art/apps/web",
     ];
-    let (_, report) = place.json(&arguments).await?;
+    let (code, report) = place.json(&arguments).await?;
+    assert_eq!(code, 1, "{report:#}");
     let results = report["results"].as_array().context("no results")?;
     let of = |place: &str| {
         let mut all = results.iter().filter(|it| it["id"] == "DENY-POLICY");
         all.find(|it| it["subject"] == place)
             .map(|it| &it["status"])
     };
-    assert_eq!(of("folders/9"), Some(&"warn".into()), "{report:#}");
+    assert_eq!(of("folders/9"), Some(&"fail".into()), "{report:#}");
     for fine in ["projects/acme-prod", "projects/acme-art", "organizations/7"] {
         assert_eq!(of(fine), Some(&"pass".into()), "{fine}: {report:#}");
     }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gcp::facts::{DenyRule, Facts, Reading, Seen};
+use gcp::policy::Condition;
 use gcp::principal::ProjectId;
 use gcp::{Apis, Service};
 use serde::Deserialize;
@@ -14,15 +15,21 @@ use super::desk;
 
 /// What is denied, by the name of the place.
 type Denied = BTreeMap<String, Reading<Vec<DenyRule>>>;
+/// What is above projects, as far as it could be listed.
+type Above = BTreeMap<ProjectId, Vec<String>>;
 
 /// Reads what is denied on each place; those above the controller's project are the ones whose policies were asked for.
-pub(super) async fn gather(apis: &Apis, facts: &Facts) -> Denied {
+pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     let Ok(home) = facts.home.known() else {
-        return Denied::new();
+        return;
     };
-    let mut denied = Denied::new();
+    let (mut denied, mut above) = (Denied::new(), Above::new());
     let own = format!("projects/{}", home.project);
     look(apis, own, &mut denied).await;
+    let names = facts.ancestor_policies.keys();
+    if names.clone().all(|it| is_place(it)) {
+        above.insert(home.project.clone(), names.cloned().collect());
+    }
     for (name, policy) in &facts.ancestor_policies {
         if is_place(name) {
             look(apis, name.clone(), &mut denied).await;
@@ -37,23 +44,24 @@ pub(super) async fn gather(apis: &Apis, facts: &Facts) -> Denied {
         .filter(|it| *it != home.project)
         .collect();
     for project in &projects {
-        around(apis, project, &mut denied).await;
+        around(apis, project, &mut denied, &mut above).await;
     }
-    denied
+    (facts.deny_rules, facts.above) = (denied, above);
 }
 
 /// Reads what is denied on the project of a repository and on all above it.
-async fn around(apis: &Apis, project: &ProjectId, denied: &mut Denied) {
+async fn around(apis: &Apis, project: &ProjectId, denied: &mut Denied, above: &mut Above) {
     look(apis, format!("projects/{project}"), denied).await;
-    let above = desk::ancestry(apis, project).await;
-    let Seen::Known(names) = &above.seen else {
-        let unread = above.map(|_| Vec::new());
+    let listed = desk::ancestry(apis, project).await;
+    let Seen::Known(names) = &listed.seen else {
+        let unread = listed.map(|_| Vec::new());
         denied.insert(desk::above(project), unread);
         return;
     };
     for name in names {
         look(apis, name.clone(), denied).await;
     }
+    above.insert(project.clone(), names.clone());
 }
 
 /// Reads what is denied on one place, once.
@@ -87,6 +95,8 @@ struct WrittenDenial {
     denied_principals: Vec<String>,
     denied_permissions: Vec<String>,
     exception_principals: Vec<String>,
+    exception_permissions: Vec<String>,
+    denial_condition: Option<Condition>,
 }
 
 /// Reads what is denied on one place. A list names policies without their rules, so each is asked for by itself.
@@ -120,6 +130,8 @@ async fn deny_rules(apis: &Apis, name: &str) -> Reading<Vec<DenyRule>> {
                 denied_principals: denied.denied_principals,
                 denied_permissions: denied.denied_permissions,
                 excepted_principals: denied.exception_principals,
+                excepted_permissions: denied.exception_permissions,
+                condition: denied.denial_condition.map(|it| it.expression),
             })
         }));
     }

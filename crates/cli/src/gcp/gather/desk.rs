@@ -37,7 +37,7 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
-    facts.deny_rules = denials::gather(apis, facts).await;
+    denials::gather(apis, facts).await;
 }
 
 /// Reads the policy of a Google Cloud project.

@@ -63,8 +63,8 @@ async fn metadata(
     let attributes = server.glance("instance/attributes/").await;
     let email = server.glance(&format!("{ACCOUNT}/email")).await;
     let project = server.glance("project/project-id").await;
-    let scopes = server.glance(&format!("{ACCOUNT}/scopes")).await;
-    let slowest = [&root, &attributes, &email, &project, &scopes]
+    let number = server.glance("project/numeric-project-id").await;
+    let slowest = [&root, &attributes, &email, &project, &number]
         .iter()
         .filter_map(|it| it.known().ok())
         .map(|it: &Glance| it.took)
@@ -87,6 +87,7 @@ async fn metadata(
         server: root.map(|it| it.server),
         attributes: attributes.map(lines),
         project: project.map(|it| it.text.trim().to_owned()),
+        number: number.map(|it| it.text.trim().to_owned()),
         email: email.map(|it| it.text),
         token_seconds,
         latency,

@@ -73,12 +73,18 @@ fn doctor_says_what_is_broken_where_it_was_seen_and_what_mends_it() {
     let request =
         "POST https://cloudresourcemanager.googleapis.com/v3/projects/acme-gke:getIamPolicy";
     facts.home_policy = Reading::known_from(request, Policy::default());
-    same("doctor.txt", |output| doctor(&diagnose(&facts), output));
+    let report = diagnose(&facts);
+    same("doctor.txt", |output| {
+        doctor(&report, FixForm::Gcloud, output)
+    });
+    same("doctor-terraform.txt", |output| {
+        doctor(&report, FixForm::Terraform, output)
+    });
 }
 
 #[test]
 fn the_audit_begins_with_the_worst_and_ends_with_what_was_not_read() {
     same("audit.txt", |output| {
-        audit(&gcp::audit::audit(&facts()), output)
+        audit(&gcp::audit::audit(&facts()), FixForm::Gcloud, output)
     });
 }

@@ -4,8 +4,15 @@ use super::broken::*;
 use super::*;
 use crate::Fallback;
 use crate::facts::whole::repository;
-use crate::facts::{AccountKey, DenyRule, OrganisationPolicy};
-use crate::policy::{Condition, DOWNLOAD, MINT, Policy, UPLOAD};
+use crate::facts::{AccountKey, OrganisationPolicy};
+use crate::policy::{DOWNLOAD, MINT, Policy, READER, TIGHT_MINTER, UPLOAD};
+use crate::repository::RepositoryName;
+
+/// A condition that held once.
+const OVER: &str = "request.time < timestamp('2026-01-01T00:00:00Z')";
+const EVERYBODY: &str = "principalSet://goog/public:all";
+const MINTING: &str = "iam.googleapis.com/serviceAccounts.*";
+const DOWNLOADING: &str = "artifactregistry.googleapis.com/repositories.downloadArtifacts";
 
 pub(super) const CASES: &[Case] = &[
     ("API-CONTAINER", Status::Fail, "is off", |it| {
@@ -79,14 +86,19 @@ pub(super) const CASES: &[Case] = &[
     (
         "GSA-BINDING",
         Status::Warn,
-        "only while request.time",
+        "only while request.time < x",
         |it| {
-            let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
-            policy.bindings[0].condition = Some(Condition {
-                expression: "request.time < x".to_owned(),
-                ..Condition::default()
-            });
-            web(it).policy = known(policy);
+            let member = controller().to_string();
+            web(it).policy = known(while_it_holds(TIGHT_MINTER, &member, "request.time < x"));
+        },
+    ),
+    (
+        "GSA-BINDING",
+        Status::Fail,
+        "which does not hold now",
+        |it| {
+            let member = controller().to_string();
+            web(it).policy = known(while_it_holds(TIGHT_MINTER, &member, OVER));
         },
     ),
     (
@@ -106,7 +118,7 @@ pub(super) const CASES: &[Case] = &[
         "names namespace kargo",
         |it| {
             let member = controller().to_string().replace("ns/argosy", "ns/kargo");
-            web(it).policy = known(granting(crate::policy::TIGHT_MINTER, &member));
+            web(it).policy = known(granting(TIGHT_MINTER, &member));
         },
     ),
     (
@@ -209,7 +221,13 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("AR-READER", Status::Warn, "on all of acme-art", |it| {
         apps(it).policy = known(Policy::default());
-        apps(it).project_policy = known(granting(crate::policy::READER, &account("web").member()));
+        apps(it).project_policy = known(granting(READER, &account("web").member()));
+    }),
+    ("AR-READER", Status::Warn, "but only while x", |it| {
+        apps(it).policy = known(while_it_holds(READER, &account("web").member(), "x"));
+    }),
+    ("AR-READER", Status::Fail, "which does not hold now", |it| {
+        apps(it).policy = known(while_it_holds(READER, &account("web").member(), OVER));
     }),
     ("AR-READER", Status::Unknown, "denied", |it| {
         apps(it).policy = denied();
@@ -241,10 +259,17 @@ pub(super) const CASES: &[Case] = &[
         web(it).foreign_reads = known(vec![repository("shop")]);
     }),
     ("AR-PUBLIC", Status::Fail, "allUsers", |it| {
-        apps(it).policy = known(granting(crate::policy::READER, "allUsers"));
+        apps(it).policy = known(granting(READER, "allUsers"));
     }),
     ("AR-GCRIO", Status::Fail, "not served any more", |it| {
         former(it, "REDIRECTION_FROM_GCR_IO_DISABLED");
+    }),
+    ("AR-GCRIO", Status::Fail, "which does not exist", |it| {
+        former(it, "REDIRECTION_FROM_GCR_IO_ENABLED");
+        let europe = |name: &RepositoryName| name.location == "europe";
+        let mut all = it.repositories.iter_mut();
+        let found = all.find(|(name, _)| europe(name)).expect("eu.gcr.io");
+        found.1.repository = Reading::absent("GET");
     }),
     ("AR-GCRIO", Status::Unknown, "denied", |it| {
         former(it, "");
@@ -252,12 +277,6 @@ pub(super) const CASES: &[Case] = &[
             .values_mut()
             .for_each(|it| it.redirection = denied());
     }),
-    (
-        "KSA-DIRECT",
-        Status::Warn,
-        "reads the repository itself",
-        |it| reads_itself(it),
-    ),
     (
         "KSA-DIRECT",
         Status::Fail,
@@ -275,15 +294,17 @@ pub(super) const CASES: &[Case] = &[
     }),
     (
         "DENY-POLICY",
+        Status::Fail,
+        "denies iam.googleapis.com/serviceAccounts.* to the Kubernetes account argosy/controller",
+        |it| deny(it, "folders/12", MINTING, EVERYBODY),
+    ),
+    (
+        "DENY-POLICY",
         Status::Warn,
-        "denies iam.googleapis.com/serviceAccounts.*",
+        "whether that means kargo-project-web@",
         |it| {
-            let rules = known(vec![DenyRule {
-                policy: "strict".to_owned(),
-                denied_permissions: vec!["iam.googleapis.com/serviceAccounts.*".to_owned()],
-                ..DenyRule::default()
-            }]);
-            it.deny_rules.insert("folders/12".to_owned(), rules);
+            let group = "principalSet://goog/group/all@acme.example";
+            deny(it, "folders/12", DOWNLOADING, group);
         },
     ),
     ("DENY-POLICY", Status::Unknown, "denied", |it| {
@@ -318,6 +339,20 @@ pub(super) const CASES: &[Case] = &[
         it.organisation
             .insert("iam.disableServiceAccountKeyCreation".to_owned(), denied());
     }),
+    (
+        "ORGPOL-BASELINE",
+        Status::Fail,
+        "tokens of serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com may live longer",
+        |it| {
+            let accounts = r#"{"spec":{"rules":[{"values":{"allowedValues":[
+                "serviceAccount:batch@acme-gke.iam.gserviceaccount.com",
+                "serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com"]}}]}}"#;
+            it.organisation.insert(
+                "iam.allowServiceAccountCredentialLifetimeExtension".to_owned(),
+                known(serde_json::from_str(accounts).expect("a policy")),
+            );
+        },
+    ),
     ("AUDITLOG", Status::Warn, "not logged", |it| {
         it.home_policy = known(Policy::default());
     }),
@@ -325,6 +360,12 @@ pub(super) const CASES: &[Case] = &[
     ("AR-IMMUTABLE", Status::Pass, "may be moved", |it| {
         apps(it).repository = known(crate::facts::Repository::default());
     }),
+    (
+        "KSA-DIRECT",
+        Status::Pass,
+        "reads the repository itself",
+        |it| reads_itself(it),
+    ),
     ("PUBSUB", Status::Pass, "no topic gcr", |it| {
         apps(it).topic = Reading::absent("GET");
     }),

@@ -2,7 +2,7 @@
 
 use super::broken::*;
 use super::*;
-use crate::facts::{DenyRule, UseFacts};
+use crate::facts::UseFacts;
 use crate::policy::{Policy, READER, TIGHT_MINTER};
 
 const OWN_ROLE: &str = "projects/acme-gke/roles/own";
@@ -68,13 +68,15 @@ pub(super) const CASES: &[Case] = &[
     }),
     (
         "DENY-POLICY",
-        Status::Warn,
-        "denies artifactregistry.googleapis.com/repositories.downloadArtifacts",
+        Status::Fail,
+        "denies artifactregistry.googleapis.com/repositories.downloadArtifacts to kargo-project-web@",
         |it| {
+            let web = account("web");
             deny(
                 it,
                 "projects/acme-art",
                 "artifactregistry.googleapis.com/repositories.downloadArtifacts",
+                &format!("principal://iam.googleapis.com/projects/-/serviceAccounts/{web}"),
             );
         },
     ),
@@ -83,15 +85,6 @@ pub(super) const CASES: &[Case] = &[
 /// Takes from the controller what it has on the account of `web`.
 fn unbind(facts: &mut Facts) {
     web(facts).policy = known(Policy::default());
-}
-
-fn deny(facts: &mut Facts, place: &str, permission: &str) {
-    let rules = vec![DenyRule {
-        policy: "strict".to_owned(),
-        denied_permissions: vec![permission.to_owned()],
-        ..DenyRule::default()
-    }];
-    facts.deny_rules.insert(place.to_owned(), known(rules));
 }
 
 fn silent<T>() -> Reading<T> {
@@ -150,7 +143,46 @@ fn what_is_not_known_of_a_grant_hides_nothing_that_can_be_tried() {
 fn a_project_without_accounts_may_deny_acting_as_them() {
     let report = after(|it| {
         let permission = "iam.googleapis.com/serviceAccounts.getAccessToken";
-        deny(it, "projects/acme-art", permission);
+        deny(
+            it,
+            "projects/acme-art",
+            permission,
+            "principalSet://goog/public:all",
+        );
     });
     assert_eq!(result(&report, "DENY-POLICY").status, Status::Pass);
+}
+
+#[test]
+fn a_grant_to_the_pool_of_a_fleet_asks_for_the_number_of_its_project() {
+    let report = after(|it| {
+        gke(it, |it| {
+            it.workload_identity_config.workload_pool = "acme-fleet.svc.id.goog".to_owned();
+        });
+    });
+    let fix = result(&report, "POOL-PROJECT").fix.expect("a fix");
+    let member = "--member='principal://";
+    let number =
+        "projects/$(gcloud projects describe acme-fleet --format='value(projectNumber)')/locations";
+    assert!(
+        !fix.commands.contains(member),
+        "a shell has to read the number: {fix:?}"
+    );
+    assert_eq!(fix.commands.matches(number).count(), 2, "{fix:?}");
+    let reference = "projects/${data.google_project.acme_fleet.number}/locations";
+    assert!(fix.terraform.text().contains(reference), "{fix:?}");
+}
+
+#[test]
+fn a_refusal_is_mended_by_its_reason() {
+    for (reason, command) in [
+        ("SERVICE_DISABLED", "gcloud services enable"),
+        ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "kubectl cordon node-1"),
+        ("ACCESS_TOKEN_EXPIRED", "k8s-app=gke-metadata-server"),
+        ("BILLING_DISABLED", "gcloud logging read"),
+    ] {
+        let report = after(|it| web(it).mint = refused(reason, "x"));
+        let fix = result(&report, "GSA-MINT").fix.expect("a fix");
+        assert!(fix.commands.contains(command), "{reason}: {fix:?}");
+    }
 }

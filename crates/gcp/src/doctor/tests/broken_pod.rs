@@ -30,10 +30,25 @@ pub(super) const CASES: &[Case] = &[
         it.pod.metadata.attributes = known(vec!["kube-env".to_owned()]);
     }),
     ("MDS-PROJECT", Status::Unknown, "timed out", |it| {
-        it.home = Reading::unreachable("GET", "timed out");
+        it.pod.metadata.project = Reading::unreachable("GET", "timed out");
     }),
+    ("MDS-PROJECT", Status::Fail, "does not know the id", |it| {
+        it.pod.metadata.project = Reading::of_refusal("GET project-id", 404, "Not Found\n");
+    }),
+    (
+        "MDS-PROJECT",
+        Status::Fail,
+        "does not know the number",
+        |it| it.pod.metadata.number = known(String::new()),
+    ),
     ("MDS-EMAIL", Status::Fail, "identity of its node", |it| {
         it.pod.metadata.email = known("4711-compute@developer.gserviceaccount.com".to_owned());
+    }),
+    ("MDS-EMAIL", Status::Fail, "identity of its node", |it| {
+        it.pod.metadata.email = known("nodes@acme-gke.iam.gserviceaccount.com".to_owned());
+    }),
+    ("MDS-EMAIL", Status::Fail, "knows no identity", |it| {
+        it.pod.metadata.email = Reading::of_refusal("GET email", 404, "Not Found\n");
     }),
     ("MDS-EMAIL", Status::Fail, "tied to it", |it| {
         it.pod.metadata.email = known("x@acme-gke.iam.gserviceaccount.com".to_owned());
@@ -53,15 +68,30 @@ pub(super) const CASES: &[Case] = &[
             it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 403, text);
         },
     ),
-    ("MDS-TOKEN", Status::Unknown, "HTTP 500", |it| {
+    ("MDS-TOKEN", Status::Fail, "HTTP 500", |it| {
         it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 500, "x");
+    }),
+    ("MDS-TOKEN", Status::Fail, "knows no identity", |it| {
+        it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 404, "Not Found\n");
+        gke(it, |it| it.workload_identity_config.workload_pool.clear());
+    }),
+    ("MDS-TOKEN", Status::Unknown, "HTTP 499", |it| {
+        it.pod.metadata.token_seconds = Reading::of_refusal("GET token", 499, "");
+    }),
+    ("MDS-TOKEN", Status::Unknown, "timed out", |it| {
+        it.pod.metadata.token_seconds = Reading::unreachable("GET token", "timed out");
     }),
     ("MDS-LATENCY", Status::Warn, "2000 ms", |it| {
         it.pod.metadata.latency = known(Duration::from_secs(2));
     }),
-    ("MDS-LATENCY", Status::Fail, "6000 ms", |it| {
-        it.pod.metadata.latency = known(Duration::from_secs(6));
-    }),
+    (
+        "MDS-LATENCY",
+        Status::Warn,
+        "longer than callers wait",
+        |it| {
+            it.pod.metadata.latency = known(Duration::from_secs(6));
+        },
+    ),
     ("CLOCK", Status::Fail, "90 s behind", |it| {
         it.pod.clock_offset = known(-90);
     }),
@@ -133,6 +163,24 @@ pub(super) const CASES: &[Case] = &[
             "roles/editor",
             "serviceAccount:nodes@acme-gke.iam.gserviceaccount.com",
         );
+    }),
+    (
+        "NODE-SA",
+        Status::Fail,
+        "4711-compute@developer.gserviceaccount.com, which has roles/editor",
+        |it| {
+            gke(it, |it| {
+                it.node_pools[0].config.service_account = "default".to_owned();
+            });
+            home_grant(
+                it,
+                "roles/editor",
+                "serviceAccount:4711-compute@developer.gserviceaccount.com",
+            );
+        },
+    ),
+    ("NODE-SA", Status::Unknown, "denied", |it| {
+        it.home_policy = denied();
     }),
     ("SAMENESS", Status::Warn, "cluster two", |it| {
         it.clusters = known(vec![cluster("one"), cluster("two")]);

@@ -3,22 +3,22 @@
 use std::fmt::{self, Write};
 
 /// A block with arguments and then blocks inside.
-pub(super) struct Block {
+pub(crate) struct Block {
     head: String,
     arguments: Vec<(String, String)>,
     inside: Vec<Self>,
 }
 
 impl Block {
-    pub(super) fn resource(kind: &str, label: &str) -> Self {
+    pub(crate) fn resource(kind: &str, label: &str) -> Self {
         Self::nested(&format!("resource \"{kind}\" \"{label}\""))
     }
 
-    pub(super) fn data(kind: &str, label: &str) -> Self {
+    pub(crate) fn data(kind: &str, label: &str) -> Self {
         Self::nested(&format!("data \"{kind}\" \"{label}\""))
     }
 
-    pub(super) fn nested(head: &str) -> Self {
+    pub(crate) fn nested(head: &str) -> Self {
         Self {
             head: head.to_owned(),
             arguments: Vec::new(),
@@ -27,12 +27,12 @@ impl Block {
     }
 
     /// Adds an argument; `value` is HCL, for text see [`text`].
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.arguments.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(super) fn inside(mut self, block: Self) -> Self {
+    pub(crate) fn inside(mut self, block: Self) -> Self {
         self.inside.push(block);
         self
     }
@@ -62,7 +62,7 @@ impl fmt::Display for Block {
 }
 
 /// Quotes a text so that nothing in it is a template.
-pub(super) fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     let escaped = value
         .replace('\\', r"\\")
         .replace('"', "\\\"")
@@ -72,8 +72,14 @@ pub(super) fn text(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
+/// Writes a list of texts on one line.
+pub(crate) fn list(values: &[String]) -> String {
+    let values: Vec<_> = values.iter().map(|it| text(it)).collect();
+    format!("[{}]", values.join(", "))
+}
+
 /// Makes one label of some names, of the characters that a label may have.
-pub(super) fn label(names: &[&str]) -> String {
+pub(crate) fn label(names: &[&str]) -> String {
     let joined = names.join("_");
     let plain = |it: char| {
         if it.is_ascii_alphanumeric() {
@@ -110,6 +116,10 @@ mod tests {
     fn text_is_never_a_template() {
         assert_eq!(text(r#"a"b\c"#), r#""a\"b\\c""#);
         assert_eq!(text("${var.x} %{if}"), r#""$${var.x} %%{if}""#);
+        assert_eq!(
+            list(&["a".to_owned(), "${b}".to_owned()]),
+            r#"["a", "$${b}"]"#
+        );
     }
 
     #[test]
