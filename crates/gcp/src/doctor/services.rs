@@ -48,14 +48,12 @@ pub(super) fn probe(facts: &Facts) -> Answer {
             return reading.known().map(|()| Verdict::pass(""));
         }
     };
-    Ok(match &denial.reason {
-        // Who may not even see that the account is missing is let through all the same.
-        Reason::MissingPermission => Verdict::pass("it answers, and to us"),
-        _ => {
-            let nothing = || nodes::restart_metadata_server(facts);
-            let fix = denial::of_minting(facts, denial, nothing);
-            Verdict::fail(&denial.says(), fix)
-        }
-    }
-    .seen(reading))
+    // Who may not even see that the account is missing is let through all the same.
+    let verdict = if denial.reason == Reason::MissingPermission {
+        Verdict::pass("it answers, and to us")
+    } else {
+        let nothing = || nodes::restart_metadata_server(facts);
+        Verdict::fail(&denial.says(), denial::of_minting(facts, denial, nothing))
+    };
+    Ok(verdict.seen(reading))
 }

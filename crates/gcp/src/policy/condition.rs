@@ -12,7 +12,7 @@ impl Condition {
     /// Understood are comparisons of `request.time` with a `timestamp("…")`, joined by `&&`.
     pub fn holds(&self, now: Timestamp) -> Option<bool> {
         let terms: Vec<_> = self.expression.split("&&").collect();
-        let is_whole = |it: &&str| it.matches(['"', '\'']).count() % 2 == 0;
+        let is_whole = |it: &&str| it.matches(['"', '\'']).count().is_multiple_of(2);
         if !terms.iter().all(is_whole) || self.expression.contains("||") {
             return None;
         }
@@ -31,21 +31,20 @@ impl Condition {
 /// Evaluates `request.time < timestamp("2030-01-01T00:00:00Z")`.
 fn compares(term: &str, now: Timestamp) -> Option<bool> {
     let rest = term.strip_prefix("request.time")?.trim_start();
-    let operators: [(&str, fn(&Timestamp, &Timestamp) -> bool); 4] = [
-        ("<=", Timestamp::le),
-        (">=", Timestamp::ge),
-        ("<", Timestamp::lt),
-        (">", Timestamp::gt),
-    ];
-    let mut found = operators
+    let operators = ["<=", ">=", "<", ">"];
+    let (operator, rest) = operators
         .iter()
-        .filter_map(|(sign, compare)| Some((rest.strip_prefix(sign)?, compare)));
-    let (rest, compare) = found.next()?;
+        .find_map(|it| Some((*it, rest.strip_prefix(it)?)))?;
     let argument = rest.trim_start().strip_prefix("timestamp(")?;
     let quoted = argument.strip_suffix(')')?.trim();
     let text = quoted.trim_matches(['"', '\'']);
-    let than = text.parse().ok()?;
-    Some(compare(&now, &than))
+    let than: Timestamp = text.parse().ok()?;
+    Some(match operator {
+        "<=" => now <= than,
+        ">=" => now >= than,
+        "<" => now < than,
+        _ => now > than,
+    })
 }
 
 #[cfg(test)]

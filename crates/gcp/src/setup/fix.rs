@@ -41,12 +41,8 @@ impl Fix {
 
     /// Begins with commands, each a line.
     pub fn commands<T: AsRef<str>>(lines: &[T]) -> Commands {
-        Commands(
-            lines
-                .iter()
-                .map(|it| format!("{}\n", it.as_ref()))
-                .collect(),
-        )
+        let lines = lines.iter().flat_map(|it| [it.as_ref(), "\n"]);
+        Commands(lines.collect())
     }
 
     /// Adds what no command can say.
