@@ -14,6 +14,8 @@ pub struct Clock {
 #[derive(Debug)]
 struct State {
     frozen: Option<Timestamp>,
+    /// How far the machine's clock was moved forward.
+    advanced: SignedDuration,
     /// What the simulator is ahead of the clock that its callers look at.
     skew: SignedDuration,
 }
@@ -32,6 +34,7 @@ impl Clock {
     fn with(frozen: Option<Timestamp>) -> Self {
         let state = State {
             frozen,
+            advanced: SignedDuration::ZERO,
             skew: SignedDuration::ZERO,
         };
         Self {
@@ -42,7 +45,12 @@ impl Clock {
     /// The present time, skew included.
     pub fn now(&self) -> Timestamp {
         let state = self.state.lock();
-        state.frozen.unwrap_or_else(Timestamp::now) + state.skew
+        state.of_everybody_else() + state.skew
+    }
+
+    /// What everybody else's clock shows, whatever the skew is.
+    pub fn of_everybody_else(&self) -> Timestamp {
+        self.state.lock().of_everybody_else()
     }
 
     /// Moves the time forward, whether it stands still or not.
@@ -50,13 +58,19 @@ impl Clock {
         let mut state = self.state.lock();
         match &mut state.frozen {
             Some(now) => *now += by,
-            None => state.skew += by,
+            None => state.advanced += by,
         }
     }
 
     /// Makes Google's clock differ from everybody else's by so much.
     pub fn skew(&self, skew: SignedDuration) {
         self.state.lock().skew = skew;
+    }
+}
+
+impl State {
+    fn of_everybody_else(&self) -> Timestamp {
+        self.frozen.unwrap_or_else(Timestamp::now) + self.advanced
     }
 }
 
@@ -85,5 +99,16 @@ mod tests {
         let clock = Clock::standing_at(start);
         clock.clone().skew(SignedDuration::from_secs(-90));
         assert_eq!(clock.now(), start - SignedDuration::from_secs(90));
+        assert_eq!(clock.of_everybody_else(), start);
+    }
+
+    #[test]
+    fn a_clock_that_was_moved_stays_so_when_its_skew_is_mended() {
+        let clock = Clock::of_the_machine();
+        clock.advance(SignedDuration::from_hours(2));
+        clock.skew(SignedDuration::from_secs(-90));
+        clock.skew(SignedDuration::ZERO);
+        let ahead = clock.now().duration_since(Timestamp::now());
+        assert!(ahead > SignedDuration::from_mins(119), "{ahead:?}");
     }
 }
