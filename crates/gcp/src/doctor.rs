@@ -8,6 +8,7 @@ mod catalogue;
 mod cluster;
 mod fallback;
 mod kubernetes;
+mod kubernetes_token;
 mod metadata;
 mod network;
 mod organisation;

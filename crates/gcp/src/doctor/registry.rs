@@ -1,6 +1,6 @@
 //! Checks of the way from an account to a repository.
 
-use super::{Answer, Verdict, symptoms};
+use super::{Answer, Verdict, kubernetes_token, symptoms};
 use crate::facts::{Facts, Reason, RepositoryFacts, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, READER, UPLOAD};
 use crate::repository::{AddressError, ImageAddress, RepositoryName};
@@ -137,6 +137,9 @@ fn by_many(facts: &Facts, reader: &Grantee, seen: &RepositoryFacts) -> Option<St
 }
 
 pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
+    if let Some(verdict) = kubernetes_token::missing(facts, &used.project) {
+        return Ok(verdict);
+    }
     let name = &used.address.repository;
     let reading = facts
         .project(&used.project)
@@ -156,9 +159,9 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
         )),
         Seen::Denied(denial) => {
             let verdict = Verdict::fail(&symptoms::with_cause(&denial.message));
-            match (&denial.reason, facts.account_of(&used.project)?) {
-                (Reason::MissingPermission, Ok(email)) => {
-                    verdict.fix(grant_reading(name, Grantee::ServiceAccount(email)))
+            match (&denial.reason, facts.reader_of(&used.project)?) {
+                (Reason::MissingPermission, Some(reader)) => {
+                    verdict.fix(grant_reading(name, reader))
                 }
                 (Reason::ServiceDisabled { .. }, _) => verdict.fix(super::services::switch_on(
                     &name.project,
