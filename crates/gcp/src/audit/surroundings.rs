@@ -176,7 +176,7 @@ pub(super) fn audit_logs(facts: &Facts, found: &mut Found) {
             project: home.project.clone(),
             service: (*service).to_owned(),
         }])
-        .and_advice("or: argosy gcp setup --audit-logs --apply; Google charges for such logs by their volume");
+        .and_advice("argosy gcp setup --audit-logs --apply does it; Google charges for such logs by their volume");
         found.add(
             Severity::Low,
             format!("projects/{}", home.project),

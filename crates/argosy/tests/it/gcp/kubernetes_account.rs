@@ -94,6 +94,8 @@ async fn what_google_refuses_the_kubernetes_account_fails_and_names_it() -> Resu
         (1, "fail"),
         "{report:#}"
     );
+    let fix = result(&report, "AR-PULL")?["fix"]["commands"].to_string();
+    assert!(fix.contains(&member("web", NAME)), "{fix}");
     Ok(())
 }
 

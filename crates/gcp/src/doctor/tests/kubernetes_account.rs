@@ -175,3 +175,14 @@ fn a_token_that_google_does_not_take_fails() {
         assert!(fix.commands.contains(part), "no {part}: {}", fix.commands);
     }
 }
+
+#[test]
+fn a_perimeter_that_refuses_its_token_is_named() {
+    let report = after(|it| {
+        kubernetes(it);
+        web(it).kubernetes_token = refused("SECURITY_POLICY_VIOLATED", "no");
+    });
+    let perimeter = result(&report, "VPCSC");
+    assert_eq!(perimeter.status, Status::Fail, "{}", perimeter.says);
+    assert!(perimeter.says.contains("uid-1"), "{}", perimeter.says);
+}
