@@ -16,6 +16,7 @@ use std::sync::Arc;
 use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
+pub use self::account::{TokenRequestError, request as request_kubernetes_token};
 use self::decision::{AfterKubernetes, AfterOwn, Lack};
 pub use self::key::KeyError;
 pub(crate) use self::key::VALUE as KEY_VALUE;

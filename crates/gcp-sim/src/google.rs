@@ -150,6 +150,22 @@ impl Google {
         })
     }
 
+    /// Gives out a refresh token of a person, as logging in does.
+    pub(crate) fn log_in(&self, principal: Principal) -> String {
+        self.inner.tokens.lock().issue_refresh(principal)
+    }
+
+    /// Finds who logged in and got a refresh token.
+    pub(crate) fn logged_in(&self, refresh_token: &str) -> Option<Principal> {
+        let tokens = self.inner.tokens.lock();
+        tokens.refreshes(refresh_token).cloned()
+    }
+
+    /// Revokes a refresh token, as its owner or an administrator does.
+    pub fn log_out(&self, refresh_token: &str) {
+        self.inner.tokens.lock().revoke_refresh(refresh_token);
+    }
+
     /// Finds what a token is worth, expired or not.
     pub fn token(&self, token: &str) -> Option<Issued> {
         self.inner.tokens.lock().find(token).cloned()

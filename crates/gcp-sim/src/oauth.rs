@@ -1,6 +1,8 @@
-//! OAuth: access tokens for JSON keys, what a token is good for, and the keys that Google signs with.
+//! OAuth: access tokens for JSON keys and for people who logged in, what a token is good for, and the keys that Google
+//! signs with.
 //!
-//! Source: <https://developers.google.com/identity/protocols/oauth2/service-account>
+//! Sources: <https://developers.google.com/identity/protocols/oauth2/service-account>,
+//! <https://developers.google.com/identity/protocols/oauth2/web-server#offline>
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::apis;
 use crate::call::Call;
-use crate::google::Google;
+use crate::google::{CLOUD_PLATFORM, Google};
 use crate::iam_credentials::IdClaims;
 use crate::keys::jwk_set;
 use crate::principal::Principal;
@@ -20,6 +22,8 @@ use crate::refusal::Refusal;
 use crate::sts::ExchangeRefusal;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+const REFRESH: &str = "refresh_token";
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -45,6 +49,9 @@ fn token(google: &Google, call: &Call) -> Result<Value, ExchangeRefusal> {
         let found = form.iter().find(|(name, _)| name == wanted);
         found.map_or("", |(_, value)| value.as_str())
     };
+    if field("grant_type") == REFRESH {
+        return refreshed(google, field("refresh_token"));
+    }
     if field("grant_type") != JWT_BEARER {
         return Err(ExchangeRefusal::new(
             "unsupported_grant_type",
@@ -74,6 +81,19 @@ fn token(google: &Google, call: &Call) -> Result<Value, ExchangeRefusal> {
     }
     let token = google.issue(Principal::service_account(email), scopes, HOUR, Vec::new());
     Ok(json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" }))
+}
+
+/// Gives an access token of whoever logged in; with which client is not looked at.
+fn refreshed(google: &Google, refresh_token: &str) -> Result<Value, ExchangeRefusal> {
+    let Some(principal) = google.logged_in(refresh_token) else {
+        let text = "Token has been expired or revoked.";
+        return Err(ExchangeRefusal::new("invalid_grant", text));
+    };
+    let scopes = vec![CLOUD_PLATFORM.to_owned()];
+    let token = google.issue(principal, scopes, HOUR, Vec::new());
+    Ok(json!({
+        "access_token": token, "expires_in": 3599, "scope": CLOUD_PLATFORM, "token_type": "Bearer",
+    }))
 }
 
 /// Checks that an enabled key of the issuer signed the assertion, and that it is of now.

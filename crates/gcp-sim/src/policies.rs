@@ -122,7 +122,7 @@ pub(crate) fn set(google: &Google, resource: &ResourceName, request: SetRequest)
             own.write(policy.bindings, now);
         }
         if mask.contains("auditconfigs") {
-            own.audit_configs = policy.audit_configs;
+            own.write_audit_configs(policy.audit_configs);
         }
         Ok(own.to_json(3))
     })

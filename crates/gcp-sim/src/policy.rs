@@ -82,6 +82,12 @@ impl Policy {
         self.revision += 1;
     }
 
+    /// Replaces what says which calls are logged; who holds what stays as it was.
+    pub fn write_audit_configs(&mut self, configs: Vec<Value>) {
+        self.audit_configs = configs;
+        self.revision += 1;
+    }
+
     /// Adds a member to a role, unless it already has it without a condition.
     pub fn grant(&mut self, role: &str, member: &str, now: Timestamp) {
         let mut bindings = self.bindings.clone();
@@ -176,6 +182,18 @@ mod tests {
         let first = policy.etag();
         policy.grant("roles/viewer", "user:bob@acme.example", now());
         assert_ne!(policy.etag(), first);
+    }
+
+    #[test]
+    fn who_holds_what_and_what_is_logged_are_written_apart() {
+        let mut policy = Policy::default();
+        policy.grant("roles/viewer", "user:ann@acme.example", now());
+        let before = policy.etag();
+        policy.write_audit_configs(vec![json!({"service": "iam.googleapis.com"})]);
+        assert_ne!(policy.etag(), before);
+        let written = policy.to_json(3);
+        assert_eq!(written["auditConfigs"][0]["service"], "iam.googleapis.com");
+        assert_eq!(written["bindings"][0]["role"], "roles/viewer");
     }
 
     #[test]

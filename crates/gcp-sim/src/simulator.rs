@@ -107,6 +107,12 @@ impl Simulator {
         Some(self.google.issue(principal, scopes, hour, Vec::new()))
     }
 
+    /// Gives out a refresh token for `user:…`, as a credential file of Google's tools holds one.
+    pub fn refresh_token_of(&self, member: &str) -> Option<String> {
+        let principal = Principal::parse_member(member)?;
+        Some(self.google.log_in(principal))
+    }
+
     /// Pushes to the repository that project, location and name tell, at the time that the image says, or now.
     pub fn push(&self, repository: (&str, &str, &str), image: &SeedImage) {
         self.content.push(repository, image);

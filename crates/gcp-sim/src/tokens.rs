@@ -11,6 +11,9 @@ use crate::principal::Principal;
 /// How every token of the simulator begins, so that none can be taken for Google's.
 pub const PREFIX: &str = "ya29.sim-";
 
+/// How every refresh token begins.
+const REFRESH_PREFIX: &str = "1//sim-";
+
 /// What a token is worth; what it may do is IAM's to say, each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
@@ -26,6 +29,8 @@ pub struct Issued {
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     by_hash: HashMap<[u8; 32], Issued>,
+    /// Who may have access tokens for a refresh token.
+    refresh: HashMap<[u8; 32], Principal>,
 }
 
 /// Expired tokens are told from unknown ones for so long.
@@ -41,11 +46,26 @@ impl Tokens {
             self.by_hash
                 .retain(|_, other| other.expires_at + REMEMBERED > now);
         }
-        let mut random = [0; 48];
-        rand::rng().fill(&mut random[..]);
-        let token = format!("{PREFIX}{}", hex::encode(random));
+        let token = random(PREFIX);
         self.by_hash.insert(hash(&token), issued);
         token
+    }
+
+    /// Makes a refresh token of somebody; it is good until it is revoked.
+    pub(crate) fn issue_refresh(&mut self, principal: Principal) -> String {
+        let token = random(REFRESH_PREFIX);
+        self.refresh.insert(hash(&token), principal);
+        token
+    }
+
+    /// Finds whose refresh token it is.
+    pub(crate) fn refreshes(&self, token: &str) -> Option<&Principal> {
+        self.refresh.get(&hash(token))
+    }
+
+    /// Makes a refresh token worth nothing.
+    pub(crate) fn revoke_refresh(&mut self, token: &str) {
+        self.refresh.remove(&hash(token));
     }
 
     pub(crate) fn find(&self, token: &str) -> Option<&Issued> {
@@ -60,6 +80,12 @@ impl Tokens {
             .filter(|it| it.principal == *principal);
         own.map(|it| it.issued_at).max()
     }
+}
+
+fn random(prefix: &str) -> String {
+    let mut random = [0; 48];
+    rand::rng().fill(&mut random[..]);
+    format!("{prefix}{}", hex::encode(random))
 }
 
 fn hash(token: &str) -> [u8; 32] {

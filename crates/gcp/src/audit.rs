@@ -23,6 +23,7 @@ use serde::Serialize;
 pub(crate) use accounts::{UNUSED_AFTER, orphaned};
 pub use catalogue::RULES;
 pub(crate) use controller::{ANNOTATION, remove_annotation};
+pub(crate) use surroundings::LOGGED;
 pub(crate) use surroundings::node_account;
 
 use crate::facts::{Facts, Gap, Source};

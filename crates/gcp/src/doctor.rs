@@ -10,6 +10,7 @@ mod denials;
 mod fallback;
 mod grants;
 mod kubernetes;
+mod kubernetes_token;
 mod metadata;
 mod network;
 mod organisation;

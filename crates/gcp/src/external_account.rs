@@ -151,16 +151,22 @@ impl ExternalAccount {
     }
 }
 
+/// Reads whom an address is for that tokens of a service account are asked for at.
+pub(crate) fn impersonated(text: &str) -> Result<(Url, ServiceAccountEmail), FileError> {
+    let field = "service_account_impersonation_url";
+    let url = address(text).ok_or(FileError::Address { field })?;
+    let email = url
+        .path()
+        .strip_suffix(":generateAccessToken")
+        .and_then(|path| path.rsplit_once("/serviceAccounts/"))
+        .and_then(|(_, email)| ServiceAccountEmail::parse(&email.replace("%40", "@")).ok())
+        .ok_or(FileError::Address { field })?;
+    Ok((url, email))
+}
+
 impl Impersonation {
     fn parse(text: &str, lifetime: &Lifetime) -> Result<Self, FileError> {
-        let field = "service_account_impersonation_url";
-        let url = address(text).ok_or(FileError::Address { field })?;
-        let email = url
-            .path()
-            .strip_suffix(":generateAccessToken")
-            .and_then(|path| path.rsplit_once("/serviceAccounts/"))
-            .and_then(|(_, email)| ServiceAccountEmail::parse(&email.replace("%40", "@")).ok())
-            .ok_or(FileError::Address { field })?;
+        let (url, email) = impersonated(text)?;
         let seconds = lifetime.token_lifetime_seconds.unwrap_or(3_600);
         if !(600..=43_200).contains(&seconds) {
             return Err(FileError::Lifetime { seconds });
@@ -223,7 +229,7 @@ fn address(text: &str) -> Option<Url> {
 
 /// Says where the JSON is wrong and not how: that would show a part of it.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unreadable(error: serde_json::Error) -> FileError {
+pub(crate) fn unreadable(error: serde_json::Error) -> FileError {
     FileError::Json {
         line: error.line(),
         column: error.column(),

@@ -31,12 +31,16 @@ pub(crate) struct IamCredentials {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) account: &'a str,
+    /// Accounts through which the caller acts as it, the caller's own next first.
+    pub(crate) delegates: &'a [String],
     pub(crate) scope: Scope,
     pub(crate) lifetime: Duration,
 }
 
 #[derive(Serialize)]
 struct Request<'a> {
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    delegates: &'a [String],
     scope: [&'a str; 1],
     lifetime: String,
 }
@@ -78,6 +82,7 @@ impl IamCredentials {
         deadline: Instant,
     ) -> Result<Granted, TokenError> {
         let request = Request {
+            delegates: wanted.delegates,
             scope: [wanted.scope.url()],
             lifetime: format!("{}s", wanted.lifetime.as_secs()),
         };

@@ -24,6 +24,7 @@ mod granted;
 mod http;
 mod iam_credentials;
 mod identities;
+mod impersonated_account;
 #[cfg(test)]
 mod loopback;
 mod metadata;
@@ -45,6 +46,7 @@ pub use external_account::{ExternalAccount, FileError};
 pub use fallback::{Fallback, UnknownFallback};
 pub use http::{Call, Observer};
 pub use identities::{Base, Identities, Settings};
+pub use impersonated_account::ImpersonatedAccount;
 pub use metadata::{Glance, Metadata};
 pub use service_account_key::{KeyError, ServiceAccountKey};
 pub use sts::{PoolProvider, Provider};

@@ -36,6 +36,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What could not be read and is planned as if it were missing.
     pub assumed: Vec<String>,
+    /// Of which Projects it is not known who acts, so that nothing is planned for them, and how to find out.
+    pub unknown: Vec<String>,
     /// What no action can bring about, and why.
     pub impossible: Vec<String>,
 }
@@ -95,6 +97,22 @@ pub enum Action {
     CreateTopic {
         project: ProjectId,
     },
+}
+
+impl Plan {
+    /// Lists what is done by people alone, since nodes are made anew for it.
+    pub fn left_to_people(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|it| it.makes_nodes_anew())
+    }
+}
+
+impl Action {
+    fn makes_nodes_anew(&self) -> bool {
+        matches!(
+            self,
+            Self::SetWorkloadPool { .. } | Self::SetNodePoolMetadata { .. }
+        )
+    }
 }
 
 /// A role for a member on a resource, without a condition.

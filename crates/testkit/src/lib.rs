@@ -5,12 +5,14 @@ mod fill;
 pub mod google;
 pub mod proxy;
 mod published_keys;
+mod restricted;
 mod world;
 
 pub use embedded_apiserver::{AdmissionHook, Options, UserInfo};
 pub use fill::{Pushed, fill};
 pub use loopback_servers::{Kubectl, tools};
 pub use published_keys::PublishedKeys;
+pub use restricted::Restricted;
 pub use world::World;
 
 /// Real servers on loopback.

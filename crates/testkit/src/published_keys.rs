@@ -30,6 +30,10 @@ impl PublishedKeys {
     /// # Errors
     /// When no port is free.
     pub async fn of(world: &World, folder: &Path) -> Result<Self> {
+        // Whoever verifies by the keys may be a client of this process, which has to have a crypto provider.
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
         let kubeconfig = folder.join("kubeconfig");
         world.listen(&kubeconfig).await?;
         let kubeconfig = Kubeconfig::read_from(&kubeconfig)?;

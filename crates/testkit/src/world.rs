@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
 use embedded_apiserver::{EmbeddedApi, Listen, Options, Reach, write_private};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{self, ApiResource, Scope};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long [`World::until`] waits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -135,6 +137,23 @@ impl World {
         };
         let found = self.of_kind(&types, namespace).await?.get_opt(name).await?;
         Ok(found.map(serde_json::to_value).transpose()?)
+    }
+
+    /// Makes a token of a service account for an audience, as `kubectl create token` does.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn token_of(&self, namespace: &str, account: &str, audience: &str) -> Result<String> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]},
+        });
+        let request = Request::post(path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_string().into_bytes())?;
+        let answer: Value = self.client().request(request).await?;
+        let token = answer["status"]["token"].as_str();
+        Ok(token.context("an answer without a token")?.to_owned())
     }
 
     /// Asks again until there is an answer, for at most 20 seconds.

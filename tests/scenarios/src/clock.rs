@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use testkit::google;
 
-/// A clock that stands still until it is told to move on.
+/// A clock that stands still until it is told to move on; Google's may differ from it for a while.
 #[derive(Clone, Debug)]
 pub struct Clock(google::Clock);
 
@@ -28,7 +28,7 @@ impl Clock {
         self.0.advance(SignedDuration::from_secs(seconds));
     }
 
-    /// The same clock for Google.
+    /// The same clock for Google, with whatever skew Google has.
     pub fn of_google(&self) -> google::Clock {
         self.0.clone()
     }

@@ -31,6 +31,7 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/gcp/src/granted.rs",
     "crates/gcp/src/iam_credentials.rs",
     "crates/gcp/src/identities/tests.rs",
+    "crates/gcp/src/impersonated_account.rs",
     "crates/gcp/src/metadata/tests.rs",
     "crates/gcp/src/service_account_key.rs",
     "crates/gcp/src/sts.rs",

@@ -1,9 +1,12 @@
 //! `argosy gcp doctor`, `audit` and `setup` as a program, against Google on loopback.
 
 mod audit;
+mod credentials;
 mod doctor;
 mod faults;
+mod kubernetes_account;
 mod setup;
+mod workload_identity;
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -12,7 +15,8 @@ use anyhow::{Context as _, Result};
 use gcp_sim::{Clock, Google, Options, ResourceName, Simulator, World as GoogleWorld};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::World;
+use testkit::google::ISSUER;
+use testkit::{PublishedKeys, World};
 use tokio::process::Command;
 
 use crate::binary;
@@ -54,6 +58,8 @@ struct Place {
     simulator: Simulator,
     /// Listens while it lives.
     cluster: World,
+    /// By which Google checks the tokens of the cluster.
+    keys: PublishedKeys,
     folder: TempDir,
 }
 
@@ -68,12 +74,20 @@ impl Place {
         let folder = tempfile::tempdir()?;
         let token = simulator.token_of(OPERATOR).context("no such person")?;
         std::fs::write(folder.path().join("token"), token)?;
-        let cluster = World::new().await?;
-        cluster.listen(&folder.path().join("kubeconfig")).await?;
+        let cluster = World::with(testkit::Options {
+            issuer: Some(ISSUER.to_owned()),
+            ..testkit::Options::default()
+        })
+        .await?;
+        let keys = PublishedKeys::of(&cluster, folder.path()).await?;
+        simulator.google().change(|world| {
+            world.projects[0].clusters[0].jwks_url = Some(keys.url.to_string());
+        });
         cluster.apply(PROJECT).await?;
         Ok(Self {
             simulator,
             cluster,
+            keys,
             folder,
         })
     }
@@ -107,28 +121,52 @@ impl Place {
 
     /// `argosy gcp …` with Google on loopback, as the operator and with the Pod's view.
     fn command(&self, arguments: &[&str]) -> Command {
-        let file = |name: &str| self.file(name).display().to_string();
         let mut command = self.bare(arguments);
+        let token = self.file("token");
         command
-            .arg("--gcp-project=acme-prod")
-            .arg(format!("--kubeconfig={}", file("kubeconfig")))
-            .arg(format!("--access-token-file={}", file("token")));
+            .args(self.cluster_flags())
+            .arg(format!("--access-token-file={}", token.display()));
         command
+    }
+
+    /// The same on somebody's laptop: without a Pod's view, as whoever Google's own tools would ask.
+    fn laptop(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .arg("gcp")
+            .args(arguments)
+            .args(self.endpoint_flags())
+            .args(self.cluster_flags());
+        command
+    }
+
+    fn cluster_flags(&self) -> [String; 2] {
+        let kubeconfig = self.file("kubeconfig");
+        [
+            "--gcp-project=acme-prod".to_owned(),
+            format!("--kubeconfig={}", kubeconfig.display()),
+        ]
+    }
+
+    fn endpoint_flags(&self) -> [String; 2] {
+        let Simulator { apis, registry, .. } = &self.simulator;
+        let host = "europe-west1-docker.pkg.dev";
+        [
+            format!("--gcp-endpoint=all=http://{apis}"),
+            format!("--registry-endpoint={host}=http://{registry}"),
+        ]
     }
 
     /// The same with nothing but the Pod's view.
     fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         let metadata = self.simulator.metadata["controller"].to_string();
-        let host = "europe-west1-docker.pkg.dev";
         command
             .arg("gcp")
             .args(arguments)
-            .arg(format!("--gcp-endpoint=all=http://{}", self.simulator.apis))
-            .arg(format!(
-                "--registry-endpoint={host}=http://{}",
-                self.simulator.registry
-            ))
+            .args(self.endpoint_flags())
             .env("GCE_METADATA_HOST", metadata)
             .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
             .env_remove("HTTP_PROXY")
@@ -186,4 +224,23 @@ fn apps() -> ResourceName {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Finds the status of a check, the worst where it is about several things.
+fn status<'a>(report: &'a Value, id: &str) -> Result<&'a str> {
+    let results = report["results"].as_array().context("no results")?;
+    let mut statuses: Vec<_> = results
+        .iter()
+        .filter(|it| it["id"] == id)
+        .filter_map(|it| it["status"].as_str())
+        .collect();
+    statuses.sort_by_key(|it| {
+        ["fail", "unknown", "warn", "pass", "skip"]
+            .iter()
+            .position(|known| known == it)
+    });
+    statuses
+        .first()
+        .copied()
+        .with_context(|| format!("no {id}"))
 }

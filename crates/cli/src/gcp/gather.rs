@@ -96,7 +96,8 @@ async fn home(access: &Access) -> Reading<Home> {
         (_, _, PodVantage::Inside | PodVantage::Named) => home_of_pod(access).await,
         (Some(_), None, PodVantage::No) => Reading::unreachable(
             "--gcp-project",
-            "nobody is there to ask for its number: add --gcp-project-number NUMBER",
+            "nobody is there to ask for its number: add --gcp-project-number NUMBER, \
+             or run gcloud auth application-default login",
         ),
         (None, _, PodVantage::No) => Reading::unreachable(
             "--gcp-project",

@@ -21,6 +21,9 @@ use super::{apply, gather};
 /// everything is planned; each step may be done twice. With --apply the steps are done as you, and
 /// tried afterwards.
 ///
+/// Ends with 0 if all is planned or works, with 1 if something cannot be brought about or is left to
+/// you, with 2 if it was not to be read who acts as the Project, for which nothing is planned then.
+///
 /// Examples:
 ///   argosy gcp setup --gcp-project acme-gke --project web --repo HOST/acme/apps/web | sh
 ///   argosy gcp setup --gcp-project acme-gke --project web --repo ... --format terraform > web.tf
@@ -43,6 +46,9 @@ pub struct Setup {
     /// Plans the organisation policies that keep it as narrow as it was set up
     #[arg(long)]
     org_policies: bool,
+    /// Plans that calls for tokens leave a line in the project's audit log, which Google charges for by volume
+    #[arg(long)]
+    audit_logs: bool,
     /// Role by which the controller acts as the account
     #[arg(long, value_enum, default_value_t = MinterRole::WorkloadIdentityUser)]
     minter: MinterRole,
@@ -80,6 +86,10 @@ enum MinterRole {
 
 pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     let access = arguments.place.access().await?;
+    if arguments.apply {
+        // Nobody has to wait for a plan that nobody can carry out.
+        access.operator()?;
+    }
     let intent = intent(arguments, &access).await?;
     let facts = gather::facts(&access, intent).await;
     let plan = made(&facts, arguments)?;
@@ -92,6 +102,12 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     if !plan.actions.is_empty() {
         agree(&plan, arguments.yes)?;
         apply::run(apis, &plan).await?;
+    }
+    if plan.left_to_people().next().is_some() {
+        return left_to_people(&plan, &access);
+    }
+    if !plan.unknown.is_empty() {
+        return Ok(ending(&plan));
     }
     if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
         left_to_the_controller(&acting)?;
@@ -112,6 +128,7 @@ fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
         },
         enable_workload_identity: arguments.enable_wif,
         organisation_policies: arguments.org_policies,
+        audit_logs: arguments.audit_logs,
     };
     plan(facts, options).map_err(|gap| {
         anyhow::anyhow!(
@@ -136,7 +153,8 @@ async fn intent(arguments: &Setup, access: &Access) -> Result<Intent> {
 /// Says on standard error what is not in the plan itself.
 fn notes(plan: &Plan) -> Result<()> {
     let mut stderr = anstream::stderr().lock();
-    for note in plan.assumed.iter().chain(&plan.impossible) {
+    let notes = plan.assumed.iter().chain(&plan.unknown);
+    for note in notes.chain(&plan.impossible) {
         writeln!(stderr, "note: {note}").context("failed to write to standard error")?;
     }
     if plan.actions.is_empty() {
@@ -180,6 +198,23 @@ fn agree(plan: &Plan, yes: bool) -> Result<()> {
     }
 }
 
+/// Says what is left to do: without it the controller has its nodes' identity, so nothing is tried.
+fn left_to_people(plan: &Plan, access: &Access) -> Result<ExitCode> {
+    let steps = match plan.left_to_people().count() {
+        1 => "1 step is".to_owned(),
+        many => format!("{many} steps are"),
+    };
+    let mut stderr = anstream::stderr().lock();
+    writeln!(
+        stderr,
+        "{steps} left to you, since nodes are made anew: run what is named above, then try all of it from the Pod: \
+         kubectl exec -n {} deploy/{} -- argosy gcp doctor",
+        access.controller.namespace, access.controller.name
+    )
+    .context("failed to write to standard error")?;
+    Ok(ExitCode::FAILURE)
+}
+
 /// Says who tries it: only the controller asks Kubernetes for tokens of such an account.
 fn left_to_the_controller(acting: &Principal) -> Result<()> {
     let Principal { account, .. } = acting;
@@ -213,12 +248,12 @@ async fn check(
     Ok(ending(planned.plan))
 }
 
-/// What cannot be brought about is no success.
+/// What cannot be brought about is no success, and neither is what was not to be read.
 fn ending(plan: &Plan) -> ExitCode {
-    if plan.impossible.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match plan {
+        Plan { impossible, .. } if !impossible.is_empty() => ExitCode::FAILURE,
+        Plan { unknown, .. } if !unknown.is_empty() => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -54,15 +54,18 @@ fn unavailable(namespace: &str, what: &str) -> Error {
 
 /// Why Kubernetes gave no token.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TokenRequestError {
+pub enum TokenRequestError {
     #[error(transparent)]
     Api(#[from] kube::Error),
     #[error("the answer holds no token")]
     NoToken,
 }
 
-/// Asks Kubernetes for a token of the account for an audience.
-pub(super) async fn request(
+/// Asks Kubernetes for a token of a Project's account [`ACCOUNT`] for an audience; nothing of it is remembered.
+///
+/// # Errors
+/// [`TokenRequestError::Api`] if there is no such account, or whoever asks may not create its tokens.
+pub async fn request(
     client: Client,
     namespace: String,
     audience: String,

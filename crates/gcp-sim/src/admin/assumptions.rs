@@ -32,6 +32,10 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "the descriptions of STS errors are as people who probed it wrote them down",
     ),
     (
+        "refresh-tokens",
+        "a refresh token is good with any client until it is revoked, and gets the scope cloud-platform",
+    ),
+    (
         "attribute-conditions",
         "an attribute condition without a value, for a claim that is missing, does not hold",
     ),

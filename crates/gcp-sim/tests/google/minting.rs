@@ -5,7 +5,7 @@ use gcp_sim::{Clock, ResourceName};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::talk::{API, Talk, WEB};
+use crate::talk::{API, Talk, WEB, send};
 
 const CONTROLLER: &str = "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/\
     acme-prod.svc.id.goog/subject/ns/argosy/sa/controller";
@@ -246,5 +246,30 @@ async fn a_field_that_is_not_known_is_refused_and_so_is_a_project() -> Result<()
         "{}",
         nothing.text
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn somebody_who_logged_in_gets_tokens_until_that_is_revoked() -> Result<()> {
+    let talk = Talk::start().await?;
+    let refresh = talk.simulator.refresh_token_of("user:ops@acme.example");
+    let refresh = refresh.context("a user")?;
+    let ask = async || {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", "client"),
+            ("client_secret", "secret"),
+            ("refresh_token", refresh.as_str()),
+        ];
+        let url = format!("http://{}/token", talk.simulator.apis);
+        send(talk.http.post(url).form(&form)).await
+    };
+    let body = ask().await?.json()?;
+    let token = body["access_token"].as_str().context("no token")?;
+    assert_eq!(talk.get(token, "v3/projects/acme-prod").await?.status, 200);
+    talk.google().log_out(&refresh);
+    let refused = ask().await?;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert_eq!(refused.json()?["error"], "invalid_grant");
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::controller::revoke;
 use super::{Found, Severity};
 use crate::facts::{Facts, Source};
-use crate::policy::{Carries, DOWNLOAD, Grant, Member, Policy, UPLOAD};
-use crate::principal::{Principal, ServiceAccountEmail};
+use crate::policy::{Carries, DOWNLOAD, Grant, Member, Policy, PoolMember, PoolSubject, UPLOAD};
+use crate::principal::{KubernetesAccount, PROJECT_ACCOUNT, Principal, ServiceAccountEmail};
 use crate::repository::RepositoryName;
 use crate::setup::Resource;
 use crate::setup::repair::repository::create;
@@ -124,13 +124,11 @@ pub(super) fn read_by_controller(facts: &Facts, found: &mut Found) {
     }
 }
 
-/// A13
+/// A13: by service accounts and by Kubernetes accounts.
 pub(super) fn shared_by_projects(facts: &Facts, found: &mut Found) {
     each_policy(facts, found, |found, repository, policy, seen_at| {
-        let accounts = policy.grants().filter_map(|it| kargo_account(&it.member));
-        let projects: BTreeSet<_> = accounts
-            .filter_map(|it| it.kargo_project().map(str::to_owned))
-            .collect();
+        let members = policy.grants().map(|it| it.member);
+        let projects: BTreeSet<_> = members.flat_map(|it| kargo_projects(facts, &it)).collect();
         if projects.len() > 1 {
             let last = projects.last().cloned().unwrap_or_default();
             let own = RepositoryName {
@@ -157,6 +155,42 @@ fn kargo_account(member: &Member) -> Option<ServiceAccountEmail> {
     };
     let email = ServiceAccountEmail::parse(email).ok()?;
     email.kargo_project().is_some().then_some(email)
+}
+
+/// Lists the Projects that read as a member: by its service account, by its Kubernetes account, or by a set that holds that.
+fn kargo_projects(facts: &Facts, member: &Member) -> Vec<String> {
+    if let Some(email) = kargo_account(member) {
+        return email
+            .kargo_project()
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
+    }
+    if member.is_public() {
+        return Vec::new();
+    }
+    let named = kubernetes_account(member).filter(|it| it.name == PROJECT_ACCOUNT);
+    let named = named.map(|it| it.namespace.clone());
+    // A set holds an account that is there; one that is named counts as a service account that is named does.
+    let has_account = |it: &&String| facts.project(it).kubernetes_account.known().is_ok();
+    let held = facts.intent.projects.keys().filter(has_account).cloned();
+    let is_covered = |it: &String| {
+        let principal = facts.kubernetes_principal(it);
+        principal.is_ok_and(|it| member.covers(&it))
+    };
+    named.into_iter().chain(held).filter(is_covered).collect()
+}
+
+/// Finds the Kubernetes account that a member names.
+fn kubernetes_account(member: &Member) -> Option<&KubernetesAccount> {
+    match member {
+        Member::Pool(PoolMember {
+            subject: PoolSubject::Account(account),
+            ..
+        })
+        | Member::LegacyKubernetesAccount { account, .. } => Some(account),
+        _ => None,
+    }
 }
 
 /// Visits the policy of every repository that was read.

@@ -7,8 +7,9 @@ mod unread;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::facts::whole::{controller, granting, refused, whole};
+use crate::facts::whole::{account, controller, granting, refused, repository, whole};
 use crate::facts::{Facts, Reading};
+use crate::policy::{Policy, READER};
 
 fn after(change: impl FnOnce(&mut Facts)) -> AuditReport {
     let mut facts = whole();
@@ -134,5 +135,58 @@ fn a_kubernetes_account_of_a_project_must_not_write_either() {
         let mut all = report.findings.iter();
         let is_found = all.any(|it| it.rule == "A11" && it.says.contains(&says));
         assert_eq!(is_found, found, "{role}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn projects_that_share_a_repository_are_named_whichever_account_reads_for_them() {
+    let kubernetes = |name: &str| whole().kubernetes_principal(name).expect("a principal");
+    let of_shop = account("shop").member();
+    let all = kubernetes("web")
+        .to_string()
+        .replace("/subject/ns/web/sa/argosy-gcp", "/*");
+    let all = all.replacen("principal://", "principalSet://", 1);
+    for (members, says) in [
+        // One of each kind, a Project that is not looked at, and the older spelling.
+        (
+            vec![of_shop.clone(), kubernetes("web").to_string()],
+            Some("shop, web"),
+        ),
+        (
+            vec![of_shop.clone(), kubernetes("other").to_string()],
+            Some("other, shop"),
+        ),
+        (
+            vec![of_shop.clone(), kubernetes("web").legacy_member()],
+            Some("shop, web"),
+        ),
+        // Both accounts of one Project, an account of another name, and of a set only what is there.
+        (vec![of_shop.clone(), kubernetes("shop").to_string()], None),
+        (vec![of_shop.clone(), controller().to_string()], None),
+        (vec![of_shop.clone(), all.clone()], Some("shop, web")),
+        (vec![all], None),
+    ] {
+        let report = after(|facts| {
+            let web = facts.projects.get_mut("web").expect("web");
+            web.kubernetes_account = Reading::known_from("GET serviceaccount", ());
+            let apps = facts
+                .repositories
+                .get_mut(&repository("apps"))
+                .expect("apps");
+            let mut policy = Policy::default();
+            for member in &members {
+                policy.add(READER, member);
+            }
+            apps.policy = Reading::known_from("GET policy", policy);
+        });
+        let mut found = report.findings.iter().filter(|it| it.rule == "A13");
+        let found = found.next().map(|it| it.says.as_str());
+        let expected = says.map(|it| format!("is read by the Projects {it}"));
+        let is_so = match (&found, &expected) {
+            (Some(found), Some(expected)) => found.ends_with(expected),
+            (None, None) => true,
+            _ => false,
+        };
+        assert!(is_so, "{members:?}: {found:?}, not {expected:?}");
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn perimeter(facts: &Facts) -> Verdict {
             outcome(&it.listing),
         ]
     });
-    let mints = facts.projects.values().map(|it| outcome(&it.mint));
+    let seen = facts.projects.values();
+    let mints = seen.flat_map(|it| [outcome(&it.mint), outcome(&it.kubernetes_token)]);
     let direct = facts.pod.direct_permissions.values().map(outcome);
     let own = [
         outcome(&facts.pod.impersonation_probe),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Verdict, grants, symptoms};
+use super::{Answer, Verdict, grants, kubernetes_token, symptoms};
 use crate::Fallback;
 use crate::facts::{Denial, Facts, Gap, RepositoryFacts, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, Policy, READER, UPLOAD};
@@ -102,6 +102,9 @@ fn by_many(facts: &Facts, reader: &Grantee, seen: &RepositoryFacts) -> Option<St
 }
 
 pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
+    if let Some(verdict) = kubernetes_token::missing(facts, &used.project) {
+        return Ok(verdict);
+    }
     let name = &used.address.repository;
     let reading = facts
         .project(&used.project)

@@ -24,13 +24,15 @@ pub struct ProjectFacts {
     pub last_used: Reading<Option<Timestamp>>,
     /// Whether the Project's namespace has the Kubernetes account that may act for it.
     pub kubernetes_account: Reading<()>,
+    /// The result of asking for a token of that account, where the service account is not to be had.
+    pub kubernetes_token: Reading<Mint>,
     /// What the Project's annotation says of falling back; the inner `None` is that it has none.
     pub fallback: Reading<Option<String>>,
     /// Secrets of the Project's namespace that hold a JSON key.
     pub key_secrets: Reading<Vec<String>>,
-    /// What the account may do with each repository the Project uses.
+    /// What whoever acts may do with each repository the Project uses.
     pub uses: BTreeMap<RepositoryName, UseFacts>,
-    /// Which repositories of *other* Projects the account can read.
+    /// Which repositories of *other* Projects whoever acts can read.
     pub foreign_reads: Reading<Vec<RepositoryName>>,
 }
 

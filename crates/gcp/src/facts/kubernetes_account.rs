@@ -25,6 +25,31 @@ impl Facts {
         acts.then(|| self.kubernetes_principal(project).ok())?
     }
 
+    /// Says which Kubernetes account a Project acts as; none where its service account does, or would.
+    ///
+    /// # Errors
+    /// [`Gap`] if it was not read whether there is such an account, and it was not seen that the service account acts.
+    pub(crate) fn acting_as(&self, project: &str) -> Result<Option<Principal>, Gap> {
+        let seen = self.project(project);
+        match seen.kubernetes_account.found() {
+            Ok(_) => Ok(self.kubernetes_account_of(project)),
+            Err(_) if self.acts_as(&seen) => Ok(None),
+            Err(gap) => Err(gap),
+        }
+    }
+
+    /// Says whether it was seen that the controller acts as a service account, or may.
+    fn acts_as(&self, seen: &ProjectFacts) -> bool {
+        let exists = seen.account.known().is_ok();
+        let may = || {
+            matches!(
+                right(self, seen),
+                Ok(Right::OnAccount { .. } | Right::Above { .. })
+            )
+        };
+        seen.mint.known().is_ok() || exists && may()
+    }
+
     /// Says whether it is certain that the controller does not act as a service account.
     fn cannot_act_as(&self, seen: &ProjectFacts) -> bool {
         match &seen.mint.seen {

@@ -60,6 +60,7 @@ impl Identities {
         let caller = federated.of(self.federated(file));
         let wanted = Wanted {
             account: impersonation.email.as_str(),
+            delegates: &[],
             scope,
             lifetime: impersonation.lifetime,
         };

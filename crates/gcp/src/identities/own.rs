@@ -43,6 +43,7 @@ impl Identities {
         let url = at(&settings.endpoints.iam_credentials, &path);
         let wanted = Wanted {
             account: email.as_str(),
+            delegates: &[],
             scope,
             lifetime: settings.lifetime,
         };

@@ -21,7 +21,7 @@ pub fn script(plan: &Plan) -> String {
             .map(|it| format!("# {}", it.replace('\n', " "))),
     );
     lines.push(String::new());
-    lines.extend(plan.actions.iter().map(|it| guard(it) + &write(it)));
+    lines.extend(plan.actions.iter().map(step));
     lines.join("\n") + "\n"
 }
 
@@ -29,6 +29,23 @@ pub fn script(plan: &Plan) -> String {
 pub fn commands(plan: &Plan) -> String {
     let lines = plan.actions.iter().map(|it| write(it) + "\n");
     lines.collect()
+}
+
+/// Writes an action so that a script can run it, or says that a person has to.
+fn step(action: &Action) -> String {
+    let written = guard(action) + &write(action);
+    let Action::LogReads { project, service } = action else {
+        return written;
+    };
+    let commented = written.lines().map(|it| format!("#   {it}\n"));
+    let left = format!(
+        "left to you: log reads of {service} in {project} as this script says, or run setup with --apply"
+    );
+    format!(
+        "# No command adds to auditConfigs, which --apply and --format terraform do:\n{}echo {} >&2",
+        commented.collect::<String>(),
+        quote(&left)
+    )
 }
 
 /// Keeps a command from failing where it has been run before; most do nothing then by themselves.

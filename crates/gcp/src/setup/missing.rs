@@ -1,9 +1,11 @@
 //! Compares what is there with what is needed.
 
+use super::shell;
 use super::{Action, BASELINE, Grantee, Plan, Resource, RoleGrant};
+use crate::audit::LOGGED;
 use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
 use crate::policy::{Access, DOWNLOAD, MINT, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
-use crate::principal::{Principal, ServiceAccountEmail, WorkloadPool};
+use crate::principal::{PROJECT_ACCOUNT, Principal, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
 
 /// What the plan should cover beyond accounts and their roles.
@@ -12,6 +14,8 @@ pub struct Options {
     pub minter: Minter,
     pub enable_workload_identity: bool,
     pub organisation_policies: bool,
+    /// Has calls for tokens leave a line in the audit log, which Google charges for.
+    pub audit_logs: bool,
 }
 
 /// The role by which the controller acts as a Project's account.
@@ -36,7 +40,8 @@ impl Minter {
 /// Lists exactly what is missing; a plan that was carried out leaves nothing for the next one.
 ///
 /// What could not be read is taken for missing where doing it again does no harm, and said so; clusters are changed only
-/// where it was seen that they need it.
+/// where it was seen that they need it, and nothing is planned for a Project of which it was not read who acts: a service
+/// account would act in place of a Kubernetes account.
 ///
 /// # Errors
 /// [`Gap`] if the controller's Google Cloud project is not known.
@@ -52,19 +57,22 @@ pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
         draft.cluster();
     }
     for project in facts.intent.projects.keys() {
-        if let Some(principal) = facts.kubernetes_account_of(project) {
-            draft.repositories(project, &Grantee::Kubernetes(principal));
-            continue;
-        }
-        match facts.account_of(project)? {
-            Ok(email) => draft.project(project, &email, options.minter),
-            Err(refused) => draft.impossible(format!("{refused}; {}", refused.hint())),
-        }
+        draft.acting(project, options.minter)?;
     }
     if options.organisation_policies {
         draft.baseline();
     }
+    if options.audit_logs {
+        draft.audit_logs();
+    }
     Ok(draft.plan)
+}
+
+/// Whether anybody looked for a Kubernetes account.
+#[derive(Debug, Clone, Copy)]
+enum Looked {
+    At,
+    Away,
 }
 
 /// A plan that is being made.
@@ -126,6 +134,31 @@ impl Draft<'_> {
                 node_pool: pool.name.clone(),
             });
         }
+    }
+
+    /// Plans for whoever acts as the Project: its Kubernetes account, or else its service account.
+    fn acting(&mut self, project: &str, minter: Minter) -> Result<(), Gap> {
+        let looked = match self.facts.acting_as(project) {
+            Ok(Some(principal)) => {
+                self.repositories(project, &Grantee::Kubernetes(principal));
+                return Ok(());
+            }
+            Ok(None) => Looked::At,
+            Err(gap) if gap.skipped => Looked::Away,
+            Err(gap) => {
+                self.unknown(project, &gap);
+                return Ok(());
+            }
+        };
+        match (self.facts.account_of(project)?, looked) {
+            (Ok(email), Looked::At) => self.project(project, &email, minter),
+            (Ok(email), Looked::Away) => {
+                self.take_for_missing(project);
+                self.project(project, &email, minter);
+            }
+            (Err(refused), _) => self.impossible(format!("{refused}; {}", refused.hint())),
+        }
+        Ok(())
     }
 
     fn project(&mut self, project: &str, email: &ServiceAccountEmail, minter: Minter) {
@@ -229,6 +262,20 @@ impl Draft<'_> {
         }
     }
 
+    fn audit_logs(&mut self) {
+        for service in LOGGED {
+            match self.facts.home_policy.known() {
+                Ok(policy) if policy.logs_reads_of(service) => continue,
+                Ok(_) => {}
+                Err(gap) => self.assume(&format!("whether reads of {service} are logged"), &gap),
+            }
+            self.act(Action::LogReads {
+                project: self.home.project.clone(),
+                service: (*service).to_owned(),
+            });
+        }
+    }
+
     fn act(&mut self, action: Action) {
         self.plan.actions.push(action);
     }
@@ -239,7 +286,38 @@ impl Draft<'_> {
         self.plan.assumed.push(note);
     }
 
+    /// Notes that nobody looked for a Kubernetes account.
+    fn take_for_missing(&mut self, project: &str) {
+        let note = format!(
+            "the Kubernetes account {project}/{PROJECT_ACCOUNT} was not looked for and is taken for missing, and a service \
+             account acts in its place: see {}, or add --kubeconfig FILE",
+            look_for_account(project)
+        );
+        self.plan.assumed.push(note);
+    }
+
+    /// Notes that it was not to be read who acts.
+    fn unknown(&mut self, project: &str, gap: &Gap) {
+        let note = format!(
+            "who acts as {project} is unknown, so nothing is planned for it: whether there is a Kubernetes account \
+             {project}/{PROJECT_ACCOUNT}, in whose place a service account would act, was not read: {}; \
+             run as somebody who may: {}; if there is none, run this again without a cluster: \
+             leave out --kubeconfig and name addresses with --repo",
+            gap.why,
+            look_for_account(project)
+        );
+        self.plan.unknown.push(note);
+    }
+
     fn impossible(&mut self, why: String) {
         self.plan.impossible.push(why);
     }
+}
+
+/// Writes the command that says whether a Project has a Kubernetes account of its own.
+fn look_for_account(project: &str) -> String {
+    shell::command(
+        &["kubectl", "get", "serviceaccount", PROJECT_ACCOUNT],
+        &[("namespace", project)],
+    )
 }

@@ -16,7 +16,7 @@ use crate::principal::ProjectId;
 const SOME_PROJECT: &str = "your-project";
 
 /// Gives the controller's Google Cloud project, or a name in its place that a person replaces.
-fn home(facts: &Facts) -> ProjectId {
+pub(crate) fn home(facts: &Facts) -> ProjectId {
     let known = facts.home.known().ok().map(|home| home.project.clone());
     known.unwrap_or_else(|| ProjectId::parse(SOME_PROJECT).expect("it has the form of an id"))
 }

@@ -1,7 +1,9 @@
 //! Plans for worlds in which nothing, something and everything is missing.
 
+mod audit_logs;
 mod rendered;
 mod terraform_itself;
+mod who_acts;
 
 use super::*;
 use crate::facts::whole::{
@@ -16,6 +18,7 @@ const EVERYTHING: Options = Options {
     minter: Minter::WorkloadIdentityUser,
     enable_workload_identity: true,
     organisation_policies: true,
+    audit_logs: true,
 };
 
 fn after(change: impl FnOnce(&mut Facts)) -> Plan {
@@ -38,6 +41,7 @@ pub(super) fn bare() -> Facts {
         *seen = ProjectFacts {
             account: Reading::absent("GET account"),
             policy: Reading::absent("POST account:getIamPolicy"),
+            kubernetes_account: Reading::absent("GET serviceaccount"),
             ..ProjectFacts::default()
         };
     }
@@ -289,23 +293,4 @@ fn carry_out(action: &Action, facts: &mut Facts) {
         }
         other => panic!("{other:?} is never planned by setup"),
     }
-}
-
-#[test]
-fn a_project_with_a_kubernetes_account_needs_nothing_but_reading() {
-    let plan = after(|facts| {
-        let web = facts.projects.get_mut("web").expect("web");
-        web.kubernetes_account = Reading::known_from("GET serviceaccount", ());
-        web.account = Reading::absent("GET account");
-        web.policy = Reading::absent("POST account:getIamPolicy");
-        web.mint = Reading::default();
-    });
-    let principal = whole().kubernetes_principal("web").expect("a principal");
-    let grant = RoleGrant::new(
-        Resource::Repository(repository("apps")),
-        READER,
-        Grantee::Kubernetes(principal),
-    );
-    assert_eq!(plan.actions, [Action::Grant(grant)]);
-    assert_eq!(plan.impossible, Vec::<String>::new());
 }

@@ -4,29 +4,10 @@ use anyhow::{Context as _, Result};
 use gcp_sim::{Google, ResourceName, World as GoogleWorld};
 use serde_json::Value;
 
-use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, apps, text};
+use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, apps, status, text};
 
 fn account() -> ResourceName {
     ResourceName::service_account("acme-prod", ACCOUNT)
-}
-
-/// Finds the status of a check, the worst where it is about several things.
-pub(super) fn status<'a>(report: &'a Value, id: &str) -> Result<&'a str> {
-    let results = report["results"].as_array().context("no results")?;
-    let mut statuses: Vec<_> = results
-        .iter()
-        .filter(|it| it["id"] == id)
-        .filter_map(|it| it["status"].as_str())
-        .collect();
-    statuses.sort_by_key(|it| {
-        ["fail", "unknown", "warn", "pass", "skip"]
-            .iter()
-            .position(|known| known == it)
-    });
-    statuses
-        .first()
-        .copied()
-        .with_context(|| format!("no {id}"))
 }
 
 #[tokio::test]
@@ -351,40 +332,5 @@ async fn nobody_to_ask_is_an_error_that_says_how_to_become_somebody() -> Result<
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("gcloud auth print-access-token"), "{said}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_project_may_act_as_its_kubernetes_account() -> Result<()> {
-    let place = Place::whole().await?;
-    place.google().delete_account(ACCOUNT)?;
-    let account =
-        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argosy-gcp, namespace: web}}";
-    place.cluster.apply(account).await?;
-    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-    assert_eq!(
-        (code, status(&report, "AR-READER")?),
-        (1, "fail"),
-        "{report:#}"
-    );
-    let output = place
-        .run(&["setup", "--project=web", "--apply", "--yes"])
-        .await?;
-    let said = text(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("subject/ns/web/sa/argosy-gcp"), "{said}");
-    assert!(
-        said.contains("as its Kubernetes account web/argosy-gcp"),
-        "{said}"
-    );
-    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-    assert_eq!(
-        (code, status(&report, "AR-READER")?),
-        (0, "pass"),
-        "{report:#}"
-    );
-    for id in ["GSA-EXISTS", "GSA-BINDING", "GSA-MINT", "AR-PULL"] {
-        assert_eq!(status(&report, id)?, "skip", "{id}");
-    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use gcp_sim::{Effect, Fault, NotReady, PathPattern};
 
 use super::Place;
-use super::doctor::status;
+use super::status;
 
 /// Where doctor first looks whether there is a metadata server.
 const FIRST: &str = "^/computeMetadata/v1/instance/$";

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use gcp_sim::{Effect, Fault, Scope};
+use serde_json::json;
 
 use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, text};
 
@@ -15,27 +16,64 @@ async fn an_empty_project_is_set_up_then_doctor_passes_and_audit_is_clean() -> R
     let (code, _) = place.json(&["doctor", "-o", "json"]).await?;
     assert_eq!(code, 1, "nothing is set up yet");
 
-    let applied = place
-        .run(&["setup", PROJECT, "--org-policies", "--apply", "--yes"])
-        .await?;
+    let everything = ["setup", PROJECT, "--org-policies", "--audit-logs"];
+    let apply = [&everything[..], &["--apply", "--yes"]].concat();
+    let applied = place.run(&apply).await?;
     let said = text(&applied.stderr);
     assert!(applied.status.success(), "{said}");
     assert!(said.contains("it works"), "{said}");
 
     let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
     assert_eq!(code, 0, "{report:#}");
-    let (code, report) = place.json(&["audit", "-o", "json"]).await?;
+    let (code, report) = place
+        .json(&["audit", "-o", "json", "--fail-on=info"])
+        .await?;
     assert_eq!(code, 0, "{report:#}");
-    let left: Vec<_> = report["findings"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
-    // Audit logs are the project's own matter, and no link of the chain.
-    assert!(left.iter().all(|it| it["rule"] == "A23"), "{left:#?}");
+    assert_eq!(report["findings"], json!([]), "{report:#}");
+    assert_eq!(report["unread"], json!([]), "{report:#}");
 
-    let again = place.run(&["setup", PROJECT, "--org-policies"]).await?;
+    let again = place.run(&everything).await?;
     assert_eq!(text(&again.stdout), "", "nothing is left to do");
+    Ok(())
+}
+
+#[tokio::test]
+async fn audit_logs_are_the_installers_choice_and_the_finding_says_how_to_have_them() -> Result<()>
+{
+    let place = Place::empty().await?;
+    let bindings = || {
+        place
+            .google()
+            .read(|it| it.projects[0].policy.bindings.clone())
+    };
+    let before = bindings();
+    let without = ["setup", PROJECT, "--org-policies", "--apply", "--yes"];
+    let applied = place.run(&without).await?;
+    assert!(applied.status.success(), "{}", text(&applied.stderr));
+    place.json(&["doctor", "-o", "json"]).await?;
+    let (_, report) = place.json(&["audit", "-o", "json"]).await?;
+    let left = report["findings"].as_array().context("no findings")?;
+    let rules: Vec<_> = left.iter().map(|it| it["rule"].as_str()).collect();
+    assert_eq!(rules, [Some("A23"); 2], "{report:#}");
+    for (finding, service) in left
+        .iter()
+        .zip(["iam.googleapis.com", "sts.googleapis.com"])
+    {
+        let says = finding.to_string();
+        for part in [service, "argosy gcp setup --audit-logs --apply"] {
+            assert!(says.contains(part), "no {part:?}: {says}");
+        }
+    }
+    let logs = ["setup", PROJECT, "--audit-logs", "--apply", "--yes"];
+    let applied = place.run(&logs).await?;
+    assert!(applied.status.success(), "{}", text(&applied.stderr));
+    let (_, report) = place.json(&["audit", "-o", "json"]).await?;
+    assert_eq!(report["findings"], json!([]), "{report:#}");
+    assert_eq!(
+        bindings(),
+        before,
+        "who holds what in the project is as before"
+    );
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use gcp::facts::Reading;
 use gcp::policy::{Change, Policy};
 use gcp::setup::Resource;
 use gcp::{Apis, Service};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::step::{Ended, StepError, answered};
 
@@ -18,6 +18,29 @@ pub(super) async fn edit(
     resource: &Resource,
     change: impl Fn(&mut Policy) -> Change,
 ) -> Result<Ended, StepError> {
+    write_back(apis, resource, change, |policy| json!({ "policy": policy })).await
+}
+
+/// Changes which calls leave a line in the audit log of a project, unless that is as wished.
+///
+/// Without a mask Google would leave that part of the policy as it is, and with this one it leaves all others.
+///
+/// Source: <https://cloud.google.com/resource-manager/reference/rest/v3/projects/setIamPolicy>
+pub(super) async fn edit_logs(
+    apis: &Apis,
+    resource: &Resource,
+    change: impl Fn(&mut Policy) -> Change,
+) -> Result<Ended, StepError> {
+    let body = |policy: &Policy| json!({ "policy": policy, "updateMask": "auditConfigs,etag" });
+    write_back(apis, resource, change, body).await
+}
+
+async fn write_back(
+    apis: &Apis,
+    resource: &Resource,
+    change: impl Fn(&mut Policy) -> Change,
+    body: impl Fn(&Policy) -> Value,
+) -> Result<Ended, StepError> {
     let Some(place) = place_of(resource) else {
         return Ok(Ended::ByHand);
     };
@@ -26,9 +49,7 @@ pub(super) async fn edit(
         return Ok(Ended::AlreadySo);
     }
     let path = format!("{}:setIamPolicy", place.path);
-    let written: Reading<Policy> = apis
-        .post(place.service, &path, &json!({ "policy": policy }))
-        .await;
+    let written: Reading<Policy> = apis.post(place.service, &path, &body(&policy)).await;
     answered(written).map(|_| Ended::Done)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable as _};
 use gcp::facts::{Denial, Reading, Reason, Seen};
 use gcp::principal::{ProjectId, ServiceAccountEmail};
-use gcp::setup::{Action, Grantee, RoleGrant, Wish};
+use gcp::setup::{Action, Grantee, Resource, RoleGrant, Wish};
 use gcp::{Apis, Service};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -71,9 +71,12 @@ async fn once(apis: &Apis, action: &Action) -> Result<Ended, StepError> {
             constraint,
             wish,
         } => set_constraint(apis, project, constraint, *wish).await,
+        Action::LogReads { project, service } => {
+            let project = Resource::Project(project.clone());
+            policy::edit_logs(apis, &project, |it| it.log_reads_of(service)).await
+        }
         Action::SetWorkloadPool { .. }
         | Action::SetNodePoolMetadata { .. }
-        | Action::LogReads { .. }
         | Action::DisableKey { .. }
         | Action::DisableServiceAccount { .. }
         | Action::MakeTagsImmutable { .. }

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use credentials::google::request_kubernetes_token;
 use futures::{StreamExt as _, stream};
 use gcp::facts::{Facts, Mint, ProjectFacts, Reading, Seen, UseFacts};
 use gcp::policy::DOWNLOAD;
+use gcp::principal::{KubernetesAccount, PROJECT_ACCOUNT};
 use gcp::repository::{ImageAddress, RepositoryName};
-use gcp::{Apis, Identities, Scope, Service, doctor};
+use gcp::{Apis, Identities, Scope, Service, Token, doctor};
+use kube::Client;
 use serde_json::Value;
 
 use super::{AT_ONCE, pod};
@@ -25,15 +28,29 @@ pub(super) async fn gather(access: &Access, facts: &mut Facts) {
         addresses.insert(name.clone(), used.map(|it| it.address).collect());
     }
     let (identities, everything) = (&identities, &everything);
-    let questions = addresses.into_iter().map(|(name, used)| async move {
-        let seen = look(access, identities, &name, &used, everything).await;
-        (name, seen)
+    let questions = addresses.into_iter().map(|(name, used)| {
+        // Nobody asks for tokens of an account that is not there.
+        let client = access.kubernetes.clone().filter(|_| {
+            let seen = facts.projects.get(&name);
+            seen.is_some_and(|it| it.kubernetes_account.known().is_ok())
+        });
+        async move {
+            let look = Look {
+                access,
+                identities,
+                used: &used,
+                everything,
+            };
+            let seen = look.at(&name, client).await;
+            (name, seen)
+        }
     });
     let seen: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
     for (
         name,
         ProjectFacts {
             mint,
+            kubernetes_token,
             uses,
             foreign_reads,
             ..
@@ -41,44 +58,91 @@ pub(super) async fn gather(access: &Access, facts: &mut Facts) {
     ) in seen
     {
         let known = facts.projects.entry(name).or_default();
-        (known.mint, known.uses, known.foreign_reads) = (mint, uses, foreign_reads);
+        (known.mint, known.kubernetes_token) = (mint, kubernetes_token);
+        (known.uses, known.foreign_reads) = (uses, foreign_reads);
     }
 }
 
-async fn look(
-    access: &Access,
-    identities: &Identities,
-    project: &str,
-    used: &[ImageAddress],
-    everything: &BTreeSet<RepositoryName>,
-) -> ProjectFacts {
-    let request = "POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts:generateAccessToken";
-    let token = match identities.own(project, Scope::CloudPlatform).await {
-        Ok(token) => token,
-        Err(error) => {
-            return ProjectFacts {
-                mint: Reading::of_token_error(request, &error),
-                ..ProjectFacts::default()
-            };
+/// What is tried for one Project.
+struct Look<'a> {
+    access: &'a Access,
+    identities: &'a Identities,
+    used: &'a [ImageAddress],
+    everything: &'a BTreeSet<RepositoryName>,
+}
+
+impl Look<'_> {
+    /// Tries as the Project's service account; where that is definitely not to be had, as its Kubernetes account, of which
+    /// `client` asks for tokens.
+    async fn at(&self, project: &str, client: Option<Client>) -> ProjectFacts {
+        let request = "POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts:generateAccessToken";
+        let error = match self.identities.own(project, Scope::CloudPlatform).await {
+            Ok(token) => {
+                let mint = Reading::known_from(request, self.life(&token));
+                return ProjectFacts {
+                    mint,
+                    ..self.with(&token).await
+                };
+            }
+            Err(error) => error,
+        };
+        let seen = match client.filter(|_| error.is_definite()) {
+            Some(client) => self.as_kubernetes_account(project, client).await,
+            None => ProjectFacts::default(),
+        };
+        ProjectFacts {
+            mint: Reading::of_token_error(request, &error),
+            ..seen
         }
-    };
-    let left = token.expires.duration_since((access.clock)()).as_secs();
-    let seconds = u64::try_from(left).unwrap_or(0);
-    let apis = Apis::new(access.endpoints.clone(), token.access_token.clone());
-    let mut uses = BTreeMap::new();
-    for address in used {
-        uses.insert(
-            address.repository.clone(),
-            try_use(access, &apis, address).await,
-        );
     }
-    let own: BTreeSet<_> = used.iter().map(|it| &it.repository).collect();
-    let foreign = everything.iter().filter(|it| !own.contains(it));
-    ProjectFacts {
-        mint: Reading::known_from(request, Mint { seconds }),
-        uses,
-        foreign_reads: foreign_reads(&apis, foreign).await,
-        ..ProjectFacts::default()
+
+    async fn as_kubernetes_account(&self, project: &str, client: Client) -> ProjectFacts {
+        let account = KubernetesAccount::new(project, PROJECT_ACCOUNT);
+        let namespace = project.to_owned();
+        let ask = move |audience| request_kubernetes_token(client, namespace, audience);
+        let identities = self.identities;
+        // The uid keeps tokens of an account made anew apart, and this is asked once.
+        let token = identities.kubernetes(&account, "", Scope::CloudPlatform, ask);
+        let request = "POST https://sts.googleapis.com/v1/token";
+        match token.await {
+            Ok(token) => ProjectFacts {
+                kubernetes_token: Reading::known_from(request, self.life(&token)),
+                ..self.with(&token).await
+            },
+            Err(error) => ProjectFacts {
+                kubernetes_token: Reading::of_token_error(request, &error),
+                ..ProjectFacts::default()
+            },
+        }
+    }
+
+    fn life(&self, token: &Token) -> Mint {
+        let left = token.expires.duration_since((self.access.clock)());
+        let seconds = u64::try_from(left.as_secs()).unwrap_or(0);
+        Mint { seconds }
+    }
+
+    /// Tries what can be done with a token.
+    async fn with(&self, token: &Token) -> ProjectFacts {
+        let Self {
+            access,
+            used,
+            everything,
+            ..
+        } = self;
+        let apis = Apis::new(access.endpoints.clone(), token.access_token.clone());
+        let mut uses = BTreeMap::new();
+        for address in *used {
+            let seen = try_use(access, &apis, address).await;
+            uses.insert(address.repository.clone(), seen);
+        }
+        let own: BTreeSet<_> = used.iter().map(|it| &it.repository).collect();
+        let foreign = everything.iter().filter(|it| !own.contains(it));
+        ProjectFacts {
+            uses,
+            foreign_reads: foreign_reads(&apis, foreign).await,
+            ..ProjectFacts::default()
+        }
     }
 }
 

@@ -105,3 +105,84 @@ fn a_long_name_is_no_failure_with_it_and_is_one_without() {
         assert_eq!(name.status, status, "{}", name.says);
     }
 }
+
+/// What the Kubernetes account can do was tried with a token of its own.
+fn tried(facts: &mut Facts) {
+    kubernetes(facts);
+    web(facts).kubernetes_token = known(crate::facts::Mint { seconds: 3000 });
+}
+
+#[test]
+fn tags_are_listed_as_the_kubernetes_account() {
+    let report = after(tried);
+    assert_eq!(of_web(&report, "AR-PULL").status, Status::Pass);
+    assert_eq!(report.exit_code(), 0);
+    let report = after(|it| {
+        tried(it);
+        let used = web(it).uses.values_mut().next().expect("a use");
+        used.pull = denied();
+    });
+    let pull = of_web(&report, "AR-PULL");
+    assert_eq!(pull.status, Status::Fail, "{}", pull.says);
+    let fix = pull.fix.expect("a fix");
+    let whom = format!("--member={}", principal());
+    assert!(fix.commands.contains(&whom), "{}", fix.commands);
+}
+
+#[test]
+fn without_a_token_of_it_pulling_is_unknown_and_the_command_says_whether_there_may_be_one() {
+    let report = after(|it| {
+        kubernetes(it);
+        let why = "serviceaccounts \"argosy-gcp\" is forbidden";
+        web(it).kubernetes_token =
+            Reading::unreachable("POST https://sts.googleapis.com/v1/token", why);
+    });
+    let pull = of_web(&report, "AR-PULL");
+    assert_eq!(pull.status, Status::Unknown, "{}", pull.says);
+    assert!(pull.says.ends_with("is forbidden"), "{}", pull.says);
+    let fix = pull.fix.expect("a fix");
+    let written = fix.commands.replace("\\\n  ", "");
+    for command in [
+        "kubectl auth can-i create serviceaccounts/argosy-gcp --subresource=token --namespace=web \
+         --as=system:serviceaccount:argosy:controller\n",
+        "kubectl create token argosy-gcp --namespace=web --audience=acme-gke.svc.id.goog",
+    ] {
+        assert!(written.contains(command), "no {command:?}: {written}");
+    }
+    assert_eq!(report.exit_code(), 2);
+}
+
+#[test]
+fn a_token_that_google_does_not_take_fails() {
+    let refusal = |reason| refused("SERVICE_DISABLED", reason);
+    for (seen, part) in [
+        (
+            refusal("sts is off"),
+            "gcloud services enable sts.googleapis.com",
+        ),
+        (
+            Reading::of_refusal("POST https://sts.googleapis.com/v1/token", 401, "no"),
+            "kubectl create token argosy-gcp",
+        ),
+    ] {
+        let report = after(|it| {
+            kubernetes(it);
+            web(it).kubernetes_token = seen;
+        });
+        let pull = of_web(&report, "AR-PULL");
+        assert_eq!(pull.status, Status::Fail, "{}", pull.says);
+        let fix = pull.fix.expect("a fix");
+        assert!(fix.commands.contains(part), "no {part}: {}", fix.commands);
+    }
+}
+
+#[test]
+fn a_perimeter_that_refuses_its_token_is_named() {
+    let report = after(|it| {
+        kubernetes(it);
+        web(it).kubernetes_token = refused("SECURITY_POLICY_VIOLATED", "no");
+    });
+    let perimeter = result(&report, "VPCSC");
+    assert_eq!(perimeter.status, Status::Fail, "{}", perimeter.says);
+    assert!(perimeter.says.contains("uid-1"), "{}", perimeter.says);
+}

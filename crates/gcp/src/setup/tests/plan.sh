@@ -78,8 +78,10 @@ spec:
   rules:
   - enforce: true
 EOF
-# Add {"service": "iam.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]} to auditConfigs in between.
-gcloud projects get-iam-policy acme-gke --format=json > policy.json
-gcloud projects set-iam-policy acme-gke policy.json
+# No command adds to auditConfigs, which --apply and --format terraform do:
+#   # Add {"service": "iam.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]} to auditConfigs in between.
+#   gcloud projects get-iam-policy acme-gke --format=json > policy.json
+#   gcloud projects set-iam-policy acme-gke policy.json
+echo 'left to you: log reads of iam.googleapis.com in acme-gke as this script says, or run setup with --apply' >&2
 gcloud pubsub topics describe gcr --project=acme-art >/dev/null 2>&1 ||
 gcloud pubsub topics create gcr --project=acme-art

@@ -14,21 +14,17 @@ use domain::selection::NewestBuildBy;
 use embedded_apiserver::Options;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
-use resources::{ImageSubscription, Project};
+use resources::ImageSubscription;
 use scenarios::{Clock, google};
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::google::{
-    Effect, Fault, Google, IAM_CREDENTIALS, ISSUER, METADATA, NotReady, REGISTRY, STS, account_of,
-    image_of, member,
-};
+use testkit::google::{Effect, Google, IAM_CREDENTIALS, ISSUER, REGISTRY, image_of, member};
 use testkit::{PublishedKeys, World};
 
-use super::tenant::{Account, Tenant};
+use super::tenant::Tenant;
+use super::trouble::Trouble;
 
 /// Between two looks, in seconds; the first of them passes before the look.
 const STEP: i64 = 300;
@@ -36,19 +32,22 @@ const STEP: i64 = 300;
 const LIFETIME: Duration = Duration::from_mins(15);
 /// Looks after which every token and every refusal of before is forgotten.
 const CALM: u32 = 15;
-/// Every so many steps there is an hour's worth of calm, and whoever can act does at once.
-const HOUR: u32 = 12;
+/// Every so many steps, half an hour, Google goes silent for a look and then all is mended.
+const HALF_AN_HOUR: u32 = 6;
 
 pub(crate) struct Day {
-    world: World,
-    google: Google,
-    clock: Clock,
+    pub(super) world: World,
+    pub(super) google: Google,
+    pub(super) clock: Clock,
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) dice: StdRng,
+    pub(super) trouble: Trouble,
     credentials: Credentials,
     registries: Registries,
-    tenants: Vec<Tenant>,
-    dice: StdRng,
     /// How often each outcome was seen, so that nothing is proven of nothing.
     seen: BTreeMap<&'static str, u32>,
+    /// How often each outcome was back at the first look after one at which nobody could act.
+    recovered: BTreeMap<&'static str, u32>,
     _keys: PublishedKeys,
     _folder: TempDir,
 }
@@ -60,8 +59,9 @@ struct Looked {
 }
 
 impl Day {
-    /// Begins with so many Projects that have nothing yet, under the loosest policy.
-    pub(crate) async fn begin(projects: usize, seed: u64) -> Result<Self> {
+    /// Begins with so many Projects under the loosest policy: some have nothing, some an account of either kind, and some
+    /// want nobody to stand in for them. So many requests may be let hang.
+    pub(crate) async fn begin(projects: usize, seed: u64, hangs: u32) -> Result<Self> {
         let clock = Clock::start_today();
         let names: Vec<String> = (0..projects).map(|it| format!("p{it:02}")).collect();
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -86,7 +86,7 @@ impl Day {
             pauses: (Duration::from_millis(2), Duration::from_millis(20)),
             ..Limits::default()
         };
-        Ok(Self {
+        let mut day = Self {
             credentials: google::credentials(
                 &google,
                 &clock,
@@ -97,238 +97,155 @@ impl Day {
             registries: google::reached(&google, Registries::new(policy, limits))?,
             tenants: names.into_iter().map(Tenant::new).collect(),
             dice: StdRng::seed_from_u64(seed),
+            trouble: Trouble::with_hangs(hangs),
             seen: BTreeMap::new(),
+            recovered: BTreeMap::new(),
             world,
             google,
             clock,
             _keys: keys,
             _folder: folder,
-        })
+        };
+        day.settle_in().await?;
+        Ok(day)
+    }
+
+    async fn settle_in(&mut self) -> Result<()> {
+        for at in 0..self.tenants.len() {
+            match at % 4 {
+                0 => {}
+                1 => self.change_kubernetes_account(at).await?,
+                2 => self.annotate(at, Fallback::Deny).await?,
+                _ => self.give_account(at)?,
+            }
+        }
+        Ok(())
     }
 
     /// Lets so many times five minutes pass; then all is calm, and in the end everybody acts who should.
     pub(crate) async fn go_on_for(mut self, steps: u32) -> Result<()> {
         for step in 1..=steps {
+            self.mend();
             self.change().await?;
             self.break_something();
             self.look().await.with_context(|| format!("step {step}"))?;
-            if step % HOUR == 0 {
+            if step % HALF_AN_HOUR == 0 {
                 self.recover()
                     .await
                     .with_context(|| format!("after step {step}"))?;
             }
         }
-        self.google.mend();
+        self.mend();
         for _ in 1..CALM {
             self.look().await?;
         }
-        for (tenant, looked) in self.look().await? {
-            ensure!(
-                looked.outcome == tenant.outcome(),
-                "{tenant:?}: {:?}",
-                looked.outcome
-            );
-            ensure!(
-                looked.found.is_ok() == looked.outcome.acts(),
-                "{tenant:?}: {:?}",
-                looked.found
-            );
+        for (at, looked) in self.look().await? {
+            let (tenant, Looked { outcome, found }) = (&self.tenants[at], looked);
+            ensure!(outcome == tenant.outcome(), "{tenant:?}: {outcome:?}");
+            ensure!(found.is_ok() == outcome.acts(), "{tenant:?}: {found:?}");
         }
-        for outcome in [
+        self.proves_something()
+    }
+
+    /// Says whether everything happened that this is about.
+    fn proves_something(&self) -> Result<()> {
+        let of_every_kind = [
             "OwnServiceAccount",
             "OwnKubernetesAccount",
             "ControllerIdentity",
             "IdentityRefused",
             "IdentityUnavailable",
-        ] {
+        ];
+        for outcome in of_every_kind {
+            let seen = &self.seen;
             ensure!(
-                self.seen.contains_key(outcome),
-                "nobody was ever {outcome}: {:?}",
-                self.seen
+                seen.contains_key(outcome),
+                "nobody was ever {outcome}: {seen:?}"
             );
         }
-        Ok(())
-    }
-
-    /// Changes a few Projects, here and at Google.
-    async fn change(&mut self) -> Result<()> {
-        for at in 0..self.tenants.len() {
-            if !self.dice.random_bool(0.2) {
-                continue;
-            }
-            match self.dice.random_range(0..8) {
-                0..4 => self.change_account(at)?,
-                4..6 => self.change_kubernetes_account(at).await?,
-                6 => self.change_annotation(at).await?,
-                _ => self.change_label(at).await?,
-            }
+        for outcome in [
+            Outcome::OwnKubernetesAccount,
+            Outcome::Controller,
+            Outcome::Refused,
+        ] {
+            let recovered = &self.recovered;
+            ensure!(
+                recovered.contains_key(outcome.reason()),
+                "nobody was {outcome:?} again after a silence: {recovered:?}"
+            );
         }
+        ensure!(self.trouble.hung > 0, "no request ever hung");
         Ok(())
     }
 
-    fn change_account(&mut self, at: usize) -> Result<()> {
-        let (google, now) = (&self.google, self.clock.now());
-        let tenant = &mut self.tenants[at];
-        let name = &tenant.name;
-        let next = match tenant.account {
-            Account::Absent => {
-                google.give_account(name)?;
-                Account::Usable
-            }
-            Account::Usable if self.dice.random_bool(0.5) => {
-                google.forbid_controller_to_act_as(name)?;
-                Account::Forbidden
-            }
-            Account::Forbidden if self.dice.random_bool(0.7) => {
-                google.let_controller_act_as(name)?;
-                Account::Usable
-            }
-            Account::Usable | Account::Forbidden => {
-                google.google().delete_account(&account_of(name))?;
-                Account::Absent
-            }
-        };
-        tenant.before.push((tenant.account, now));
-        tenant.account = next;
-        Ok(())
-    }
-
-    async fn change_kubernetes_account(&mut self, at: usize) -> Result<()> {
-        let tenant = &mut self.tenants[at];
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.world.client(), &tenant.name);
-        if tenant.has_kubernetes_account {
-            accounts.delete(ACCOUNT, &DeleteParams::default()).await?;
-        } else {
-            let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}}))?;
-            accounts
-                .create(&kube::api::PostParams::default(), &account)
-                .await?;
-        }
-        tenant.has_kubernetes_account = !tenant.has_kubernetes_account;
-        Ok(())
-    }
-
-    async fn change_annotation(&mut self, at: usize) -> Result<()> {
-        let policies = [Fallback::Allow, Fallback::IfAbsent, Fallback::Deny];
-        let tenant = &mut self.tenants[at];
-        tenant.annotation = policies[self.dice.random_range(0..policies.len())];
-        let said = tenant.annotation.to_string();
-        let patch =
-            json!({"metadata": {"annotations": {credentials::google::FALLBACK_ANNOTATION: said}}});
-        let projects: Api<Project> = Api::all(self.world.client());
-        let parameters = PatchParams::default();
-        projects
-            .patch(&tenant.name, &parameters, &Patch::Merge(patch))
-            .await?;
-        Ok(())
-    }
-
-    async fn change_label(&mut self, at: usize) -> Result<()> {
-        let tenant = &mut self.tenants[at];
-        tenant.is_labelled = !tenant.is_labelled;
-        let said = tenant.is_labelled.to_string();
-        let patch = json!({"metadata": {"labels": {"kargo.akuity.io/project": said}}});
-        let namespaces: Api<Namespace> = Api::all(self.world.client());
-        let parameters = PatchParams::default();
-        namespaces
-            .patch(&tenant.name, &parameters, &Patch::Merge(patch))
-            .await?;
-        Ok(())
-    }
-
-    /// Mends what was broken, and more often than not breaks something else.
-    fn break_something(&mut self) {
-        self.google.mend();
-        for _ in 0..self.dice.random_range(0..5) {
-            let fault = self.fault();
-            self.google.inject(fault);
-        }
-    }
-
-    fn fault(&mut self) -> Fault {
-        let iam = IAM_CREDENTIALS;
-        let services = [iam, iam, iam, iam, STS, STS, METADATA, REGISTRY];
-        let service = services[self.dice.random_range(0..services.len())];
-        let effect = match self.dice.random_range(0..11) {
-            0 => Effect::Unavailable,
-            1 => Effect::TooManyRequests { retry_after: None },
-            2 => Effect::BadGatewayPage,
-            3 => Effect::ConnectionReset,
-            4 => Effect::NullBody,
-            5 => Effect::TruncatedJson,
-            6 => Effect::Latency {
-                milliseconds: 20,
-                p99_milliseconds: None,
-            },
-            7 => Effect::ServiceDisabled,
-            8 => Effect::RegistryNoChallenge,
-            9 => Effect::Vpcsc {
-                uid: "x1".to_owned(),
-            },
-            _ => Effect::MetadataNotReady {
-                how: NotReady::NotFound,
-            },
-        };
-        let mut fault = effect.on(service);
-        fault.probability = Some(self.dice.random_range(0.4..0.9));
-        fault
-    }
-
-    /// Mends everything: whoever has an identity of its own acts with it at the next look.
+    /// Lets Google say nothing of accounts at one look, then mends everything: at the very next look everybody acts who
+    /// should, as whom they should, and nobody else does.
     async fn recover(&mut self) -> Result<()> {
-        self.google.mend();
-        for (tenant, looked) in self.look().await? {
-            if tenant.is_labelled && tenant.account == Account::Usable {
-                let outcome = looked.outcome;
-                ensure!(
-                    outcome == Outcome::OwnServiceAccount,
-                    "{tenant:?}: {outcome:?}"
-                );
-                looked.found.with_context(|| format!("{tenant:?}"))?;
+        self.mend();
+        self.google.inject(Effect::Unavailable.on(IAM_CREDENTIALS));
+        let silent: Vec<usize> = self
+            .look()
+            .await?
+            .into_iter()
+            .filter(|(_, looked)| looked.outcome == Outcome::Unavailable)
+            .map(|(at, _)| at)
+            .collect();
+        // Before the look, which learns from what it finds.
+        let expected: Vec<_> = self.tenants.iter().map(Tenant::outcome_at_once).collect();
+        self.mend();
+        for (at, looked) in self.look().await? {
+            let (tenant, Looked { outcome, found }) = (&self.tenants[at], looked);
+            let Some(expected) = expected[at] else {
+                let before = [Outcome::OwnServiceAccount, Outcome::Unavailable];
+                let may_be = before.contains(&outcome) || outcome == tenant.outcome();
+                ensure!(may_be, "{tenant:?}: {outcome:?}");
+                continue;
+            };
+            ensure!(outcome == expected, "{tenant:?}: {outcome:?}, {found:?}");
+            ensure!(found.is_ok() == outcome.acts(), "{tenant:?}: {found:?}");
+            if silent.contains(&at) {
+                *self.recovered.entry(outcome.reason()).or_default() += 1;
             }
         }
         Ok(())
     }
 
-    /// Lets every Project look once, and judges all that was asked.
-    async fn look(&mut self) -> Result<Vec<(Tenant, Looked)>> {
+    /// Lets every Project look once, and judges all that was asked; gives each Project's place with what it came to.
+    async fn look(&mut self) -> Result<Vec<(usize, Looked)>> {
         self.clock.advance(1);
-        let looks = stream::iter(self.tenants.clone()).map(|tenant| {
+        let names = self.tenants.iter().map(|it| it.name.clone());
+        let names: Vec<_> = names.enumerate().collect();
+        let looks = stream::iter(names).map(|(at, name)| {
             let (credentials, registries) = (&self.credentials, &self.registries);
-            async move {
-                let looked = look(credentials, registries, &tenant.name).await?;
-                anyhow::Ok((tenant, looked))
-            }
+            async move { anyhow::Ok((at, look(credentials, registries, &name).await?)) }
         });
         let looked: Vec<_> = looks.buffer_unordered(16).collect().await;
-        let looked: Vec<(Tenant, Looked)> = looked.into_iter().collect::<Result<_>>()?;
-        for (_, looked) in &looked {
-            *self.seen.entry(looked.outcome.reason()).or_default() += 1;
-        }
+        let looked: Vec<(usize, Looked)> = looked.into_iter().collect::<Result<_>>()?;
         self.judge(&looked)?;
+        for (at, Looked { outcome, .. }) in &looked {
+            *self.seen.entry(outcome.reason()).or_default() += 1;
+            self.tenants[*at].saw(*outcome);
+        }
         self.clock.advance(STEP - 1);
         Ok(looked)
     }
 
     /// Says whether every request came from somebody who might ask, and none from a Project for which nobody acts.
-    fn judge(&self, looked: &[(Tenant, Looked)]) -> Result<()> {
+    fn judge(&self, looked: &[(usize, Looked)]) -> Result<()> {
+        // Google's clock may differ from the one by which all this happens.
+        let now = self.clock.now();
         for asked in self.google.take_asked(REGISTRY) {
             let Some((_, path)) = asked.path.split_once("/v2/acme-prod/") else {
                 continue;
             };
-            let whose = looked
-                .iter()
-                .find(|(tenant, _)| path.starts_with(&format!("{}/", tenant.name)));
-            let (tenant, looked) = whose.with_context(|| format!("nobody's: {asked:?}"))?;
-            ensure!(
-                looked.outcome.acts(),
-                "{:?} and yet: {asked:?}",
-                looked.outcome
-            );
-            let may = asked
-                .principal
-                .as_ref()
-                .is_none_or(|who| tenant.may_ask(who, asked.at));
+            let is_of = |at: usize| path.starts_with(&format!("{}/", self.tenants[at].name));
+            let whose = looked.iter().find(|(at, _)| is_of(*at));
+            let (at, Looked { outcome, .. }) =
+                whose.with_context(|| format!("nobody's: {asked:?}"))?;
+            ensure!(outcome.acts(), "{outcome:?} and yet: {asked:?}");
+            let tenant = &self.tenants[*at];
+            let who = asked.principal.as_ref();
+            let may = who.is_none_or(|who| tenant.may_ask(who, now));
             ensure!(may, "{tenant:?} does not let in {asked:?}");
         }
         Ok(())
