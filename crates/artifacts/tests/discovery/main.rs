@@ -15,6 +15,7 @@ mod registry_protocol;
 mod remotes;
 mod scripted;
 mod ten_thousand;
+mod unreachable;
 
 use artifacts::image::Asked;
 use artifacts::{Boundless, Caller, Cost};
