@@ -2,6 +2,7 @@
 
 mod cache_by_tag;
 mod chart_indexes;
+mod chart_tags;
 mod charts;
 mod faults;
 mod filled;
