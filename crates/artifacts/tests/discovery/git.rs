@@ -2,6 +2,7 @@
 
 mod histories;
 mod hosts;
+mod known_hosts;
 mod mirrors;
 mod monorepo;
 mod odd_tags;
