@@ -31,7 +31,8 @@ use crate::version::{Constraint, ConstraintError, Version};
 pub use charts::{ChartRules, ChartSelection, ChartSource, SelectedVersions};
 pub use commits::{Commit, CommitRules};
 pub use git_tags::{
-    GitTagRules, GitTagSelection, NextTags, SeenTags, SelectedTags, TagLook, TaggedCommit,
+    GitTagNames, GitTagRules, GitTagSelection, NextTags, READS_BOUND, SeenTags, SelectedTags,
+    TagLook, TaggedCommit,
 };
 pub use image::{
     Image, ImageRules, ImageSelection, LOOKS_BOUND, Listed, Look, NewestBuildBy,

@@ -180,12 +180,17 @@ impl<'a> Mirror<'a> {
     }
 
     /// Gives those of all tags that the server did not have yet when tags were fetched last; none the first time.
-    pub(super) fn new_since_last_time(&self, listed: &HashSet<&str>) -> Vec<String> {
+    pub(super) fn new_since_last_time<'t>(
+        &self,
+        listed: impl Iterator<Item = &'t str>,
+        most: usize,
+    ) -> Vec<String> {
         let before: HashSet<String> = ids_in(&self.held, LISTED).into_iter().collect();
-        let new = listed
-            .iter()
-            .filter(|id| !before.is_empty() && !before.contains(**id));
-        new.map(|id| (*id).to_owned()).collect()
+        if before.is_empty() {
+            return Vec::new();
+        }
+        let new = listed.filter(|id| !before.contains(*id) && !self.is_odd(id));
+        new.take(most).map(str::to_owned).collect()
     }
 
     /// Remembers which tags the server has.
