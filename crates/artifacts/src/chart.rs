@@ -113,12 +113,14 @@ pub async fn discover(
         ChartSource::Tags { repository } => {
             let repository = Repository::parse(repository)?;
             let reader = registries.reader(caller, &repository, insecure).await;
-            let tags = reader.tags().await.map_err(|source| Error::Registry {
+            let mut selection = rules.start();
+            let listed = reader.each_tag(&mut |tag| selection.offer(tag)).await;
+            listed.map_err(|source| Error::Registry {
                 repo_url: repo_url(),
                 source,
             })?;
             Ok(Found {
-                selected: rules.select(tags.iter().map(String::as_str)),
+                selected: selection.selected(),
                 listed: Listed::Yes,
             })
         }

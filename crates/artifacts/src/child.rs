@@ -27,7 +27,11 @@ use self::remote::Remote;
 pub(crate) use self::remote::{secret_to_create, shown};
 pub use self::strays::kill_strays;
 pub use self::{
-    command::Command, error::Error, git::GitAccess, links::link_out_of, remote::Trouble,
+    command::Command,
+    error::Error,
+    git::{GitAccess, PinnedHost},
+    links::link_out_of,
+    remote::Trouble,
 };
 
 /// How much of the end of standard error is kept for messages.

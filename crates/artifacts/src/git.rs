@@ -33,7 +33,7 @@ use crate::cost::Cost;
 use crate::egress::Policy;
 use crate::sender::{Limits, Sender, Tls, host_of};
 use crate::{Caller, Room};
-use location::Location;
+use location::{Location, Pin};
 use mirror::Mirror;
 
 pub use error::Error;
@@ -74,6 +74,8 @@ struct Ask<'a> {
     project: &'a str,
     subscription: &'a GitSubscription,
     location: Location,
+    /// What holds git to the addresses of the location; nothing is known before it was checked.
+    pin: Pin,
     login: Option<Login>,
     /// Tells apart whose asks share anything.
     scope: Arc<str>,
@@ -165,7 +167,7 @@ async fn find(
     previous: Option<&DiscoveredCommits>,
     now: Timestamp,
 ) -> Result<Selected, Error> {
-    let ask = ask(caller, subscription)?;
+    let mut ask = ask(caller, subscription)?;
     let rules = rules(subscription)
         .map_err(|source| ask.error(|repo_url| Error::Rules { repo_url, source }))?;
     let branch = &subscription.branch;
@@ -173,10 +175,8 @@ async fn find(
         let branch = branch.clone();
         return Err(ask.error(|repo_url| Error::BranchName { repo_url, branch }));
     }
-    ask.location
-        .check(&repositories.policy)
-        .await
-        .map_err(|source| ask.error(|repo_url| Error::Egress { repo_url, source }))?;
+    let checked = ask.location.check(&repositories.policy).await;
+    ask.pin = checked.map_err(|source| ask.error(|repo_url| Error::Egress { repo_url, source }))?;
     let previous = previous.filter(|it| it.repo_url == subscription.repo_url);
     match &rules {
         Rules::Branch(rules) => branch::find(repositories, &ask, rules, previous, now).await,
@@ -216,6 +216,7 @@ fn ask<'a>(caller: Caller<'a>, subscription: &'a GitSubscription) -> Result<Ask<
         project,
         subscription,
         location,
+        pin: Pin::Literal,
         login: login.cloned(),
         scope: scope.into(),
         cost,

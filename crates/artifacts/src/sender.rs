@@ -2,7 +2,8 @@
 //!
 //! [`Sender::send_paced`] keeps to a [`pace`], follows redirects itself, under the egress policy, and leaves the login behind
 //! when the origin changes. [`Sender::send_patiently`] also asks again after 429, 5xx and broken connections, with
-//! growing pauses, within a budget of time. While a server wants to be left alone (Retry-After) nothing is sent.
+//! growing pauses, within a budget of time; a name that is not found is looked up once more, and a certificate that
+//! does not do is not looked at again. While a server wants to be left alone (Retry-After) nothing is sent.
 
 mod call;
 mod fault;
@@ -28,6 +29,7 @@ use crate::cost::Outcome;
 use crate::egress::{self, Policy, Resolver};
 pub(crate) use call::{Answer, Call};
 use call::{Counting, read_bounded, redirected};
+use fault::Chance;
 pub use fault::Fault;
 use limits::enter;
 pub use limits::{InFlight, Limits};
@@ -114,13 +116,19 @@ impl Sender {
             .with_max_times(6)
             .with_jitter()
             .build();
+        let mut had_chance = false;
         loop {
             let fault = match self.send_before(end, call).await {
                 Ok(answer) if is_busy(answer.status) => busy(&answer),
                 Ok(answer) => return Ok(answer),
-                Err(fault) if fault.is_passing() => fault,
-                Err(fault) => return Err(fault),
+                Err(fault) => fault,
             };
+            match fault.chance() {
+                Chance::None => return Err(fault),
+                Chance::Once if had_chance => return Err(fault),
+                Chance::Once => had_chance = true,
+                Chance::Often => {}
+            }
             let asked = if let Fault::Busy { retry_after, .. } = &fault {
                 *retry_after
             } else {

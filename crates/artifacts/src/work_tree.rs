@@ -169,6 +169,7 @@ impl Repository {
             url: self.origin.url.clone(),
             login: self.login.clone(),
             insecure_skip_tls_verify: self.origin.insecure_skip_tls_verify,
+            pinned: None,
         }
     }
 

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! For the commits of a branch, [`CommitRules`] says which count; for the tags of a Git repository, [`GitTagSelection::next`]
-//! is asked as for images; for the versions of a chart, [`ChartRules`] decide.
+//! is asked as for images; for the versions of a chart, [`ChartRules`] decide, one
+//! by one as well ([`ChartSelection`]).
 
 mod charts;
 mod commits;
@@ -27,10 +28,11 @@ use resources::subscription::MAX_DISCOVERY_LIMIT;
 
 use crate::version::{Constraint, ConstraintError, Version};
 
-pub use charts::{ChartRules, ChartSource, SelectedVersions};
+pub use charts::{ChartRules, ChartSelection, ChartSource, SelectedVersions};
 pub use commits::{Commit, CommitRules};
 pub use git_tags::{
-    GitTagRules, GitTagSelection, NextTags, SeenTags, SelectedTags, TagLook, TaggedCommit,
+    GitTagNames, GitTagRules, GitTagSelection, NextTags, READS_BOUND, SeenTags, SelectedTags,
+    TagLook, TaggedCommit,
 };
 pub use image::{
     Image, ImageRules, ImageSelection, LOOKS_BOUND, Listed, Look, NewestBuildBy,

@@ -17,8 +17,8 @@ use resources::{
     DiscoveredArtifacts, DiscoveredChart, DiscoveredCommits, DiscoveredImage, DiscoveredOther,
     Freight, Warehouse, WarehouseStatus,
     condition::{
-        self, FALSE, FREIGHT_CREATED, FREIGHT_CREATION_CRITERIA_SATISFIED, HEALTHY, READY,
-        RECONCILING, TRUE, UNKNOWN,
+        self, DISCOVERY_COST, FALSE, FREIGHT_CREATED, FREIGHT_CREATION_CRITERIA_SATISFIED, HEALTHY,
+        READY, RECONCILING, TRUE, UNKNOWN,
     },
     names::annotation,
 };
@@ -147,6 +147,17 @@ fn is_current(discovery: &Discovery, warehouse: &Warehouse) -> bool {
         .metadata
         .generation
         .is_none_or(|it| it == discovery.generation)
+}
+
+/// Gives the generation of the spec that `discoveredArtifacts` were found for.
+///
+/// `observedGeneration` tells it of discoveries in which every subscription was answered, as upstream writes it; the condition
+/// `DiscoveryCost` of each that has ended. The later one counts: a controller that knows no such condition may have looked
+/// in between.
+pub fn discovered_generation(status: &WarehouseStatus) -> i64 {
+    let cost = condition::find(&status.conditions, DISCOVERY_COST);
+    let last = cost.and_then(|it| it.observed_generation);
+    last.unwrap_or_default().max(status.observed_generation)
 }
 
 /// Says how long discovery can wait; nothing means it is due.

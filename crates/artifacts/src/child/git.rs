@@ -1,6 +1,6 @@
 //! How git is run: which configuration it reads, which protocols it may speak, and how it gets a login.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, net::IpAddr, path::Path};
 
 use credentials::Login;
 use secret::Secret;
@@ -47,6 +47,16 @@ pub struct GitAccess {
     pub url: String,
     pub login: Option<Login>,
     pub insecure_skip_tls_verify: bool,
+    /// Where ssh is to connect to; none lets it look the host up.
+    pub pinned: Option<PinnedHost>,
+}
+
+/// A host that was looked up already, as ssh is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedHost {
+    pub address: IpAddr,
+    /// The name by which its key is found in files of known hosts: `github.com`, `[git.example.com]:2222`.
+    pub known_as: String,
 }
 
 impl Launcher {
@@ -94,6 +104,10 @@ impl Launcher {
                      -o LogLevel=ERROR"
                 .to_owned(),
         };
+        if let Some(PinnedHost { address, known_as }) = &access.pinned {
+            let known_as = quote(known_as);
+            ssh = format!("{ssh} -o HostName={address} -o HostKeyAlias={known_as}");
+        }
         match &access.login {
             // Git repositories are never given an identity of a cloud.
             None | Some(Login::AccessToken(_)) => {}
@@ -219,6 +233,38 @@ mod tests {
         check("--upload-pack=id", Err(()));
         check("git://github.com/acme/app", Err(()));
         check("https://github.com/a\nb", Err(()));
+    }
+
+    /// Gives the words of the command that git starts ssh by.
+    fn ssh(pinned: Option<PinnedHost>) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let access = GitAccess {
+            url: "ssh://git@git.example.com:2222/acme/app.git".to_owned(),
+            login: None,
+            insecure_skip_tls_verify: false,
+            pinned,
+        };
+        let command = Launcher::direct().remote_git(folder.path(), &access);
+        let command = command.expect("a command");
+        let mut variables = command.environment.iter();
+        let ssh = variables.find(|it| it.0 == "GIT_SSH_COMMAND");
+        let (_, ssh) = ssh.expect("git is told");
+        shlex::split(&ssh.to_string_lossy()).expect("words")
+    }
+
+    #[test]
+    fn ssh_connects_where_it_is_told_and_knows_the_key_by_the_name() {
+        let told = ssh(Some(PinnedHost {
+            address: "fd00::1".parse().expect("an address"),
+            known_as: "[git.example.com]:2222".to_owned(),
+        }));
+        for option in ["HostName=fd00::1", "HostKeyAlias=[git.example.com]:2222"] {
+            let at = told.iter().position(|it| it == option);
+            let at = at.unwrap_or_else(|| panic!("no {option} in {told:?}"));
+            assert_eq!(told[at - 1], "-o");
+        }
+        let told = ssh(None);
+        assert!(!told.iter().any(|it| it.starts_with("Host")), "{told:?}");
     }
 
     #[test]

@@ -1,10 +1,17 @@
 //! Where a repository is: over HTTP, or over SSH in either of its spellings.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
+use crate::child::PinnedHost;
 use crate::egress::{Policy, ResolveError, is_loopback_name};
+
+/// Most addresses of a host that are tried for ssh, and longest wait for each to take a connection.
+const TRIED_BOUND: usize = 4;
+const TRY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Holds the address of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +23,34 @@ pub(crate) enum Location {
         host: String,
         port: u16,
     },
+}
+
+/// Holds git to the addresses that the egress policy has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pin {
+    /// The host is an address itself, which nobody looks up.
+    Literal,
+    /// As `http.curloptResolve` takes it: `host:port:address,address`.
+    Curl(String),
+    Ssh(PinnedHost),
+}
+
+impl Pin {
+    /// Gives what ssh is to be told.
+    pub(crate) fn host(&self) -> Option<&PinnedHost> {
+        match self {
+            Self::Literal | Self::Curl(_) => None,
+            Self::Ssh(host) => Some(host),
+        }
+    }
+
+    /// Gives the setting that git is to be told.
+    pub(crate) fn setting(&self) -> Option<String> {
+        match self {
+            Self::Literal | Self::Ssh(_) => None,
+            Self::Curl(resolved) => Some(format!("http.curloptResolve={resolved}")),
+        }
+    }
 }
 
 impl Location {
@@ -105,32 +140,74 @@ impl Location {
         }
     }
 
-    /// Decides whether the address may be connected to.
+    /// Decides whether the address may be connected to, and gives what holds git to what was seen.
     ///
-    /// Gives what holds git to what was seen, as `http.curloptResolve` takes it: `host:port:address,address`. There is
-    /// nothing to hold where the host is an address itself, and SSH has no such setting.
-    pub(crate) async fn check(&self, policy: &Policy) -> Result<Option<String>, ResolveError> {
-        let (url, host, port) = match self {
-            Self::Ssh { host, port, .. } => return policy.resolve(host, *port).await.map(|_| None),
-            Self::Http(url) => (
-                url,
-                url.host(),
-                url.port_or_known_default().unwrap_or_default(),
-            ),
-        };
-        policy.check_url(url)?;
-        let Some(Host::Domain(name)) = host else {
-            return Ok(None);
-        };
-        let addresses = policy.resolve(name, port).await?;
-        let addresses = addresses.iter().map(|address| match address.ip() {
-            IpAddr::V4(four) => four.to_string(),
-            IpAddr::V6(six) => format!("[{six}]"),
-        });
-        Ok(Some(format!(
-            "{name}:{port}:{}",
-            addresses.collect::<Vec<_>>().join(",")
-        )))
+    /// Where ssh has a choice of addresses, some are tried: it is told no more than one.
+    pub(crate) async fn check(&self, policy: &Policy) -> Result<Pin, ResolveError> {
+        match self {
+            Self::Http(url) => {
+                policy.check_url(url)?;
+                let Some(Host::Domain(name)) = url.host() else {
+                    return Ok(Pin::Literal);
+                };
+                let port = url.port_or_known_default().unwrap_or_default();
+                let addresses = policy.resolve(name, port).await?;
+                Ok(Pin::Curl(for_curl(name, port, &addresses)))
+            }
+            Self::Ssh { host, port, .. } => {
+                let addresses = policy.resolve(host, *port).await?;
+                if is_address(host) {
+                    return Ok(Pin::Literal);
+                }
+                Ok(Pin::Ssh(PinnedHost {
+                    address: first_that_answers(&addresses).await.ip(),
+                    known_as: known_as(host, *port),
+                }))
+            }
+        }
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>().is_ok()
+}
+
+/// Writes addresses as `http.curloptResolve` takes them.
+fn for_curl(name: &str, port: u16, addresses: &[SocketAddr]) -> String {
+    let addresses = addresses.iter().map(|address| match address.ip() {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(six) => format!("[{six}]"),
+    });
+    let addresses: Vec<String> = addresses.collect();
+    format!("{name}:{port}:{}", addresses.join(","))
+}
+
+/// Gives the first of some addresses that takes a connection; if none does, the first, for ssh to say why.
+async fn first_that_answers(addresses: &[SocketAddr]) -> SocketAddr {
+    let first = *addresses
+        .first()
+        .expect("a host that resolves has an address");
+    if addresses.len() == 1 {
+        return first;
+    }
+    for address in addresses.iter().take(TRIED_BOUND) {
+        let connected = tokio::time::timeout(TRY_TIMEOUT, TcpStream::connect(address)).await;
+        if let Ok(Ok(_)) = connected {
+            return *address;
+        }
+    }
+    first
+}
+
+/// Writes a host as OpenSSH looks it up in files of known hosts: with its port, unless that is the usual one.
+///
+/// Source: <https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT>
+fn known_as(host: &str, port: u16) -> String {
+    let host = host.to_ascii_lowercase();
+    match port {
+        22 => host,
+        port => format!("[{host}]:{port}"),
     }
 }
 
@@ -207,6 +284,48 @@ mod tests {
         ] {
             check(text, None);
         }
+    }
+
+    #[tokio::test]
+    async fn git_is_held_to_what_the_policy_has_seen() {
+        let policy = Policy::new().with_loopback();
+        let pin = async |text: &str| {
+            let location = Location::parse(text).expect("a location");
+            location.check(&policy).await.expect("it may be reached")
+        };
+        for text in [
+            "http://127.0.0.1/app.git",
+            "ssh://git@127.0.0.1:2222/app.git",
+            "ssh://git@[::1]/app.git",
+            "git@127.0.0.1:app.git",
+        ] {
+            assert_eq!(pin(text).await, Pin::Literal, "{text}");
+        }
+        let setting = pin("http://localhost:8080/app.git").await.setting();
+        let setting = setting.expect("git is told");
+        let begin = "http.curloptResolve=localhost:8080:";
+        assert!(setting.starts_with(begin), "{setting}");
+        for (text, known_as) in [
+            ("git@localhost:app.git", "localhost"),
+            ("ssh://git@LocalHost:22/app.git", "localhost"),
+            ("ssh://git@localhost:2222/app.git", "[localhost]:2222"),
+        ] {
+            let pin = pin(text).await;
+            let host = pin.host().expect("ssh is told");
+            assert_eq!(host.known_as, known_as, "{text}");
+            assert!(host.address.is_loopback(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_the_first_that_answers_is_taken() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a free port");
+        let there = listener.local_addr().expect("an address");
+        let nobody = SocketAddr::new([127, 0, 0, 1].into(), 1);
+        assert_eq!(first_that_answers(&[nobody, there]).await, there);
+        assert_eq!(first_that_answers(&[nobody, nobody]).await, nobody);
+        assert_eq!(first_that_answers(&[nobody]).await, nobody);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::fs;
 
 use tokio::time::Instant;
 
+use super::location::Pin;
 use super::mirrors::{self, GIT_DIR, Held};
 use super::refs::Place;
 use super::{Ask, Error, Repositories};
@@ -179,12 +180,17 @@ impl<'a> Mirror<'a> {
     }
 
     /// Gives those of all tags that the server did not have yet when tags were fetched last; none the first time.
-    pub(super) fn new_since_last_time(&self, listed: &HashSet<&str>) -> Vec<String> {
+    pub(super) fn new_since_last_time<'t>(
+        &self,
+        listed: impl Iterator<Item = &'t str>,
+        most: usize,
+    ) -> Vec<String> {
         let before: HashSet<String> = ids_in(&self.held, LISTED).into_iter().collect();
-        let new = listed
-            .iter()
-            .filter(|id| !before.is_empty() && !before.contains(**id));
-        new.map(|id| (*id).to_owned()).collect()
+        if before.is_empty() {
+            return Vec::new();
+        }
+        let new = listed.filter(|id| !before.contains(*id) && !self.is_odd(id));
+        new.take(most).map(str::to_owned).collect()
     }
 
     /// Remembers which tags the server has.
@@ -228,12 +234,18 @@ impl<'a> Mirror<'a> {
     ) -> Result<Output, Error> {
         let fail = |source| self.ask.error(|repo_url| Error::Fetch { repo_url, source });
         let url = self.place.location.url();
+        // Again, for much may have been fetched since the refs were asked for.
+        let checked = self.place.location.check(&self.repositories.policy).await;
+        let pin = checked.map_err(|source| {
+            self.ask
+                .error(|repo_url| Error::Egress { repo_url, source })
+        })?;
         let access = GitAccess {
             url: url.to_owned(),
             login: self.place.login.clone(),
             insecure_skip_tls_verify: self.ask.subscription.insecure_skip_tls_verify,
+            pinned: pin.host().cloned(),
         };
-        let pinned = pin(self.repositories, self.ask, self.place).await?;
         let lines = wants.iter().enumerate().map(|(index, id)| match index {
             0..KEPT => format!("+{id}:refs/argosy/{id}\n"),
             _ => format!("{id}\n"),
@@ -244,7 +256,7 @@ impl<'a> Mirror<'a> {
             .remote_git(&self.held.folder, &access)
             .map_err(fail)?
             .arg(self.git_dir())
-            .args(pinned)
+            .args(held_to(&pin))
             .args(["-c".to_owned(), format!("remote.origin.url={url}")])
             .args(["-c", "remote.origin.promisor=true"])
             .args(["-c", "remote.origin.partialCloneFilter=blob:none"])
@@ -339,19 +351,10 @@ fn refuses_filter(stderr: &str) -> bool {
 }
 
 /// Holds git to the addresses that the egress policy has seen, and to the host that it was given.
-async fn pin(
-    repositories: &Repositories,
-    ask: &Ask<'_>,
-    place: &Place,
-) -> Result<Vec<String>, Error> {
-    let checked = place.location.check(&repositories.policy).await;
-    let pinned =
-        checked.map_err(|source| ask.error(|repo_url| Error::Egress { repo_url, source }))?;
-    let settings = pinned.map(|it| format!("http.curloptResolve={it}"));
-    let settings = settings
-        .into_iter()
-        .chain(["http.followRedirects=false".to_owned()]);
-    Ok(settings
+fn held_to(pin: &Pin) -> Vec<String> {
+    let settings = pin.setting().into_iter();
+    let settings = settings.chain(["http.followRedirects=false".to_owned()]);
+    settings
         .flat_map(|setting| ["-c".to_owned(), setting])
-        .collect())
+        .collect()
 }

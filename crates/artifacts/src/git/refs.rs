@@ -240,6 +240,7 @@ async fn ask_by_child(
         url: ask.location.url().to_owned(),
         login: ask.login.clone(),
         insecure_skip_tls_verify: ask.subscription.insecure_skip_tls_verify,
+        pinned: ask.pin.host().cloned(),
     };
     let command = repositories
         .launcher

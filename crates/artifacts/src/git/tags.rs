@@ -4,10 +4,11 @@
 //! which fetches what it does not have: the tags that are needed, and along with them all that are new on the server, so
 //! that other subscriptions find theirs after a push of many.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use domain::selection::{
-    GitTagRules, GitTagSelection, NextTags, Rule, SeenTags, SelectedTags, TagLook, TaggedCommit,
+    GitTagRules, GitTagSelection, NextTags, READS_BOUND, Rule, SeenTags, SelectedTags, TagLook,
+    TaggedCommit,
 };
 use jiff::Timestamp;
 use resources::warehouse::ObservedTag;
@@ -20,8 +21,6 @@ use super::{Ask, Error, Mirror, Repositories, Selected, discovered, with_mirror}
 
 /// Most matching tags that a status remembers, as upstream has it.
 const OBSERVED_BOUND: usize = 1_000;
-/// Most tags that are read for one subscription.
-const READ_BOUND: usize = 50_000;
 /// Longest list of a server's tags that is kept, to tell new ones.
 const LISTED_BOUND: usize = 50_000;
 /// Most new tags that are fetched along.
@@ -37,11 +36,10 @@ pub(super) async fn find(
     previous: Option<&DiscoveredCommits>,
     now: Timestamp,
 ) -> Result<Selected, Error> {
-    let (listed, place) = refs::find_tags(repositories, ask).await?;
-    let names = listed.iter().map(|it| it.name.clone());
-    let selection = rules.select(names.collect());
-    let refs: HashMap<&str, &Ref> = listed.iter().map(|it| (it.name.as_str(), it)).collect();
-    let matching = matching(&selection, &refs);
+    let (mut listed, place) = refs::find_tags(repositories, ask).await?;
+    // By name: to be found by it, and for lists to be known again whatever order a server has.
+    listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let (selection, matching) = select(rules, &listed);
     if let Some(previous) = previous
         && is_same(repositories, ask, previous, &matching)
     {
@@ -51,10 +49,10 @@ pub(super) async fn find(
         ask,
         rules,
         selection: &selection,
-        refs: &refs,
+        listed: &listed,
         now,
     };
-    let selected = if matching.is_empty() {
+    let selected = if selection.is_empty() {
         look.select_none()?
     } else {
         with_mirror!(repositories, ask, &place, |mirror| look.take(mirror))?
@@ -63,7 +61,7 @@ pub(super) async fn find(
         let TaggedCommit { commit, date, .. } = it;
         discovered(commit, date, "", &tag)
     });
-    let found = ask.discovered(commits.collect(), observed(&matching));
+    let found = ask.discovered(commits.collect(), matching.observed());
     if found.observed_refs.is_none() {
         let digest = digest(ask, &found, &matching);
         repositories.lists.insert(digest, ()).await;
@@ -74,25 +72,48 @@ pub(super) async fn find(
     })
 }
 
-/// Gives the tags that match by their names, in order of the names, with what they point to.
-fn matching(selection: &GitTagSelection<'_>, refs: &HashMap<&str, &Ref>) -> Vec<ObservedTag> {
-    let candidates = selection.candidates().iter();
-    let tags = candidates.filter_map(|name| {
-        Some(ObservedTag {
-            name: name.clone(),
-            id: refs.get(name.as_str())?.id.clone(),
-        })
-    });
-    let mut tags: Vec<ObservedTag> = tags.collect();
-    tags.sort_by(|one, other| one.name.cmp(&other.name));
-    tags
+/// Judges tags by their names; also says which match, and what those point to.
+fn select<'a>(rules: &'a GitTagRules, listed: &'a [Ref]) -> (GitTagSelection<'a>, Matching) {
+    let (mut names, mut matching) = (rules.start(), Matching::default());
+    for it in listed {
+        if names.offer(&it.name) {
+            matching.add(it);
+        }
+    }
+    (names.selection(), matching)
 }
 
-fn observed(matching: &[ObservedTag]) -> Option<ObservedRefs> {
-    (matching.len() <= OBSERVED_BOUND).then(|| ObservedRefs {
-        branch_head: String::new(),
-        tags: matching.to_vec(),
-    })
+/// The tags that match by their names with what they point to, in order of the names: all of them while a status remembers
+/// them, and a digest however many there are.
+#[derive(Debug, Default)]
+struct Matching {
+    first: Vec<ObservedTag>,
+    count: usize,
+    digest: Sha256,
+}
+
+impl Matching {
+    fn add(&mut self, tag: &Ref) {
+        let Ref { name, id, .. } = tag;
+        for part in ["\n", name, " ", id] {
+            self.digest.update(part);
+        }
+        self.count += 1;
+        if self.count <= OBSERVED_BOUND {
+            self.first.push(ObservedTag {
+                name: name.clone(),
+                id: id.clone(),
+            });
+        }
+    }
+
+    /// Gives what a status remembers; nothing where that is too much.
+    fn observed(&self) -> Option<ObservedRefs> {
+        (self.count <= OBSERVED_BOUND).then(|| ObservedRefs {
+            branch_head: String::new(),
+            tags: self.first.clone(),
+        })
+    }
 }
 
 /// Says whether `previous` was made of the same tags: by its own word, or where there are too many by ours.
@@ -100,9 +121,9 @@ fn is_same(
     repositories: &Repositories,
     ask: &Ask<'_>,
     previous: &DiscoveredCommits,
-    matching: &[ObservedTag],
+    matching: &Matching,
 ) -> bool {
-    match (observed(matching), &previous.observed_refs) {
+    match (matching.observed(), &previous.observed_refs) {
         (Some(now), Some(before)) => now == *before,
         (None, None) => repositories
             .lists
@@ -112,12 +133,10 @@ fn is_same(
 }
 
 /// Tells what was found of which tags for whom.
-fn digest(ask: &Ask<'_>, found: &DiscoveredCommits, matching: &[ObservedTag]) -> [u8; 32] {
+fn digest(ask: &Ask<'_>, found: &DiscoveredCommits, matching: &Matching) -> [u8; 32] {
     let about = serde_json::json!([ask.scope, ask.subscription, found.commits]);
-    let mut digest = Sha256::new_with_prefix(about.to_string());
-    for ObservedTag { name, id } in matching {
-        digest.update(format!("\n{name} {id}"));
-    }
+    let mut digest = matching.digest.clone();
+    digest.update(about.to_string());
     digest.finalize().into()
 }
 
@@ -126,7 +145,8 @@ struct Look<'a> {
     ask: &'a Ask<'a>,
     rules: &'a GitTagRules,
     selection: &'a GitTagSelection<'a>,
-    refs: &'a HashMap<&'a str, &'a Ref>,
+    /// In order of the names.
+    listed: &'a [Ref],
     now: Timestamp,
 }
 
@@ -137,8 +157,8 @@ impl Look<'_> {
         loop {
             match self.next(&seen)? {
                 NextTags::Read(names) => {
-                    if seen.tags.len() + names.len() > READ_BOUND {
-                        let bound = READ_BOUND;
+                    if seen.tags.len() + names.len() > READS_BOUND {
+                        let bound = READS_BOUND;
                         return Err(self
                             .ask
                             .error(|repo_url| Error::TooManyTags { repo_url, bound }));
@@ -180,16 +200,24 @@ impl Look<'_> {
         }
     }
 
+    fn find(&self, name: &str) -> Option<&Ref> {
+        let at = self
+            .listed
+            .binary_search_by(|it| it.name.as_str().cmp(name));
+        self.listed.get(at.ok()?)
+    }
+
+    fn listed_ids(&self) -> impl Iterator<Item = &str> {
+        self.listed.iter().map(|it| it.id.as_str())
+    }
+
     async fn read(
         &self,
         mirror: &mut Mirror<'_>,
         names: Vec<String>,
         seen: &mut SeenTags,
     ) -> Result<(), Error> {
-        let tags: Vec<&Ref> = names
-            .iter()
-            .filter_map(|name| self.refs.get(name.as_str()).copied())
-            .collect();
+        let tags: Vec<&Ref> = names.iter().filter_map(|it| self.find(it)).collect();
         let mut ids: Vec<&str> = tags.iter().map(|it| it.id.as_str()).collect();
         ids.extend(tags.iter().filter_map(|it| it.peeled.as_deref()));
         let mut kinds = mirror.kinds(&ids).await?;
@@ -246,16 +274,12 @@ impl Look<'_> {
         if wants.is_empty() {
             return Ok(false);
         }
-        let listed: HashSet<&str> = self.refs.values().map(|it| it.id.as_str()).collect();
-        let mut along = mirror.new_since_last_time(&listed);
-        along.retain(|id| !mirror.is_odd(id));
-        along.truncate(ALONG_BOUND);
-        wants.extend(along);
+        wants.extend(mirror.new_since_last_time(self.listed_ids(), ALONG_BOUND));
         wants.sort_unstable();
         wants.dedup();
         mirror.fetch_each(wants, DEPTH).await?;
-        if listed.len() <= LISTED_BOUND {
-            mirror.remember_listed(&listed)?;
+        if self.listed.len() <= LISTED_BOUND {
+            mirror.remember_listed(&self.listed_ids().collect())?;
         }
         Ok(true)
     }
@@ -267,5 +291,58 @@ fn names_commit(it: &Ref, object: Option<&Tag>) -> Option<String> {
         (Some(peeled), _) => Some(peeled.clone()),
         (None, Some(object)) => object.commit.clone(),
         (None, None) => Some(it.id.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resources::GitSubscription;
+    use resources::subscription::CommitSelectionStrategy;
+
+    use super::*;
+
+    /// Tags in order of their names, which all match, and what they point to.
+    fn listed(count: usize) -> Vec<Ref> {
+        let names = (0..count).map(|it| format!("1.0.{}", 10_000 + it));
+        let refs = names.enumerate().map(|(number, name)| Ref {
+            name,
+            id: format!("{number:040x}"),
+            peeled: None,
+        });
+        refs.collect()
+    }
+
+    fn matching(listed: &[Ref]) -> Matching {
+        let subscription = GitSubscription {
+            commit_selection_strategy: CommitSelectionStrategy::SemVer,
+            ignore_tags_regexes: vec!["rc".to_owned()],
+            ..GitSubscription::default()
+        };
+        let rules = GitTagRules::parse(&subscription).expect("rules");
+        select(&rules.expect("a strategy of tags"), listed).1
+    }
+
+    #[test]
+    fn of_many_tags_that_match_a_digest_is_all_that_is_held() {
+        let few = matching(&listed(OBSERVED_BOUND));
+        let observed = few.observed().expect("a status remembers them");
+        assert_eq!(observed.tags.len(), OBSERVED_BOUND);
+        assert_eq!(observed.tags[1].name, "1.0.10001");
+
+        let mut refs = listed(5 * OBSERVED_BOUND);
+        let many = matching(&refs);
+        assert_eq!(many.observed(), None);
+        assert_eq!((many.first.len(), many.count), (OBSERVED_BOUND, refs.len()));
+        let digest = |it: &Matching| it.digest.clone().finalize();
+        assert_eq!(digest(&many), digest(&matching(&refs)));
+        // What does not match plays no part; one that moves does, wherever it is.
+        let ignored = Ref {
+            name: "9.0.0-rc.1".to_owned(),
+            ..refs[0].clone()
+        };
+        refs.push(ignored);
+        assert_eq!(digest(&many), digest(&matching(&refs)));
+        refs[4_000].id = format!("{:040x}", 1);
+        assert_ne!(digest(&many), digest(&matching(&refs)));
     }
 }

@@ -51,6 +51,9 @@ async fn look_at_single(
     manifest: Single,
     needs_platform: bool,
 ) -> Result<Look, registry::Error> {
+    if let Err(problem) = manifest.check_config() {
+        return Ok(Look::Unusable(problem.to_string()));
+    }
     let annotated = built::by_annotations(&manifest.annotations);
     if let (Some(_), false) = (annotated, needs_platform) {
         return Ok(Look::Found(Image {

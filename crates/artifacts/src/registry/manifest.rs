@@ -13,6 +13,18 @@ const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
+/// What images call their config: first as the two formats have it, then what old clients and registries wrote instead,
+/// which Docker takes as well.
+///
+/// Source: <https://github.com/distribution/distribution/issues/1621>
+const CONFIGS: [&str; 5] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/octet-stream",
+    "application/json",
+    "text/html",
+];
+
 /// Holds what a manifest's digest stands for.
 #[derive(Debug, Clone)]
 pub enum Manifest {
@@ -29,6 +41,20 @@ pub struct Single {
     #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
     pub config: Descriptor,
+}
+
+impl Single {
+    /// Refuses a chart or another artifact: its manifest is that of an image, but for what it calls its config.
+    pub fn check_config(&self) -> Result<(), Problem> {
+        let media_type = self.config.media_type.trim();
+        let is_known = |it: &&str| it.eq_ignore_ascii_case(media_type);
+        if media_type.is_empty() || CONFIGS.iter().any(is_known) {
+            return Ok(());
+        }
+        Err(Problem::MediaType {
+            media_type: media_type.chars().take(100).collect(),
+        })
+    }
 }
 
 /// Lists the images of several platforms, attestations and other attachments included.
@@ -253,6 +279,30 @@ mod tests {
         );
         assert_eq!(told(index, OCI_MANIFEST), "the answer is not a manifest");
         assert_eq!(told("[", ""), "the answer is not a manifest");
+    }
+
+    #[test]
+    fn what_a_manifest_calls_its_config_tells_images_from_artifacts() {
+        let check = |media_type: &str| {
+            let manifest =
+                serde_json::json!({"config": {"mediaType": media_type, "digest": EMPTY}});
+            match parse(manifest.to_string().as_bytes(), OCI_MANIFEST) {
+                Ok(Manifest::Single(single)) => single.check_config().map_err(|it| it.to_string()),
+                other => panic!("{other:?}"),
+            }
+        };
+        for image in CONFIGS.into_iter().chain(["", "Application/JSON"]) {
+            assert_eq!(check(image), Ok(()), "{image}");
+        }
+        for artifact in [
+            "application/vnd.cncf.helm.config.v1+json",
+            "application/vnd.oci.empty.v1+json",
+            "application/vnd.docker.plugin.v1+json",
+            "application/vnd.wasm.config.v1+json",
+        ] {
+            let why = format!("media type {artifact:?} is not that of an image");
+            assert_eq!(check(artifact), Err(why));
+        }
     }
 
     #[test]

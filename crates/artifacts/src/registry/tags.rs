@@ -58,6 +58,8 @@ pub(super) struct Pages<'a> {
     /// What was asked and what came, as hashes: neither comes twice in a list that has an end.
     asked: HashSet<u64>,
     came: HashSet<u64>,
+    /// The first tag of the last page, as a hash: one that begins again with it holds nothing new.
+    first: Option<u64>,
     empty: usize,
     tags: usize,
     /// Whether the last page was full and named no other.
@@ -67,25 +69,17 @@ pub(super) struct Pages<'a> {
 }
 
 impl Reader<'_> {
-    /// Lists the tags of a repository, each once, in the order the registry gives them.
+    /// Gives the tags of a repository to `offer`, in the order in which the registry lists them, and holds none of them.
     ///
-    /// Costs one request per page, and holds them all: for charts, whose repositories are small.
-    pub async fn tags(&self) -> Result<Vec<String>, Error> {
+    /// A tag may come twice where pages overlap. Costs one request per page.
+    pub async fn each_tag(&self, offer: &mut (dyn FnMut(&str) + Send)) -> Result<(), Error> {
         let mut pages = Pages::start(self, Dialect::of(self.repository)).await;
-        let (mut known, mut tags) = (HashSet::new(), Vec::new());
-        loop {
-            let mut take = |row| match row {
-                Row::Tag(listed) => {
-                    if known.insert(listed.tag.clone()) {
-                        tags.push(listed.tag);
-                    }
-                }
-                Row::Untagged { .. } => {}
-            };
-            if pages.next(&mut take).await? == End::Last {
-                return Ok(tags);
-            }
-        }
+        let mut take = |row| match row {
+            Row::Tag(listed) => offer(&listed.tag),
+            Row::Untagged { .. } => {}
+        };
+        while pages.next(&mut take).await? != End::Last {}
+        Ok(())
     }
 }
 
@@ -99,6 +93,7 @@ impl<'a> Pages<'a> {
             until: Instant::now() + TIME_BOUND,
             asked: HashSet::new(),
             came: HashSet::new(),
+            first: None,
             empty: 0,
             tags: 0,
             is_cut: false,
@@ -135,10 +130,12 @@ impl<'a> Pages<'a> {
             return Err(fail(reader.refused(&answer)));
         }
         let mut page = Page::new(offer, TAGS_BOUND - self.tags);
+        page.before = self.first;
         self.dialect.read(&answer.body, &mut page).map_err(fail)?;
         let Page {
             count, last, hash, ..
         } = page;
+        self.first = page.first;
         self.tags += count;
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
         let is_new = count == 0 || self.came.insert(hash.finish());
@@ -214,6 +211,9 @@ pub(super) struct Page<'o> {
     offer: &'o mut (dyn FnMut(Row) + Send),
     room: usize,
     count: usize,
+    /// The first tags of this page and of the one before, as hashes.
+    first: Option<u64>,
+    before: Option<u64>,
     last: String,
     hash: DefaultHasher,
 }
@@ -228,6 +228,8 @@ impl<'o> Page<'o> {
             offer,
             room,
             count: 0,
+            first: None,
+            before: None,
             last: String::new(),
             hash: DefaultHasher::new(),
         }
@@ -241,7 +243,8 @@ impl<'o> Page<'o> {
         if self.count > self.room {
             return Err(TooMany);
         }
-        if is_tag(&listed.tag) {
+        let first = *self.first.get_or_insert_with(|| hash_of(&listed.tag));
+        if is_tag(&listed.tag) && self.before != Some(first) {
             (self.offer)(Row::Tag(listed));
         }
         Ok(())

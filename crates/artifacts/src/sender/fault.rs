@@ -43,6 +43,17 @@ pub enum Fault {
     },
 }
 
+/// Says how often the same request is worth sending again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chance {
+    /// It will end in the same way.
+    None,
+    /// A name server may have had a bad moment; a name that is misspelt stays so.
+    Once,
+    /// It could succeed a moment later.
+    Often,
+}
+
 fn pause(retry_after: Option<Duration>) -> String {
     retry_after
         .map(|wait| format!(" and asks to wait {} s", wait.as_secs()))
@@ -51,17 +62,22 @@ fn pause(retry_after: Option<Duration>) -> String {
 
 impl Fault {
     /// Says whether the same request could succeed a moment later.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(super) fn chance(&self) -> Chance {
         match self {
-            Self::Unreachable { source, .. } => find_refusal(source).is_none(),
-            Self::Silence { .. } | Self::Truncated { .. } | Self::Busy { .. } => true,
+            Self::Unreachable { source, .. } => match find_lookup(source) {
+                Some(egress::ResolveError::Refused(_)) => Chance::None,
+                Some(_) => Chance::Once,
+                None if is_about_certificate(source) => Chance::None,
+                None => Chance::Often,
+            },
+            Self::Silence { .. } | Self::Truncated { .. } | Self::Busy { .. } => Chance::Often,
             Self::Refused(_)
             | Self::PlainHttp { .. }
             | Self::Scheme { .. }
             | Self::Redirect { .. }
             | Self::Client(_)
             | Self::Roots(_)
-            | Self::TooLarge { .. } => false,
+            | Self::TooLarge { .. } => Chance::None,
         }
     }
 
@@ -154,10 +170,20 @@ fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Finds the egress policy's refusal among the causes of an error.
 fn find_refusal(error: &reqwest::Error) -> Option<&egress::Refused> {
+    match find_lookup(error)? {
+        egress::ResolveError::Refused(refused) => Some(refused),
+        egress::ResolveError::Lookup { .. }
+        | egress::ResolveError::Silence { .. }
+        | egress::ResolveError::NoAddress { .. } => None,
+    }
+}
+
+/// Finds among the causes of an error why a name led nowhere.
+fn find_lookup(error: &reqwest::Error) -> Option<&egress::ResolveError> {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        if let Some(egress::ResolveError::Refused(refused)) = error.downcast_ref() {
-            return Some(refused);
+        if let Some(lookup) = error.downcast_ref() {
+            return Some(lookup);
         }
         cause = error.source();
     }

@@ -2,6 +2,8 @@
 
 mod histories;
 mod hosts;
+mod known_hosts;
+mod many_tags;
 mod mirrors;
 mod monorepo;
 mod odd_tags;

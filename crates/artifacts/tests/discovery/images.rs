@@ -123,6 +123,44 @@ async fn images_are_discovered_by_every_strategy() {
 }
 
 #[tokio::test]
+async fn a_chart_among_images_is_left_out() {
+    let registry = Registry::start(Access::Open).expect("a registry");
+    let image = Image::new("acme/web", "1.0.0");
+    registry.push(&image).expect("pushed");
+    for repository in ["acme/web", "acme/charts"] {
+        registry.push_chart(repository, "2.0.0").expect("pushed");
+    }
+    let registries = registries();
+    for strategy in [
+        ImageSelectionStrategy::SemVer,
+        ImageSelectionStrategy::Lexical,
+        ImageSelectionStrategy::NewestBuild,
+    ] {
+        let mut subscription = ImageSubscription {
+            repo_url: registry.repository("acme/web"),
+            image_selection_strategy: strategy,
+            discovery_limit: 1,
+            ..ImageSubscription::default()
+        };
+        // The second time the chart is known.
+        for _ in 0..2 {
+            let found = discover(&registries, &subscription).await;
+            assert_eq!(tags(&found.expect("the image")), ["1.0.0"], "{strategy:?}");
+        }
+        subscription.repo_url = registry.repository("acme/charts");
+        let error = discover(&registries, &subscription).await;
+        let told = told(&error.expect_err("nothing but a chart"));
+        for part in [
+            "2.0.0",
+            "vnd.cncf.helm.config.v1+json",
+            "not that of an image",
+        ] {
+            assert!(told.contains(part), "{strategy:?}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_login_opens_a_private_registry_to_its_project_only() {
     let registry = Registry::start(Access::Password).expect("a registry");
     registry

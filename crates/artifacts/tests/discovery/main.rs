@@ -2,6 +2,7 @@
 
 mod cache_by_tag;
 mod chart_indexes;
+mod chart_tags;
 mod charts;
 mod faults;
 mod filled;
@@ -15,6 +16,7 @@ mod registry_protocol;
 mod remotes;
 mod scripted;
 mod ten_thousand;
+mod unreachable;
 
 use artifacts::image::Asked;
 use artifacts::{Boundless, Caller, Cost};

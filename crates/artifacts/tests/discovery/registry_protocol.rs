@@ -51,7 +51,9 @@ pub(crate) async fn tags_of(
     let reader = registries
         .reader(caller(project, login, &cost), &repository, false)
         .await;
-    reader.tags().await
+    let mut tags = Vec::new();
+    let listed = reader.each_tag(&mut |tag| tags.push(tag.to_owned())).await;
+    listed.map(|()| tags)
 }
 
 async fn tags(server: &Server) -> Result<Vec<String>, Error> {
@@ -69,7 +71,7 @@ async fn a_server_that_is_not_there_is_named() {
     let error = registries
         .reader(caller("acme", None, &Cost::default()), &repository, false)
         .await
-        .tags()
+        .each_tag(&mut |_| {})
         .await
         .expect_err("nobody there");
     assert!(
@@ -353,7 +355,8 @@ async fn silence_comes_to_an_end() {
     let caller = caller("acme", None, &cost);
     let reader = registries.reader(caller, &repository, false).await;
     let start = Instant::now();
-    let error = reader.tags().await.expect_err("nobody speaks");
+    let listed = reader.each_tag(&mut |_| {}).await;
+    let error = listed.expect_err("nobody speaks");
     assert!(
         told(&error).contains("did not answer in time"),
         "{}",

@@ -4,7 +4,7 @@ use artifacts::{Caller, Cost, Room};
 use credentials::Kind;
 use domain::message;
 use domain::selection::NewestBuildBy;
-use domain::warehouse::{Failure, Found, Remark};
+use domain::warehouse::{Failure, Found, Remark, discovered_generation};
 use futures::future::BoxFuture;
 use resources::{
     ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
@@ -237,7 +237,7 @@ fn previous<'a>(
     git: &GitSubscription,
 ) -> Option<&'a DiscoveredCommits> {
     let status = warehouse.status.as_ref()?;
-    if Some(status.observed_generation) != warehouse.metadata.generation {
+    if Some(discovered_generation(status)) != warehouse.metadata.generation {
         return None;
     }
     let mut found = status

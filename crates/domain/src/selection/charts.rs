@@ -86,34 +86,19 @@ impl ChartRules {
 
     /// Selects among the versions of the chart, or the tags of its repository.
     pub fn select<'a>(&self, listed: impl IntoIterator<Item = &'a str>) -> SelectedVersions {
-        let (mut taken, mut ruled_out) = (Vec::new(), Tally::default());
-        let mut fitting = Vec::new();
+        let mut selection = self.start();
         for text in listed {
-            let version = match self.source {
-                ChartSource::Index { .. } => text.to_owned(),
-                ChartSource::Tags { .. } => text.replace('_', "+"),
-            };
-            match self.judge(&version) {
-                Ok(version) => fitting.push(version),
-                Err(rule) => ruled_out.add(version, rule),
-            }
+            selection.offer(text);
         }
-        fitting.sort_by(|one, other| {
-            other
-                .cmp(one)
-                .then_with(|| other.original().cmp(one.original()))
-        });
-        fitting.dedup_by(|one, other| one.original() == other.original());
-        for version in fitting {
-            if taken.len() < self.limit {
-                taken.push(version.original().to_owned());
-            } else {
-                ruled_out.add(version.original().to_owned(), Rule::Limit);
-            }
-        }
-        SelectedVersions {
-            taken,
-            ruled_out: ruled_out.told(),
+        selection.selected()
+    }
+
+    /// Starts to select. Nothing has been listed yet.
+    pub fn start(&self) -> ChartSelection<'_> {
+        ChartSelection {
+            rules: self,
+            best: Vec::new(),
+            ruled_out: Tally::default(),
         }
     }
 
@@ -126,6 +111,52 @@ impl ChartRules {
         match &self.constraint {
             Some(constraint) if !constraint.allows(&version) => Err(Rule::Constraint(CONSTRAINT)),
             Some(_) | None => Ok(version),
+        }
+    }
+}
+
+/// Selects while versions are listed, and holds no more of them than are taken.
+#[derive(Debug)]
+pub struct ChartSelection<'a> {
+    rules: &'a ChartRules,
+    /// Best first, each once.
+    best: Vec<Version>,
+    ruled_out: Tally,
+}
+
+impl ChartSelection<'_> {
+    /// Takes a version of the chart, or a tag of its repository. One that comes twice counts once among those that are taken.
+    pub fn offer(&mut self, text: &str) {
+        let version = match self.rules.source {
+            ChartSource::Index { .. } => text.to_owned(),
+            ChartSource::Tags { .. } => text.replace('_', "+"),
+        };
+        let version = match self.rules.judge(&version) {
+            Ok(version) => version,
+            Err(rule) => return self.ruled_out.add(version, rule),
+        };
+        let place = self.best.binary_search_by(|it| {
+            let order = version.cmp(it);
+            order.then_with(|| version.original().cmp(it.original()))
+        });
+        let Err(place) = place else {
+            return;
+        };
+        self.best.insert(place, version);
+        if self.best.len() > self.rules.limit
+            && let Some(worst) = self.best.pop()
+        {
+            let text = worst.original().to_owned();
+            self.ruled_out.add(text, Rule::Limit);
+        }
+    }
+
+    /// Gives what is selected of all that was offered.
+    pub fn selected(self) -> SelectedVersions {
+        let taken = self.best.iter().map(|it| it.original().to_owned());
+        SelectedVersions {
+            taken: taken.collect(),
+            ruled_out: self.ruled_out.told(),
         }
     }
 }
@@ -262,7 +293,38 @@ mod tests {
         assert_eq!(source(REGISTRY), ChartSource::Tags { repository });
     }
 
+    #[test]
+    fn of_a_long_list_no_more_is_held_than_is_taken() {
+        let change: Change = |it| it.discovery_limit = 3;
+        let mut subscription = subscription(REGISTRY);
+        change(&mut subscription);
+        let rules = ChartRules::parse(&subscription).expect("rules");
+        let mut selection = rules.start();
+        for number in 0..10_000 {
+            // Neither the order of versions nor its reverse.
+            selection.offer(&format!("1.0.{}", number * 7 % 10_000));
+            assert!(selection.best.len() <= 3);
+        }
+        selection.offer("1.0.9998");
+        let selected = selection.selected();
+        assert_eq!(selected.taken, ["1.0.9999", "1.0.9998", "1.0.9997"]);
+        assert_eq!(selected.ruled_out.len(), 1);
+        assert_eq!(selected.ruled_out[0].count, 9_997);
+    }
+
     proptest! {
+        #[test]
+        fn the_best_are_taken_in_whatever_order_they_are_listed(listed in proptest::collection::vec("[0-9]\\.[0-9]\\.[0-9](\\+[a-c])?", 0..40), limit in 1i64..5) {
+            let subscription = ChartSubscription { discovery_limit: limit, ..subscription(REGISTRY) };
+            let rules = ChartRules::parse(&subscription).expect("rules");
+            let mut best: Vec<Version> = listed.iter().map(|it| Version::parse(it).expect("a version")).collect();
+            best.sort_by(|one, other| other.cmp(one).then_with(|| other.original().cmp(one.original())));
+            best.dedup_by(|one, other| one.original() == other.original());
+            best.truncate(rules.limit);
+            let best: Vec<&str> = best.iter().map(Version::original).collect();
+            prop_assert_eq!(rules.select(listed.iter().map(String::as_str)).taken, best);
+        }
+
         #[test]
         fn whatever_is_listed_is_taken_or_ruled_out(listed in proptest::collection::vec("v?[0-9]{1,2}(\\.[0-9]){0,3}([-+_][a-z.]{0,3})?", 0..40), limit in 1i64..5) {
             let subscription = ChartSubscription { discovery_limit: limit, ..subscription(REGISTRY) };

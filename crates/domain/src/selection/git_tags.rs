@@ -2,7 +2,7 @@
 //!
 //! The names come first and cost nothing. What is behind a tag has to be fetched, and what its commit changes has to be
 //! compared, so [`GitTagSelection::next`] asks for as few of either as it can: by name in the order of the strategy; only
-//! the newest tag is known when all matching ones were read.
+//! the newest tag is known when all matching ones were read. Of any number of names no more are held than could be read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,8 @@ use super::{
 };
 use crate::version::{Constraint, Version};
 
+/// Most tags that are read for one subscription: the rest is a mistake or an attack.
+pub const READS_BOUND: usize = 50_000;
 /// Most tags that are asked for at a time where most may be passed over.
 const BATCH: usize = 1_000;
 
@@ -127,22 +129,12 @@ impl GitTagRules {
         !self.paths.is_empty()
     }
 
-    /// Starts to select among the tags of the repository, putting those that could be taken in order.
-    pub fn select(&self, tags: Vec<String>) -> GitTagSelection<'_> {
-        let mut ruled_out = Tally::default();
-        let mut candidates: Vec<(Option<Version>, String)> = Vec::new();
-        for tag in tags {
-            match self.judge_name(&tag) {
-                Ok(version) => candidates.push((version, tag)),
-                Err(rule) => ruled_out.add(tag, rule),
-            }
-        }
-        candidates.sort_by(|one, other| other.cmp(one));
-        let candidates = candidates.into_iter().map(|(_, tag)| tag).collect();
-        GitTagSelection {
+    /// Starts to select. No tag has been listed yet.
+    pub fn start(&self) -> GitTagNames<'_> {
+        GitTagNames {
             rules: self,
-            candidates,
-            ruled_out,
+            best: Vec::new(),
+            ruled_out: Tally::default(),
         }
     }
 
@@ -163,25 +155,70 @@ impl GitTagRules {
     }
 }
 
+/// Judges the tags of one repository by their names while they are listed.
+#[derive(Debug)]
+pub struct GitTagNames<'a> {
+    rules: &'a GitTagRules,
+    /// Of those that pass the best, in no order until they are many.
+    best: Vec<(Option<Version>, &'a str)>,
+    ruled_out: Tally,
+}
+
+impl<'a> GitTagNames<'a> {
+    /// Takes a tag; says whether it passes by its name.
+    pub fn offer(&mut self, tag: &'a str) -> bool {
+        match self.rules.judge_name(tag) {
+            Ok(version) => self.best.push((version, tag)),
+            Err(rule) => {
+                self.ruled_out.add(tag.to_owned(), rule);
+                return false;
+            }
+        }
+        // Some slack, so that not every tag costs a look at all that are held.
+        if self.best.len() >= 2 * READS_BOUND {
+            self.keep_best();
+        }
+        true
+    }
+
+    /// Goes on with those that pass.
+    pub fn selection(mut self) -> GitTagSelection<'a> {
+        self.keep_best();
+        let candidates = self.best.into_iter().map(|(_, tag)| tag);
+        GitTagSelection {
+            rules: self.rules,
+            candidates: candidates.collect(),
+            ruled_out: self.ruled_out,
+        }
+    }
+
+    /// Keeps one more than can be read: whoever is asked for it knows that there are too many.
+    fn keep_best(&mut self) {
+        self.best.sort_unstable_by(|one, other| other.cmp(one));
+        self.best.dedup_by(|one, other| one.1 == other.1);
+        self.best.truncate(READS_BOUND + 1);
+    }
+}
+
 /// Selects among the tags of one repository.
 #[derive(Debug)]
 pub struct GitTagSelection<'a> {
     rules: &'a GitTagRules,
     /// Best first; for the newest tag in no order that matters.
-    candidates: Vec<String>,
+    candidates: Vec<&'a str>,
     ruled_out: Tally,
 }
 
 impl GitTagSelection<'_> {
-    /// Gives the tags that pass by their names.
-    pub fn candidates(&self) -> &[String] {
-        &self.candidates
+    /// Says that no tag passes by its name.
+    pub fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
     }
 
     /// Says what to look at next, or what is selected. Expressions may ask for `now`.
     pub fn next(&self, seen: &SeenTags, now: Timestamp) -> Result<NextTags, RulesError> {
         let in_order = match self.rules.order {
-            Order::SemVer { .. } | Order::Lexical => self.candidates.iter().collect(),
+            Order::SemVer { .. } | Order::Lexical => self.candidates.clone(),
             Order::NewestTag => match self.by_date(seen) {
                 Ok(in_order) => in_order,
                 Err(unread) => return Ok(NextTags::Read(unread)),
@@ -196,7 +233,7 @@ impl GitTagSelection<'_> {
                 break;
             }
             let Some(look) = seen.tags.get(tag) else {
-                unread.push(tag.clone());
+                unread.push(tag.to_owned());
                 continue;
             };
             match self.judge(tag, look, seen, now)? {
@@ -204,8 +241,8 @@ impl GitTagSelection<'_> {
                     uncompared.push(id);
                     continue;
                 }
-                Judged::Taken(commit) => taken.push((tag.clone(), commit)),
-                Judged::Out(rule) => ruled_out.add(tag.clone(), rule),
+                Judged::Taken(commit) => taken.push((tag.to_owned(), commit)),
+                Judged::Out(rule) => ruled_out.add(tag.to_owned(), rule),
             }
             known += 1;
         }
@@ -234,20 +271,18 @@ impl GitTagSelection<'_> {
     }
 
     /// Puts the tags in order as `git for-each-ref --sort=-creatordate` does: equal dates by name, `a` first.
-    fn by_date<'a>(&'a self, seen: &SeenTags) -> Result<Vec<&'a String>, Vec<String>> {
-        let unread = self
-            .candidates
-            .iter()
-            .filter(|tag| !seen.tags.contains_key(*tag));
-        let unread: Vec<String> = unread.cloned().collect();
+    fn by_date(&self, seen: &SeenTags) -> Result<Vec<&str>, Vec<String>> {
+        let candidates = self.candidates.iter().copied();
+        let unread = candidates.filter(|tag| !seen.tags.contains_key(*tag));
+        let unread: Vec<String> = unread.map(str::to_owned).collect();
         if !unread.is_empty() {
             return Err(unread);
         }
-        let date = |tag: &String| match seen.tags.get(tag) {
+        let date = |tag: &str| match seen.tags.get(tag) {
             Some(TagLook::Found(tagged)) => Some(tagged.date),
             Some(TagLook::Unusable(_)) | None => None,
         };
-        let mut in_order: Vec<&String> = self.candidates.iter().collect();
+        let mut in_order = self.candidates.clone();
         in_order.sort_by_cached_key(|tag| (Reverse(date(tag)), *tag));
         Ok(in_order)
     }

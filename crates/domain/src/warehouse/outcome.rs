@@ -9,8 +9,8 @@ use resources::{
 };
 
 use super::{
-    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, cost, identity, merged,
-    next_discovery, remarks,
+    Act, Conditions, DISCOVERY_FAILED, Discovery, Failure, Plan, Seen, cost, discovered_generation,
+    identity, merged, next_discovery, remarks,
 };
 use crate::{
     Again, criteria,
@@ -27,6 +27,8 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
         .iter()
         .filter_map(|it| it.as_ref().err())
         .collect();
+    // Before the conditions say it of this discovery.
+    let is_same_spec = discovered_generation(&status) == discovery.generation;
     let mut conditions = Conditions::new(seen, &mut status);
     if let Some(identities) = &discovery.identities {
         identity::tell(&mut conditions, identities);
@@ -34,12 +36,7 @@ pub(super) fn decide(seen: &Seen<'_>, discovery: &Discovery, mut status: Warehou
     remarks::tell(&mut conditions, &discovery.remarks);
     cost::tell(&mut conditions, &discovery.cost);
     let before = status.discovered_artifacts.take();
-    let mut found = merged(
-        &discovery.answers,
-        before
-            .as_ref()
-            .filter(|_| status.observed_generation == discovery.generation),
-    );
+    let mut found = merged(&discovery.answers, before.as_ref().filter(|_| is_same_spec));
     if !failures.is_empty() {
         found.discovered_at = before.and_then(|it| it.discovered_at);
         status.discovered_artifacts = Some(found);

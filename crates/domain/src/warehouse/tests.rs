@@ -4,6 +4,8 @@ use resources::{DiscoveredImageReference, FreightCreationPolicy, condition::find
 
 use super::*;
 
+mod partial;
+
 const NOW: i64 = 10_000;
 
 fn at(seconds: i64) -> Timestamp {
@@ -57,8 +59,12 @@ fn seen(warehouse: &Warehouse, work: Work) -> Seen<'_> {
 }
 
 fn ended(answers: Vec<Result<Found, Failure>>) -> Work {
+    ended_for(1, answers)
+}
+
+fn ended_for(generation: i64, answers: Vec<Result<Found, Failure>>) -> Work {
     Work::Ended(Discovery {
-        generation: 1,
+        generation,
         refresh: None,
         answers,
         identities: Some(Vec::new()),

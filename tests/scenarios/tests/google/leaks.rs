@@ -128,7 +128,11 @@ async fn debugged(port: &Port, owner: &str) -> Result<()> {
         room: &artifacts::Boundless,
     };
     let client = registries.reader(caller, &repository, false).await;
-    assert_eq!(client.tags().await?, ["1.0.0"]);
+    let mut tags = Vec::new();
+    client
+        .each_tag(&mut |tag| tags.push(tag.to_owned()))
+        .await?;
+    assert_eq!(tags, ["1.0.0"]);
     check(
         "Debug",
         &format!("{credentials:?} {access:#?} {login:?} {registries:?} {client:#?}"),

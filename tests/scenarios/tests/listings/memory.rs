@@ -6,15 +6,17 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use artifacts::chart::{self, Repositories};
 use artifacts::egress::Policy;
 use artifacts::image::{Asked, select};
 use artifacts::registry::Registries;
 use artifacts::{Boundless, Caller, Cost, Limits};
 use domain::selection::NewestBuildBy;
 use jiff::Timestamp;
+use resources::ChartSubscription;
 use resources::subscription::ImageSelectionStrategy;
 use scenarios::{Clock, PROJECT};
-use testkit::google::{Google, HOST};
+use testkit::google::{Google, HOST, image_of};
 
 use crate::stand::by;
 
@@ -55,15 +57,16 @@ pub(crate) fn measure(this: &str, tags: u32) -> Result<()> {
     Ok(())
 }
 
-/// Lists by every strategy, anonymously, so page by page.
+/// Lists by every strategy, and as the versions of a chart, anonymously, so page by page.
 async fn list(registry: &str, tags: u32) -> Result<()> {
     let limits = Limits {
         rate: 100_000.try_into()?,
         ..Limits::default()
     };
     let endpoints = HashMap::from([(HOST.to_owned(), registry.parse()?)]);
-    let registries = Registries::new(Arc::new(Policy::new().with_loopback()), limits);
-    let registries = registries.with_endpoints(endpoints);
+    let policy = Arc::new(Policy::new().with_loopback());
+    let charts = Repositories::new(Arc::clone(&policy), limits.clone());
+    let registries = Registries::new(policy, limits).with_endpoints(endpoints);
     let idle = status("VmRSS")?;
     for strategy in [
         ImageSelectionStrategy::NewestBuild,
@@ -71,12 +74,6 @@ async fn list(registry: &str, tags: u32) -> Result<()> {
         ImageSelectionStrategy::Lexical,
     ] {
         let cost = Cost::default();
-        let caller = Caller {
-            project: PROJECT,
-            login: None,
-            cost: &cost,
-            room: &Boundless,
-        };
         let asked = Asked {
             newest_build_by: NewestBuildBy::Built,
             now: Timestamp::UNIX_EPOCH,
@@ -84,13 +81,37 @@ async fn list(registry: &str, tags: u32) -> Result<()> {
         let mut subscription = by(strategy);
         // Everything is a candidate but for one in ten, so that both are many.
         subscription.ignore_tags_regexes = vec!["7$".to_owned()];
-        let selected = select(&registries, caller, &subscription, asked).await?;
+        let selected = select(&registries, anyone(&cost), &subscription, asked).await?;
         let left_out = selected.ruled_out.iter().map(|it| it.count).sum::<usize>();
         ensure!(selected.taken.len() == 20 && left_out == tags as usize / 10);
-        let (grown, requests) = (status("VmHWM")?.saturating_sub(idle), cost.spent().total());
-        println!("{strategy:?} of {tags} tags: {grown} KiB above idle, {requests} requests");
-        ensure!(grown <= BOUND, "{grown} KiB above idle");
+        tell(&format!("{strategy:?} of {tags} tags"), idle, &cost)?;
     }
+    let cost = Cost::default();
+    let subscription = ChartSubscription {
+        repo_url: format!("oci://{}", image_of(PROJECT)),
+        ..ChartSubscription::default()
+    };
+    let found = chart::discover(&charts, &registries, anyone(&cost), &subscription).await?;
+    let selected = found.selected;
+    let left_out = selected.ruled_out.iter().map(|it| it.count).sum::<usize>();
+    ensure!(selected.taken.len() == 20 && left_out == tags as usize - 20);
+    tell(&format!("a chart with {tags} versions"), idle, &cost)
+}
+
+fn anyone(cost: &Cost) -> Caller<'_> {
+    Caller {
+        project: PROJECT,
+        login: None,
+        cost,
+        room: &Boundless,
+    }
+}
+
+/// Says how much memory was taken so far, and fails if it was too much.
+fn tell(what: &str, idle: u64, cost: &Cost) -> Result<()> {
+    let (grown, requests) = (status("VmHWM")?.saturating_sub(idle), cost.spent().total());
+    println!("{what}: {grown} KiB above idle, {requests} requests");
+    ensure!(grown <= BOUND, "{grown} KiB above idle");
     Ok(())
 }
 

@@ -200,6 +200,36 @@ async fn one_subscription_that_fails_is_named_and_the_others_are_seen() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_has_answered_is_not_read_again_while_another_never_has() -> Result<()> {
+    let (harbour, registry) = (Harbour::open().await?, Registry::start(Access::Open)?);
+    let git = GitServer::start(Access::Open)?;
+    git.create("acme/config", &[("README.md", "hello")])?;
+    let subscriptions = json!([
+        {"image": {"repoURL": registry.repository("acme/missing")}},
+        {"git": {"repoURL": git.url("acme/config")}},
+    ]);
+    create(&harbour, "both", json!({"subscriptions": subscriptions})).await?;
+    says(&harbour, "both", "Healthy", "False", "DiscoveryFailed").await?;
+    harbour
+        .annotate::<Warehouse>("both", annotation::REFRESH, "1")
+        .await?;
+    let what = "the second look remembers what the first one found";
+    let status = harbour
+        .until(what, async || {
+            let it: Warehouse = harbour.api().get("both").await?;
+            let status = it.status.unwrap_or_default();
+            let cost = condition::find(&status.conditions, condition::DISCOVERY_COST);
+            let is_told = cost.is_some_and(|it| it.message.contains("1 answer remembered"));
+            Ok(is_told.then_some(status))
+        })
+        .await?;
+    assert!(condition::is_false(&status.conditions, condition::HEALTHY));
+    let found = status.discovered_artifacts.expect("commits were found");
+    assert_eq!(found.git[0].commits.len(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn criteria_hold_freight_back_until_they_are_satisfied() -> Result<()> {
     let (harbour, registry) = (Harbour::open().await?, Registry::start(Access::Open)?);
     registry.push(&Image::new("acme/web", "1.1.0"))?;

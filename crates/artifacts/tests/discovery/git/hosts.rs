@@ -292,4 +292,10 @@ async fn commits_are_discovered_over_ssh_with_a_key() {
         log.contains("git-upload-pack") && log.contains("BatchMode=yes"),
         "{log}"
     );
+    // Whatever git asks, ssh looks nothing up: it goes where the policy has seen that it may.
+    for call in log.lines().filter(|it| it.contains("git-upload-pack")) {
+        let is_held = call.contains("HostName=127.0.0.1") || call.contains("HostName=::1");
+        let is_known = call.contains("HostKeyAlias=localhost ");
+        assert!(is_held && is_known, "{call}");
+    }
 }

@@ -17,6 +17,14 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|it| (*it).to_owned()).collect()
 }
 
+fn select<'a>(rules: &'a GitTagRules, tags: &[&'a str]) -> GitTagSelection<'a> {
+    let mut names = rules.start();
+    for tag in tags {
+        names.offer(tag);
+    }
+    names.selection()
+}
+
 fn now() -> Timestamp {
     "2026-02-04T00:00:00Z".parse().expect("a time")
 }
@@ -45,7 +53,7 @@ fn run(
     look: impl Fn(&str) -> TagLook,
     changed: impl Fn(&str) -> Vec<String>,
 ) -> (SelectedTags, [usize; 3]) {
-    let selection = rules.select(owned(tags));
+    let selection = select(rules, tags);
     let (mut seen, mut counts) = (SeenTags::default(), [0; 3]);
     loop {
         counts[2] += 1;
@@ -179,7 +187,7 @@ fn an_expression_sees_the_tag_and_its_commit() {
         check(&rules, &["v1.0.0"], expected);
     }
     let rules = rules(|it| it.expression_filter = "commitDate".to_owned());
-    let selection = rules.select(owned(&["v1.0.0"]));
+    let selection = select(&rules, &["v1.0.0"]);
     let look = TagLook::Found(tagged("v1.0.0", 0));
     let seen = SeenTags {
         tags: HashMap::from([("v1.0.0".to_owned(), look)]),
@@ -293,4 +301,32 @@ fn rules_that_cannot_be_followed_name_their_field() {
     };
     lexical.semver_constraint = ">>1".to_owned();
     assert!(GitTagRules::parse(&lexical).is_ok());
+}
+
+#[test]
+fn of_any_number_of_tags_no_more_are_held_than_could_be_read() {
+    let semver = rules(|it| it.discovery_limit = 1);
+    let newest = rules(|it| it.commit_selection_strategy = CommitSelectionStrategy::NewestTag);
+    let count = 2 * READS_BOUND + 10;
+    // Neither the order of versions nor its reverse.
+    let tags = (0..count).map(|it| format!("1.0.{}", it * 7 % count));
+    let tags: Vec<String> = tags.collect();
+    for (rules, expected) in [(&semver, 1), (&newest, READS_BOUND + 1)] {
+        let mut names = rules.start();
+        for tag in &tags {
+            assert!(names.offer(tag));
+            assert!(names.best.len() < 2 * READS_BOUND);
+        }
+        let selection = names.selection();
+        assert_eq!(selection.candidates.len(), READS_BOUND + 1);
+        let next = selection.next(&SeenTags::default(), now());
+        let NextTags::Read(wanted) = next.expect("no expression") else {
+            panic!("nothing was read so far");
+        };
+        // Whoever is to read more than can be read gives up.
+        assert_eq!(wanted.len(), expected);
+        if expected == 1 {
+            assert_eq!(wanted[0], format!("1.0.{}", count - 1));
+        }
+    }
 }
