@@ -6,6 +6,7 @@
 mod git;
 mod google;
 mod plain;
+mod scripts;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

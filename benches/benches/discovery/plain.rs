@@ -1,25 +1,22 @@
 //! A registry that knows nothing but the standard: Debian's docker-registry with ten thousand tags.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use artifacts::registry::{Memory, Registries};
-use benches::skip;
 use jiff::{SignedDuration, Timestamp};
 use resources::ImageSubscription;
 use resources::subscription::ImageSelectionStrategy;
 use testkit::proxy::{self, Proxy};
 use testkit::servers::{Access, Registry};
-use testkit::{Pushed, fill, tools};
+use testkit::{Pushed, fill};
 
-use crate::{AWAY, Peer, UPSTREAM_RATE, as_float, by, limits, look, policy, tags};
+use crate::{AWAY, Peer, UPSTREAM_RATE, as_float, by, limits, look, policy, scripts, tags};
 
 /// Images that the straightforward ways are measured on.
-const SMALL: usize = 100;
-const INSPECTED: usize = 10;
+pub(crate) const SMALL: usize = 100;
 
-fn images(first: usize, count: usize) -> Vec<Pushed> {
+pub(crate) fn images(first: usize, count: usize) -> Vec<Pushed> {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
     (first..first + count)
         .map(|index| Pushed {
@@ -85,7 +82,7 @@ pub(crate) async fn measure() -> Result<()> {
     let pushed = look(&registries, &still, None).await?;
     ensure!(pushed.best == tag(tags + 1), "{}", pushed.best);
     pushed.tell("the same with cacheByTag", &peer);
-    skopeo(&proxy.host(), tags)
+    scripts::measure(&proxy.host(), tags, cold.took)
 }
 
 /// Reads each image of the small repository as upstream does; gives the seconds for one.
@@ -111,36 +108,4 @@ async fn tag_by_tag(host: &str) -> Result<f64> {
         config.error_for_status()?.bytes().await?;
     }
     Ok(started.elapsed().as_secs_f64() / as_float(SMALL))
-}
-
-/// Lists and inspects as a script would, and computes what that comes to for all tags.
-fn skopeo(host: &str, tags: usize) -> Result<()> {
-    let Ok(program) = tools::path("skopeo") else {
-        skip("skopeo", "there is no skopeo: cargo xtask tools");
-        return Ok(());
-    };
-    let run = |arguments: &[&str]| -> Result<Duration> {
-        let started = Instant::now();
-        let output = Command::new(&program).args(arguments).output()?;
-        ensure!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(started.elapsed())
-    };
-    let repository = format!("docker://{host}/acme/small");
-    let list = run(&["list-tags", "--tls-verify=false", &repository])?;
-    let mut inspecting = Duration::ZERO;
-    for image in images(0, INSPECTED) {
-        let reference = format!("{repository}:{}", image.tag);
-        inspecting += run(&["inspect", "--no-tags", "--tls-verify=false", &reference])?;
-    }
-    let each = inspecting.as_secs_f64() / as_float(INSPECTED);
-    println!(
-        "skopeo: list-tags {:.2} s, inspect {each:.3} s for each of {INSPECTED} images; for {tags} one after another {:.0} s",
-        list.as_secs_f64(),
-        each * as_float(tags)
-    );
-    Ok(())
 }
