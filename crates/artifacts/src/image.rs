@@ -21,9 +21,9 @@ use resources::{DiscoveredImageReference, ImageSubscription};
 use sha2::{Digest as _, Sha256};
 
 use self::look::look;
-use crate::Caller;
 use crate::registry::{self, Listing, Reader, Registries, Repository, RepositoryError, Turn, Wish};
 use crate::shell::quote;
+use crate::{Caller, Cost};
 
 /// Looks at the same time; the client keeps to its own limits.
 const CONCURRENCY: usize = 16;
@@ -152,7 +152,8 @@ pub async fn select(
                 Turn::Again => selection = rules.start(),
             },
             Next::Fetch(wanted) => {
-                let reading = (&reader, &listing);
+                caller.cost.wants_looks(wanted.len());
+                let reading = (&reader, &listing, caller.cost);
                 look_at_all(reading, &rules, wanted, &mut selection, repo_url).await?;
             }
             Next::TooMany { count } => {
@@ -202,7 +203,7 @@ pub fn references(
 
 /// Looks at what is wanted, and lets the selection see it.
 async fn look_at_all(
-    (reader, listing): (&Reader<'_>, &Listing<'_>),
+    (reader, listing, cost): (&Reader<'_>, &Listing<'_>, &Cost),
     rules: &ImageRules,
     wanted: Vec<Wanted>,
     selection: &mut ImageSelection<'_>,
@@ -221,6 +222,7 @@ async fn look_at_all(
     let mut looks = stream::iter(looks).buffer_unordered(CONCURRENCY);
     while let Some(seen) = looks.next().await {
         let (tag, look) = seen?;
+        cost.looked();
         selection.saw(&tag, look);
     }
     Ok(())

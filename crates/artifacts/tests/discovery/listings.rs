@@ -7,7 +7,7 @@ use std::time::Duration;
 use artifacts::egress::Policy;
 use artifacts::image::{self, Error};
 use artifacts::registry::Registries;
-use artifacts::{Cost, Limits, Spent};
+use artifacts::{Cost, Limits, Looks, Spent};
 use axum::response::Response;
 use domain::selection::Selected;
 use resources::ImageSubscription;
@@ -123,6 +123,8 @@ async fn a_list_that_tells_times_spares_a_look_at_all_but_the_newest() {
     );
     // The list, and for each of the two its manifest and its config.
     assert_eq!(spent.total(), 1 + 2 * 2);
+    let (wanted, ended) = (2, 2);
+    assert_eq!(spent.looks, Looks { wanted, ended });
     assert_eq!(server.sent()[0].target, format!("{LIST}?n=10000"));
     let by_tag = |it: &Sent| it.target.ends_with("/manifests/e");
     assert!(
@@ -131,6 +133,7 @@ async fn a_list_that_tells_times_spares_a_look_at_all_but_the_newest() {
     );
     let (again, spent) = select(&registries, ImageSelectionStrategy::NewestBuild).await;
     assert_eq!((again.expect("the same"), spent.total()), (found, 1));
+    assert_eq!(spent.looks.ended, spent.looks.wanted);
 }
 
 #[tokio::test]
