@@ -5,6 +5,7 @@ mod hosts;
 mod mirrors;
 mod monorepo;
 mod odd_tags;
+mod redirects;
 mod tags;
 
 use std::path::Path;
