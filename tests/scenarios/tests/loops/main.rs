@@ -5,6 +5,7 @@ mod charts;
 mod control_flow;
 mod fairness;
 mod going;
+mod metrics;
 mod promotions;
 mod soaking;
 mod warehouses;
