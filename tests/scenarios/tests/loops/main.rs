@@ -6,6 +6,7 @@ mod control_flow;
 mod fairness;
 mod going;
 mod metrics;
+mod names;
 mod promotions;
 mod soaking;
 mod warehouses;
