@@ -53,12 +53,14 @@ pub enum Error {
     #[error(transparent)]
     Registry(#[from] registry::Error),
     #[error(
-        "none of the {count} matching tags of {repo_url:?} is usable: {tag:?} is not because {why}"
+        "none of the {count} matching tags of {repo_url:?} is usable: {tag:?} is not because {why}, which {request} shows"
     )]
     Unusable {
         repo_url: String,
         count: usize,
         tag: String,
+        /// By which anybody can see it: `GET ghcr.io/v2/acme/web/manifests/1.0.0`.
+        request: String,
         why: String,
     },
     #[error("{count} tags of {repo_url:?} match, more than the {LOOKS_BOUND} that are looked at")]
@@ -182,10 +184,13 @@ pub fn references(
     if selected.taken.is_empty()
         && let Some((first, why)) = unusable().next()
     {
+        let repository = Repository::parse(&subscription.repo_url)?;
+        let tag = first.tags.first().cloned().unwrap_or_default();
         return Err(Error::Unusable {
             repo_url: subscription.repo_url.clone(),
             count: unusable().map(|(it, _)| it.count).sum(),
-            tag: first.tags.first().cloned().unwrap_or_default(),
+            request: format!("GET {}", repository.address_of_tag(&tag)),
+            tag,
             why: why.clone(),
         });
     }
