@@ -60,6 +60,15 @@ pub struct Spent {
     pub remembered: u64,
     /// Time that requests waited for their turn and discoveries for one another, all of it together.
     pub waited: Duration,
+    pub looks: Looks,
+}
+
+/// Counts looks at images, to say how far a discovery is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Those that are known to be needed by now: what they find may ask for more.
+    pub wanted: u64,
+    pub ended: u64,
 }
 
 impl Spent {
@@ -108,6 +117,16 @@ impl Cost {
     /// Counts time spent waiting for a turn.
     pub(crate) fn waited(&self, time: Duration) {
         self.change(|spent| spent.waited += time);
+    }
+
+    /// Counts images that are going to be looked at.
+    pub(crate) fn wants_looks(&self, count: usize) {
+        self.change(|spent| spent.looks.wanted += count as u64);
+    }
+
+    /// Counts an image that was looked at.
+    pub(crate) fn looked(&self) {
+        self.change(|spent| spent.looks.ended += 1);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Spent) -> T) -> T {

@@ -21,9 +21,9 @@ use resources::{DiscoveredImageReference, ImageSubscription};
 use sha2::{Digest as _, Sha256};
 
 use self::look::look;
-use crate::Caller;
 use crate::registry::{self, Listing, Reader, Registries, Repository, RepositoryError, Turn, Wish};
 use crate::shell::quote;
+use crate::{Caller, Cost};
 
 /// Looks at the same time; the client keeps to its own limits.
 const CONCURRENCY: usize = 16;
@@ -53,12 +53,14 @@ pub enum Error {
     #[error(transparent)]
     Registry(#[from] registry::Error),
     #[error(
-        "none of the {count} matching tags of {repo_url:?} is usable: {tag:?} is not because {why}"
+        "none of the {count} matching tags of {repo_url:?} is usable: {tag:?} is not because {why}, which {request} shows"
     )]
     Unusable {
         repo_url: String,
         count: usize,
         tag: String,
+        /// By which anybody can see it: `GET ghcr.io/v2/acme/web/manifests/1.0.0`.
+        request: String,
         why: String,
     },
     #[error("{count} tags of {repo_url:?} match, more than the {LOOKS_BOUND} that are looked at")]
@@ -152,7 +154,8 @@ pub async fn select(
                 Turn::Again => selection = rules.start(),
             },
             Next::Fetch(wanted) => {
-                let reading = (&reader, &listing);
+                caller.cost.wants_looks(wanted.len());
+                let reading = (&reader, &listing, caller.cost);
                 look_at_all(reading, &rules, wanted, &mut selection, repo_url).await?;
             }
             Next::TooMany { count } => {
@@ -181,10 +184,13 @@ pub fn references(
     if selected.taken.is_empty()
         && let Some((first, why)) = unusable().next()
     {
+        let repository = Repository::parse(&subscription.repo_url)?;
+        let tag = first.tags.first().cloned().unwrap_or_default();
         return Err(Error::Unusable {
             repo_url: subscription.repo_url.clone(),
             count: unusable().map(|(it, _)| it.count).sum(),
-            tag: first.tags.first().cloned().unwrap_or_default(),
+            request: format!("GET {}", repository.address_of_tag(&tag)),
+            tag,
             why: why.clone(),
         });
     }
@@ -202,7 +208,7 @@ pub fn references(
 
 /// Looks at what is wanted, and lets the selection see it.
 async fn look_at_all(
-    (reader, listing): (&Reader<'_>, &Listing<'_>),
+    (reader, listing, cost): (&Reader<'_>, &Listing<'_>, &Cost),
     rules: &ImageRules,
     wanted: Vec<Wanted>,
     selection: &mut ImageSelection<'_>,
@@ -221,6 +227,7 @@ async fn look_at_all(
     let mut looks = stream::iter(looks).buffer_unordered(CONCURRENCY);
     while let Some(seen) = looks.next().await {
         let (tag, look) = seen?;
+        cost.looked();
         selection.saw(&tag, look);
     }
     Ok(())

@@ -25,7 +25,7 @@ pub mod work_tree;
 
 use credentials::Login;
 
-pub use crate::cost::{Cost, Outcome, Spent};
+pub use crate::cost::{Cost, Looks, Outcome, Spent};
 pub use crate::room::{Boundless, Room};
 pub use crate::sender::{Fault, InFlight, Limits};
 

@@ -206,3 +206,41 @@ impl Default for Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives what is counted of a host, by name.
+    fn counted(metrics: &Metrics, host: &str, outcome: &'static str) -> Option<u64> {
+        let host = host.to_owned();
+        let counter = metrics.requests.get(&Request { host, outcome })?;
+        Some(counter.get())
+    }
+
+    #[test]
+    fn so_many_hosts_are_counted_by_name_and_the_rest_together() {
+        let metrics = Metrics::default();
+        for number in 0..HOSTS_BOUND {
+            metrics.request(&format!("host-{number}"), "answered", 1);
+        }
+        assert_eq!(counted(&metrics, OTHER_HOSTS, "answered"), None);
+        metrics.request("one-more", "answered", 2);
+        metrics.request("another", "answered", 3);
+        metrics.request("another", "failed", 4);
+        // Those that were there before still have their names, whatever comes of them.
+        metrics.request("host-0", "answered", 5);
+        metrics.request("host-499", "failed", 6);
+        for (host, outcome, expected) in [
+            ("one-more", "answered", None),
+            ("another", "failed", None),
+            (OTHER_HOSTS, "answered", Some(2 + 3)),
+            (OTHER_HOSTS, "failed", Some(4)),
+            ("host-0", "answered", Some(1 + 5)),
+            ("host-499", "failed", Some(6)),
+        ] {
+            let found = counted(&metrics, host, outcome);
+            assert_eq!(found, expected, "{host} {outcome}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub enum Error {
         repo_url: String,
         source: RulesError,
     },
-    #[error("repository {repo_url:?} cannot be reached")]
+    #[error("repository {repo_url:?} cannot be asked for its branches and tags")]
     Egress {
         repo_url: String,
         source: ResolveError,

@@ -82,6 +82,11 @@ impl Repository {
         }
     }
 
+    /// Gives host and path of what a tag names.
+    pub(crate) fn address_of_tag(&self, tag: &str) -> String {
+        format!("{}/v2/{}/manifests/{tag}", self.endpoint(), self.path)
+    }
+
     /// Says whether the registry is on this machine, where plain http is fine.
     pub(crate) fn is_loopback(&self) -> bool {
         egress::is_loopback_name(without_port(&self.host))
@@ -157,6 +162,20 @@ mod tests {
                 Ok(expected),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_tag_names_is_asked_for_at_its_registry() {
+        for (name, expected) in [
+            (
+                "nginx",
+                "registry-1.docker.io/v2/library/nginx/manifests/1.0",
+            ),
+            ("[::1]:5000/web", "[::1]:5000/v2/web/manifests/1.0"),
+        ] {
+            let repository = Repository::parse(name).expect(name);
+            assert_eq!(repository.address_of_tag("1.0"), expected);
         }
     }
 

@@ -14,7 +14,7 @@ use secret::Secret;
 
 use crate::charts::{Charts, in_index};
 use crate::scripted::{Server, answer, ok};
-use crate::told;
+use crate::{check_told, told};
 
 const INDEX: &str = "entries: {web: [{version: 1.0.0}]}";
 
@@ -49,6 +49,13 @@ fn check(error: &Error, why: &str, next: &str) {
     let text = told(error);
     assert!(text.contains(why), "{text}");
     assert!(error.hint().contains(next), "{}", error.hint());
+}
+
+/// Checks that an error names the repository and the request.
+#[track_caller]
+fn check_named(error: &Error, server: &Server) {
+    let request = format!("GET {}/index.yaml", server.host);
+    check_told(error, &format!("://{}", server.host), &request, "");
 }
 
 #[tokio::test]
@@ -202,6 +209,7 @@ async fn an_index_that_breaks_off_is_asked_for_again_and_never_taken_for_whole()
     let server = Server::start(move |_, _| pieces(Some(gone()))).await;
     let error = failed(&charts(), &web(&server)).await;
     check(&error, "broke off", "argosy tries again");
+    check_named(&error, &server);
 }
 
 #[tokio::test]
@@ -229,11 +237,9 @@ async fn a_busy_server_is_asked_again_and_a_dripping_one_is_left() {
         ..hurried()
     };
     let charts = Charts::new(Policy::new().with_loopback(), &impatient);
-    check(
-        &failed(&charts, &web(&server)).await,
-        "did not answer in time",
-        "overloaded",
-    );
+    let error = failed(&charts, &web(&server)).await;
+    check(&error, "did not answer in time", "overloaded");
+    check_named(&error, &server);
     // Nothing is left behind of it.
     assert_eq!(taken(&charts, &web(&server)).await, ["1.0.0"]);
 }
@@ -275,13 +281,13 @@ async fn a_login_stays_behind_when_the_origin_changes() {
 
     let out =
         Server::start(|_, _| answer(302, &[("location", "http://169.254.169.254/")], "")).await;
-    check(&failed(&charts, &web(&out)).await, "plain http", "https");
+    let error = failed(&charts, &web(&out)).await;
+    check(&error, "plain http", "https");
+    check_named(&error, &out);
     let round = Server::start(|_, _| answer(302, &[("location", "/index.yaml")], "")).await;
-    check(
-        &failed(&charts, &web(&round)).await,
-        "too many times",
-        "the address that",
-    );
+    let error = failed(&charts, &web(&round)).await;
+    check(&error, "too many times", "the address that");
+    check_named(&error, &round);
 }
 
 #[tokio::test]
@@ -289,21 +295,18 @@ async fn any_certificate_will_do_only_where_the_subscription_says_so() {
     let server = Server::start_tls(|_, _| ok(INDEX)).await;
     let charts = charts();
     let mut subscription = in_index(&format!("https://{}", server.host), "web");
-    check(
-        &failed(&charts, &subscription).await,
-        "certificate",
-        "SSL_CERT_FILE",
-    );
+    let error = failed(&charts, &subscription).await;
+    check(&error, "certificate", "SSL_CERT_FILE");
+    check_named(&error, &server);
     subscription.insecure_skip_tls_verify = true;
     assert_eq!(taken(&charts, &subscription).await, ["1.0.0"]);
 
     let registry = Server::start_tls(|_, _| ok(r#"{"name":"web","tags":["1.0.0"]}"#)).await;
     let mut subscription = in_index(&format!("oci://{}/charts/web", registry.host), "");
-    check(
-        &failed(&charts, &subscription).await,
-        "certificate",
-        "SSL_CERT_FILE",
-    );
+    let error = failed(&charts, &subscription).await;
+    check(&error, "certificate", "SSL_CERT_FILE");
+    let request = format!("GET {}/v2/charts/web/tags/list", registry.host);
+    check_told(&error, &subscription.repo_url, &request, "");
     subscription.insecure_skip_tls_verify = true;
     assert_eq!(taken(&charts, &subscription).await, ["1.0.0"]);
 }

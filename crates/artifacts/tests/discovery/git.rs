@@ -7,6 +7,7 @@ mod many_tags;
 mod mirrors;
 mod monorepo;
 mod odd_tags;
+mod redirects;
 mod tags;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use resources::ImageSubscription;
 use secret::Secret;
 
 use crate::scripted::{Server, answer, digest, not_found, ok};
-use crate::{ASKED, caller, told};
+use crate::{ASKED, Failure, caller, check_told, told};
 
 const PASSWORD: &str = "hunter2-hunter2";
 
@@ -74,12 +74,16 @@ async fn a_server_that_is_not_there_is_named() {
         .each_tag(&mut |_| {})
         .await
         .expect_err("nobody there");
-    assert!(
-        told(&error).contains("127.0.0.1:1/web") && error.hint().contains("curl"),
-        "{} {}",
-        told(&error),
-        error.hint()
-    );
+    let request = "GET 127.0.0.1:1/v2/web/tags/list";
+    check_told(&error, "repository 127.0.0.1:1/web", request, "curl");
+}
+
+/// Checks that an error names the repository `web`, the request for a part of it, and the next step.
+#[track_caller]
+fn check(error: &impl Failure, server: &Server, part: &str, next: &str) {
+    let repository = format!("{}/web", server.host);
+    let request = format!("GET {}/v2/web/{part}", server.host);
+    check_told(error, &repository, &request, next);
 }
 
 /// An image's manifest and config as a registry has them.
@@ -165,21 +169,41 @@ async fn a_redirect_to_another_server_leaves_the_login_behind() {
 
 #[tokio::test]
 async fn a_redirect_leads_nowhere_it_should_not() {
-    for (location, why) in [
-        ("http://169.254.169.254/latest/meta-data", "plain http"),
-        ("https://169.254.169.254/latest/meta-data", "metadata"),
-        ("https://metadata.google.internal/", "metadata"),
-        ("http://evil.test/config", "plain http"),
-        ("http://me:pw@127.0.0.1/config", "holds a login"),
-        ("file:///etc/passwd", "scheme"),
-        ("https://0.0.0.0/", "no address of one host"),
+    let closed = "no setting opens this address";
+    for (location, why, next) in [
+        (
+            "http://169.254.169.254/latest/meta-data",
+            "plain http",
+            "serve 169.254.169.254 over https",
+        ),
+        (
+            "https://169.254.169.254/latest/meta-data",
+            "metadata",
+            closed,
+        ),
+        ("https://metadata.google.internal/", "metadata", closed),
+        (
+            "http://evil.test/config",
+            "plain http",
+            "serve evil.test over https",
+        ),
+        (
+            "http://me:pw@127.0.0.1/config",
+            "holds a login",
+            "use the address that 127.0.0.1:",
+        ),
+        ("file:///etc/passwd", "scheme", "use https://"),
+        ("https://0.0.0.0/", "no address of one host", closed),
     ] {
         let server = one_image(move |_| answer(302, &[("location", location)], "")).await;
         let error = discover(&server, Some(&login())).await.expect_err(location);
         assert!(told(&error).contains(why), "{location}: {}", told(&error));
+        check(&error, &server, "blobs/sha256:", next);
     }
     let server = Server::start(|sent, _| answer(302, &[("location", &sent.target)], "")).await;
-    assert!(told(&tags(&server).await.expect_err("no end")).contains("too many times"));
+    let error = tags(&server).await.expect_err("no end");
+    assert!(told(&error).contains("too many times"), "{}", told(&error));
+    check(&error, &server, "tags/list", "use the address that");
 }
 
 #[tokio::test]
@@ -219,6 +243,7 @@ async fn a_broken_tag_does_not_fail_the_others() {
         error.to_string().contains("none of the 2 matching tags"),
         "{error}"
     );
+    check(&error, &only_broken, "manifests/", "skopeo inspect docker:");
 
     // What may be well a moment later must not let an older image pass for the newest.
     let busy = Server::start(|sent, _| match sent.target.as_str() {
@@ -228,7 +253,9 @@ async fn a_broken_tag_does_not_fail_the_others() {
         _ => ok(image().1),
     })
     .await;
-    assert!(told(&discover(&busy, None).await.expect_err("busy")).contains("503"));
+    let error = discover(&busy, None).await.expect_err("busy");
+    assert!(told(&error).contains("503"), "{}", told(&error));
+    check(&error, &busy, "manifests/2.0.0", "ask for a higher quota");
 }
 
 #[tokio::test]
@@ -362,6 +389,8 @@ async fn silence_comes_to_an_end() {
         "{}",
         told(&error)
     );
+    let request = format!("GET {host}/v2/web/tags/list");
+    check_told(&error, &format!("{host}/web"), &request, "see whether");
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "{:?}",

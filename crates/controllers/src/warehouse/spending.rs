@@ -45,3 +45,61 @@ impl Spending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use artifacts::Outcome;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn what_was_spent_is_counted_and_told() {
+        let (registry, git) = ("registry.example".to_owned(), "git.example".to_owned());
+        let spending = Spending {
+            spent: Spent {
+                requests: BTreeMap::from([
+                    ((registry.clone(), Outcome::Answered), 5),
+                    ((registry.clone(), Outcome::Denied), 2),
+                    ((git.clone(), Outcome::Failed), 1),
+                ]),
+                git: BTreeMap::from([(git.clone(), 3)]),
+                remembered: 7,
+                waited: Duration::from_millis(1_500),
+                ..Spent::default()
+            },
+            took: Duration::from_millis(2_500),
+            queued: Duration::from_millis(500),
+        };
+        let mut metrics = Registry::default();
+        let cost = spending.told(&Metrics::register(&mut metrics));
+        let expected = Cost {
+            requests: BTreeMap::from([(registry, 7), (git, 1)]),
+            git: 3,
+            remembered: 7,
+            took: Duration::from_millis(2_500),
+            queued: Duration::from_millis(500),
+        };
+        assert_eq!(cost, expected);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &metrics).expect("metrics");
+        let requests = "argosy_discovery_requests_total";
+        for expected in [
+            format!("{requests}{{host=\"registry.example\",outcome=\"answered\"}} 5"),
+            format!("{requests}{{host=\"registry.example\",outcome=\"denied\"}} 2"),
+            format!("{requests}{{host=\"git.example\",outcome=\"failed\"}} 1"),
+            format!("{requests}{{host=\"git.example\",outcome=\"git\"}} 3"),
+            "argosy_discovery_remembered_total 7".to_owned(),
+            "argosy_discovery_seconds_sum 2.5".to_owned(),
+            "argosy_discovery_seconds_count 1".to_owned(),
+            "argosy_discovery_queued_seconds_sum 0.5".to_owned(),
+            "argosy_discovery_queued_seconds_count 1".to_owned(),
+            "argosy_discovery_waited_seconds_total 1.5".to_owned(),
+        ] {
+            assert!(
+                text.lines().any(|it| it == expected),
+                "{expected} in:\n{text}"
+            );
+        }
+    }
+}

@@ -37,6 +37,7 @@ impl Port {
             google: Some(Arc::clone(&google)),
             fallback,
             issuer: Some(ISSUER.to_owned()),
+            ..Surroundings::default()
         };
         Ok(Self {
             harbour: Harbour::open_in(clock, surroundings).await?,

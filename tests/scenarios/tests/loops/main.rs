@@ -5,6 +5,8 @@ mod charts;
 mod control_flow;
 mod fairness;
 mod going;
+mod metrics;
+mod names;
 mod promotions;
 mod soaking;
 mod warehouses;

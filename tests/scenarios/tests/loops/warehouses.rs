@@ -180,6 +180,11 @@ async fn one_subscription_that_fails_is_named_and_the_others_are_seen() -> Resul
         message.contains(&missing) && !message.contains("acme/web:"),
         "{message}"
     );
+    let request = format!(": GET {}/v2/acme/missing/tags/list for ", registry.host());
+    let next = format!("skopeo list-tags docker://{missing}");
+    let (told, advice) = message.split_once("; next: ").expect("a next step");
+    assert!(told.contains(&request), "{told}");
+    assert!(advice.ends_with(&next), "{advice}");
     assert_eq!(
         status
             .discovered_artifacts

@@ -16,7 +16,10 @@ use testkit::tools;
 
 use super::{discover, host, repositories, subjects, subscription};
 use crate::scripted::{Server, TlsFront, answer, ok};
-use crate::{caller, told};
+use crate::{caller, check_told, told};
+
+/// How errors name what a Git host is asked for first.
+const REFS: &str = "for its branches and tags";
 
 #[tokio::test]
 async fn a_server_of_the_old_kind_is_understood() {
@@ -79,9 +82,17 @@ async fn a_redirect_is_followed_under_the_policy() {
         .expect("commits");
     assert_eq!(found.commits.len(), 5);
 
-    for (location, why) in [
-        ("https://169.254.169.254/x/info/refs", "metadata"),
-        ("http://evil.test/x/info/refs", "plain http"),
+    for (location, why, next) in [
+        (
+            "https://169.254.169.254/x/info/refs",
+            "metadata",
+            "no setting opens this address",
+        ),
+        (
+            "http://evil.test/x/info/refs",
+            "plain http",
+            "serve evil.test over https",
+        ),
     ] {
         let front = Server::start(move |_, _| answer(302, &[("location", location)], "")).await;
         let subscription = subscription(format!("http://{}/old.git", front.host));
@@ -89,6 +100,7 @@ async fn a_redirect_is_followed_under_the_policy() {
             .await
             .expect_err(location);
         assert!(told(&error).contains(why), "{}", told(&error));
+        check_told(&error, &subscription.repo_url, REFS, next);
     }
 }
 
@@ -110,6 +122,7 @@ async fn a_certificate_that_nobody_vouches_for_is_taken_where_the_subscription_s
         let error = discover(&repositories, &subscription, None, None).await;
         let error = error.expect_err("nobody vouches");
         assert!(told(&error).contains("certificate"), "{}", told(&error));
+        check_told(&error, &subscription.repo_url, REFS, "SSL_CERT_FILE");
         subscription.insecure_skip_tls_verify = true;
         let found = discover(&repositories, &subscription, None, None).await;
         assert_eq!(subjects(&found.expect("commits"))[0], "Web two");
