@@ -89,13 +89,12 @@ fn run_by_hand(place: &Place, command: &str) -> Result<()> {
     };
     place.google().change(|world| {
         let cluster = &mut world.projects[0].clusters[0];
-        match *kind {
-            "clusters" => cluster.workload_identity = true,
-            _ => {
-                let found = cluster.node_pools.iter_mut().find(|it| it.name == *name);
-                let pool = found.with_context(|| command.to_owned())?;
-                "GKE_METADATA".clone_into(&mut pool.workload_metadata);
-            }
+        if *kind == "clusters" {
+            cluster.workload_identity = true;
+        } else {
+            let found = cluster.node_pools.iter_mut().find(|it| it.name == *name);
+            let pool = found.with_context(|| command.to_owned())?;
+            "GKE_METADATA".clone_into(&mut pool.workload_metadata);
         }
         Ok(())
     })
