@@ -1,7 +1,7 @@
 //! The token of the Kubernetes account that a Project acts as: without it nothing can be tried for the Project.
 
 use super::{Verdict, symptoms};
-use crate::facts::{Facts, Seen};
+use crate::facts::{Facts, Reason, Seen};
 use crate::principal::{KubernetesAccount, PROJECT_ACCOUNT, WorkloadPool};
 use crate::setup::repair::denial::{self, Refuser};
 use crate::setup::repair::home;
@@ -28,9 +28,13 @@ pub(super) fn missing(facts: &Facts, project: &str) -> Option<Verdict> {
                 Fix::commands(&[try_by_hand(project, &principal.pool)])
                     .without_terraform("what is asked for is a token, which nothing declares")
             };
+            let fix = match denial.reason {
+                Reason::BadCredential | Reason::Anonymous | Reason::Other => by_hand(),
+                _ => denial::of(facts, denial, refuser, by_hand),
+            };
             Verdict::fail(
                 &format!("no token of {project}/{PROJECT_ACCOUNT} was to be had: {says}"),
-                denial::of(facts, denial, refuser, by_hand),
+                fix,
             )
         }
         Seen::Absent | Seen::Unreachable { .. } => {

@@ -280,7 +280,7 @@ mod tests {
         let moves = "kubectl cordon node-1\nkubectl rollout restart deployment/controller --namespace=argosy\n";
         assert_eq!(fix.commands, moves);
         let fix = workload_pool(&whole());
-        let anew = "--field-selector=spec.nodeName=node-1";
+        let anew = "--field-selector='spec.nodeName=node-1'";
         assert!(fix.commands.contains(anew), "{}", fix.commands);
     }
 

@@ -198,7 +198,7 @@ mod tests {
         let shop = facts.intent.projects.get_mut("shop").expect("shop");
         shop.push("europe-west1-docker.pkg.dev/acme-art/apps/team/shop".to_owned());
         let fix = lead_to(&facts, &whole::repository("apps"), "us");
-        let change = "sed 's|europe-west1-docker\\.pkg\\.dev/acme-art/apps/|us-docker.pkg.dev/acme-art/apps/|'";
+        let change = r#"sed "s|europe-west1-docker\\.pkg\\.dev/acme-art/apps/|us-docker.pkg.dev/acme-art/apps/|""#;
         let lines: Vec<_> = fix.commands.lines().collect();
         assert_eq!(lines.len(), 2, "{}", fix.commands);
         for (line, project) in lines.iter().zip(["shop", "web"]) {
