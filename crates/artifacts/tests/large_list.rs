@@ -73,8 +73,8 @@ async fn serve() -> String {
     let address = listener.local_addr().expect("an address");
     let app = Router::new().fallback(|uri: Uri| {
         let query = uri.query().unwrap_or_default();
-        let page = query.strip_prefix("page=").unwrap_or("0");
-        let page: usize = page.parse().expect("a number");
+        let page = query.split('&').find_map(|it| it.strip_prefix("page="));
+        let page: usize = page.unwrap_or("0").parse().expect("a number");
         // After a full page without a link there may be another, and is none.
         let count = if query.contains("last=") { 0 } else { TAGS };
         let mut tags = String::new();
@@ -83,7 +83,7 @@ async fn serve() -> String {
             write!(tags, "{comma}\"{page}.0.{number}\"").expect("written");
         }
         let mut answer = Response::builder();
-        if uri.path().starts_with("/v2/large/") && page + 1 < PAGES {
+        if count > 0 && uri.path().starts_with("/v2/large/") && page + 1 < PAGES {
             let path = uri.path();
             let next = format!("<{path}?page={}>; rel=\"next\"", page + 1);
             answer = answer.header("link", next);

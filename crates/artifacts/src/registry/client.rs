@@ -14,7 +14,7 @@ use super::realm::{self, RealmError, Shown};
 use super::token::{self, Tokens};
 use super::{Asker, Error, Problem, Repository, Scope, content, error};
 use crate::cost::Cost;
-use crate::sender::{Answer, Call, Sender};
+use crate::sender::{Answer, Call, Fault, Sender};
 
 /// How often a request is sent at most: as the registry did not ask, as it asked, and with a new token of its own.
 const TIMES_BOUND: u32 = 3;
@@ -63,6 +63,8 @@ impl Client {
                 // What a TLS server says to plain http, if it says anything.
                 Ok(answer) => Ok(answer.status == StatusCode::BAD_REQUEST),
                 Err(fault) if fault.is_nobody_there() => Err(fault),
+                // No TLS server talks that long.
+                Err(Fault::TooLarge { .. }) => Ok(false),
                 Err(_) => Ok(true),
             }
         };

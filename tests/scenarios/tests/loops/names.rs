@@ -81,12 +81,13 @@ impl Two {
             }
             it
         };
-        let spec = json!({"subscriptions": [
+        let subscriptions = [
             subscription(names[0], "apps/web"),
             subscription(names[1], "apps/api"),
-        ]});
+        ];
+        let spec = json!({"subscriptions": subscriptions, "freightCreationPolicy": "Manual"});
         create(&harbour, "two", spec).await?;
-        says(&harbour, "two", "FreightCreated", "True", "NewFreight").await?;
+        says(&harbour, "two", "Ready", "True", "ArtifactsDiscovered").await?;
         Ok(Self {
             harbour,
             git,
