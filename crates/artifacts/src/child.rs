@@ -8,6 +8,7 @@
 mod command;
 mod error;
 mod git;
+mod gnupg;
 mod links;
 mod remote;
 mod strays;
@@ -23,8 +24,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use self::remote::Remote;
-pub(crate) use self::remote::{secret_to_create, shown};
+pub(crate) use self::git::check_url;
+pub(crate) use self::remote::secret_to_create;
+pub use self::remote::shown;
 pub use self::strays::kill_strays;
 pub use self::{
     command::Command,
@@ -33,6 +35,8 @@ pub use self::{
     links::link_out_of,
     remote::Trouble,
 };
+use self::{gnupg::GnupgHome, remote::Remote};
+use crate::egress::Pin;
 
 /// How much of the end of standard error is kept for messages.
 const STDERR_KEPT: usize = 8 << 10;
@@ -43,6 +47,7 @@ pub struct Launcher {
     argosy: Option<PathBuf>,
     search_path: OsString,
     environment: Vec<(OsString, OsString)>,
+    pin: Pin,
     ca_file: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
 }
@@ -54,6 +59,7 @@ impl Launcher {
             argosy: None,
             search_path: "/usr/local/bin:/usr/bin:/bin".into(),
             environment: Vec::new(),
+            pin: Pin::Literal,
             ca_file: None,
             known_hosts: None,
         }
@@ -85,6 +91,12 @@ impl Launcher {
         self
     }
 
+    /// Holds git to the addresses that were looked at of the host it is about to speak to.
+    #[must_use]
+    pub fn with_pin(self, pin: Pin) -> Self {
+        Self { pin, ..self }
+    }
+
     /// Trusts the certificates in this PEM file rather than the system's.
     #[must_use]
     pub fn with_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -113,6 +125,10 @@ impl Launcher {
             links::refuse_links_out_of(tree)?;
         }
         let mut start = self.prepare(&command)?;
+        let gnupg = command.find_keys()?;
+        if let Some(home) = &gnupg {
+            start.env("GNUPGHOME", home.path());
+        }
         let mut child = start.spawn().map_err(|source| Error::Start {
             program: command.name(),
             source,

@@ -6,11 +6,12 @@
 //! the operator closes some.
 //!
 //! A name proves nothing, so the decision is taken over addresses, after DNS, for each connection: [`Resolver`] does so
-//! inside the HTTP client, [`Policy::resolve`] for programs that can be told which address to use. Each redirect goes
+//! inside the HTTP client, [`Pin`] for git, which can be told which address to use. Each redirect goes
 //! through [`Policy::check_url`] and a connection of its own. A name other than `localhost` that resolves to loopback is
 //! refused even where loopback is open, so that no tenant reaches this machine's services by a record of their own.
 
 mod network;
+mod pin;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 pub use network::{Network, NetworkError};
+pub use pin::Pin;
 
 /// Longest wait for the answer of a name server.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);

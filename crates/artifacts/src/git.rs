@@ -30,10 +30,10 @@ use url::Url;
 
 use crate::child::{self, Launcher};
 use crate::cost::Cost;
-use crate::egress::Policy;
+use crate::egress::{Pin, Policy};
 use crate::sender::{Limits, Sender, Tls, host_of};
 use crate::{Caller, Room};
-use location::{Location, Pin};
+use location::Location;
 use mirror::Mirror;
 
 pub use error::Error;

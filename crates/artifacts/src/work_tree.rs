@@ -6,9 +6,11 @@
 
 mod checked_out;
 mod error;
+mod place;
 mod push;
 mod revision;
 mod signing;
+mod submodules;
 
 use std::{
     fs, io,
@@ -18,13 +20,18 @@ use std::{
 use credentials::Login;
 use serde::{Deserialize, Serialize};
 
-use self::checked_out::{Held, git_dir_of};
+use self::{
+    checked_out::{Held, git_dir_of},
+    place::is_same_host,
+};
 pub use self::{
     checked_out::{Staged, WorkTree, remove_unfinished},
     error::Error,
+    place::{admit, follow},
     push::{Answer, Integration, Target},
     revision::Revision,
     signing::{Signing, take_signing_key},
+    submodules::Submodule,
 };
 use crate::child::{self, Command, GitAccess, Launcher, Output, create_private_dir};
 
@@ -50,8 +57,18 @@ pub struct Identity {
 pub struct Origin {
     /// The repository's URL, as the user wrote it.
     pub url: String,
+    /// Where its host sends git from there, if it does; see [`follow`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
     pub insecure_skip_tls_verify: bool,
     pub identity: Identity,
+}
+
+impl Origin {
+    /// The URL that git is given.
+    pub fn place(&self) -> &str {
+        self.moved_to.as_deref().unwrap_or(&self.url)
+    }
 }
 
 /// A bare clone.
@@ -108,7 +125,7 @@ impl Repository {
         }
         command = command
             .arg("--")
-            .arg(&repository.origin.url)
+            .arg(repository.origin.place())
             .arg(&repository.folder);
         launcher.run(command).await?.checked()?;
         repository.write_record()?;
@@ -165,11 +182,16 @@ impl Repository {
     }
 
     fn access(&self) -> GitAccess {
+        let Origin { url, .. } = &self.origin;
+        let place = self.origin.place();
         GitAccess {
-            url: self.origin.url.clone(),
-            login: self.login.clone(),
+            url: place.to_owned(),
+            // It was looked up for one host, and goes to no other.
+            login: self
+                .login
+                .clone()
+                .filter(|_| place == url || is_same_host(place, url)),
             insecure_skip_tls_verify: self.origin.insecure_skip_tls_verify,
-            pinned: None,
         }
     }
 
@@ -209,11 +231,19 @@ pub enum Blobs {
 impl Identity {
     /// Makes `command` commit as this identity.
     fn apply(&self, command: Command) -> Command {
-        command
+        self.with_keys(command)
             .env("GIT_COMMITTER_NAME", &self.name)
             .env("GIT_COMMITTER_EMAIL", &self.email)
             .env("GIT_AUTHOR_NAME", &self.name)
             .env("GIT_AUTHOR_EMAIL", &self.email)
+    }
+
+    /// Lets `command` find the keys that this identity signs with.
+    fn with_keys(&self, command: Command) -> Command {
+        match self.signing {
+            Some(Signing::OpenPgp(_)) => command.uses_gpg(),
+            Some(Signing::Ssh(_)) | None => command,
+        }
     }
 
     /// Options for git itself that make it sign commits.

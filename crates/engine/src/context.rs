@@ -8,7 +8,7 @@ use std::{
 };
 
 use artifacts::{
-    child::Launcher,
+    child::{GitAccess, Launcher},
     egress::{Policy, ResolveError},
     work_tree::{self, Identity, Integration, WorkTree},
 };
@@ -153,6 +153,15 @@ impl PushLocks {
     }
 }
 
+/// How a Git repository is reached.
+#[derive(Debug)]
+pub struct Reach {
+    /// Holds git to the addresses that the egress policy has seen.
+    pub launcher: Launcher,
+    /// The project's, for the repository's URL.
+    pub login: Option<Login>,
+}
+
 /// What one step may see and touch.
 pub struct StepContext<'a> {
     pub run: &'a Run,
@@ -203,36 +212,36 @@ impl StepContext<'_> {
         self.cx.reached(&format!("{}: {point}", self.alias));
     }
 
-    /// Finds the login of the project for a Git repository, on a host that may be spoken to.
-    pub async fn git_login(&self, url: &str) -> Result<Option<Login>, StepError> {
-        self.check_egress(url).await?;
-        let found = self
-            .cx
-            .credentials
-            .find(&self.run.project, Kind::Git, url)
-            .await;
-        found.map(|it| it.login).map_err(|error| {
+    /// Finds out how the Git repository with this URL is reached at `place`, mostly the same: on a host that may be spoken
+    /// to, with the project's login for the URL.
+    pub async fn reach(&self, url: &str, place: &str) -> Result<Reach, StepError> {
+        let admitted = work_tree::admit(&self.cx.egress, place).await;
+        let pin = admitted.map_err(|error| {
+            let refused = match &error {
+                ResolveError::Refused(refused) => StepError::Failed(refused.to_string()),
+                ResolveError::Lookup { .. }
+                | ResolveError::Silence { .. }
+                | ResolveError::NoAddress { .. } => {
+                    StepError::errored("failed to reach the repository", &error)
+                }
+            };
+            refused.with_next(error.hint())
+        })?;
+        let credentials = &self.cx.credentials;
+        let found = credentials.find(&self.run.project, Kind::Git, url).await;
+        let found = found.map_err(|error| {
             StepError::errored("failed to look for a login", &error).with_next(error.hint())
+        })?;
+        Ok(Reach {
+            launcher: self.cx.launcher.clone().with_pin(pin),
+            login: found.login,
         })
     }
 
-    async fn check_egress(&self, url: &str) -> Result<(), StepError> {
-        // A text that names no host is refused when git is to be started.
-        let Some((host, port)) = git_host(url) else {
-            return Ok(());
-        };
-        let Err(error) = self.cx.egress.resolve(&host, port).await else {
-            return Ok(());
-        };
-        let refused = match &error {
-            ResolveError::Refused(refused) => StepError::Failed(refused.to_string()),
-            ResolveError::Lookup { .. }
-            | ResolveError::Silence { .. }
-            | ResolveError::NoAddress { .. } => {
-                StepError::errored("failed to reach the repository", &error)
-            }
-        };
-        Err(refused.with_next(error.hint()))
+    /// Finds where a Git repository is whose host sends git elsewhere, as far as it may go.
+    pub async fn follow(&self, access: &GitAccess) -> Result<String, StepError> {
+        let (launcher, work_dir) = (&self.cx.launcher, self.work_dir.root());
+        Ok(work_tree::follow(launcher, work_dir, &self.cx.egress, access).await?)
     }
 
     /// Opens the work tree at the path of a step's configuration.
@@ -249,8 +258,8 @@ impl StepContext<'_> {
                 error => error.into(),
             }
         })?;
-        let login = self.git_login(&origin.url).await?;
-        Ok(WorkTree::open(&self.cx.launcher, root, &found, login)?)
+        let Reach { launcher, login } = self.reach(&origin.url, origin.place()).await?;
+        Ok(WorkTree::open(&launcher, root, &found, login)?)
     }
 
     /// The records of all steps so far.
@@ -266,42 +275,5 @@ impl fmt::Debug for StepContext<'_> {
             .field("promotion", &self.run.promotion)
             .field("step", &self.alias)
             .finish_non_exhaustive()
-    }
-}
-
-/// The host and port that git connects to.
-fn git_host(url: &str) -> Option<(String, u16)> {
-    if !url.contains("://") {
-        let (host, _) = url.split_once(':')?;
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        return Some((host.to_owned(), 22));
-    }
-    let parsed = url::Url::parse(url).ok()?;
-    let usual = if parsed.scheme() == "ssh" { 22 } else { 443 };
-    let port = parsed.port_or_known_default().unwrap_or(usual);
-    Some((parsed.host_str()?.to_owned(), port))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, expected: Option<(&str, u16)>) {
-        let expected = expected.map(|(host, port)| (host.to_owned(), port));
-        assert_eq!(git_host(url), expected, "{url}");
-    }
-
-    #[test]
-    fn every_spelling_of_a_repository_names_its_host() {
-        check("https://github.com/acme/app.git", Some(("github.com", 443)));
-        check("http://127.0.0.1:8080/app.git", Some(("127.0.0.1", 8080)));
-        check(
-            "ssh://git@github.com/acme/app.git",
-            Some(("github.com", 22)),
-        );
-        check("ssh://git@[::1]:2222/app", Some(("[::1]", 2222)));
-        check("git@github.com:acme/app.git", Some(("github.com", 22)));
-        check("nothing", None);
     }
 }

@@ -20,7 +20,7 @@ mod yaml_update;
 
 use std::{error::Error, fmt, time::Duration};
 
-use artifacts::{child, work_tree};
+use artifacts::{child, egress::ResolveError, work_tree};
 use domain::message::{in_one_line, with_next};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -151,6 +151,14 @@ impl StepError {
         Self::Errored(format!("{what}: {}", in_one_line(error)))
     }
 
+    /// Says first what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        match self {
+            Self::Failed(message) => Self::Failed(format!("{what}: {message}")),
+            Self::Errored(message) => Self::Errored(format!("{what}: {message}")),
+        }
+    }
+
     /// Adds the next thing to do.
     pub(crate) fn with_next(self, next: impl fmt::Display) -> Self {
         match self {
@@ -199,12 +207,20 @@ impl From<work_tree::Error> for StepError {
         let hint = error.hint();
         let failed = match error {
             work_tree::Error::Child(error) => return error.into(),
+            work_tree::Error::Redirect {
+                source: ResolveError::Refused(_),
+                ..
+            } => Self::Failed(message),
             work_tree::Error::Conflict { .. }
             | work_tree::Error::UnsafeRebase { .. }
             | work_tree::Error::OddName { .. }
             | work_tree::Error::NotAWorkTree { .. }
+            | work_tree::Error::NoPlace { .. }
+            | work_tree::Error::SubmoduleUrl { .. }
+            | work_tree::Error::OddSubmodules { .. }
             | work_tree::Error::SigningKey { .. } => Self::Failed(message),
             work_tree::Error::NoRevision { .. }
+            | work_tree::Error::Redirect { .. }
             | work_tree::Error::Record { .. }
             | work_tree::Error::Refused { .. } => Self::Errored(message),
         };

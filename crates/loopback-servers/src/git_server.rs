@@ -1,5 +1,6 @@
 //! A Git host: nginx in front of Git's own smart-HTTP backend.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,7 +19,15 @@ pub struct GitServer {
     _front: Process,
     repositories: Repositories,
     _folder: TempDir,
+    scheme: &'static str,
     port: u16,
+}
+
+/// By what a host proves who it is, as PEM.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    pub certificate: String,
+    pub private_key: String,
 }
 
 impl GitServer {
@@ -27,6 +36,30 @@ impl GitServer {
     /// # Errors
     /// When nginx, fcgiwrap or git is missing or does not come up within 10 seconds.
     pub fn start(access: Access) -> Result<Self> {
+        Self::start_with(access, "http", nginx::start)
+    }
+
+    /// Starts a host that speaks HTTPS and shows this certificate.
+    ///
+    /// # Errors
+    /// When nginx, fcgiwrap or git is missing or does not come up within 10 seconds.
+    pub fn start_tls(access: Access, certificate: &Certificate) -> Result<Self> {
+        Self::start_with(access, "https", |root, http, server| {
+            fs::write(root.join("certificate.pem"), &certificate.certificate)?;
+            fs::write(root.join("key.pem"), &certificate.private_key)?;
+            let here = root.display();
+            let keys = format!(
+                "    ssl_certificate {here}/certificate.pem; ssl_certificate_key {here}/key.pem;\n"
+            );
+            nginx::start_tls(root, http, &(keys + server))
+        })
+    }
+
+    fn start_with(
+        access: Access,
+        scheme: &'static str,
+        start: impl FnOnce(&Path, &str, &str) -> Result<(Process, u16)>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path();
         let repositories = Repositories::in_folder(root.join("repositories"))?;
@@ -42,19 +75,20 @@ impl GitServer {
             .context("fcgiwrap did not come up")?;
         let here = root.display();
         let http = format!("access_log {here}/access.log; client_max_body_size 1g;");
-        let (front, port) = nginx::start(root, &http, &location(root, access)?)?;
+        let (front, port) = start(root, &http, &location(root, access)?)?;
         Ok(Self {
             _backend: backend,
             _front: front,
             repositories,
             _folder: folder,
+            scheme,
             port,
         })
     }
 
     /// The clone URL of a repository, such as `http://127.0.0.1:8080/acme/deploy.git`.
     pub fn url(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}/{name}.git", self.port)
+        format!("{}://127.0.0.1:{}/{name}.git", self.scheme, self.port)
     }
 
     /// The port that it listens on.
@@ -81,6 +115,14 @@ impl GitServer {
     /// When git fails.
     pub fn commit(&self, name: &str, files: &[(&str, &str)], message: &str) -> Result<()> {
         self.repositories.commit(name, files, message)
+    }
+
+    /// Adds a submodule; see [`Repositories::add_submodule`].
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn add_submodule(&self, name: &str, path: &str, of: &str, url: &str) -> Result<()> {
+        self.repositories.add_submodule(name, path, of, url)
     }
 
     /// Adds many commits on `main` at once.

@@ -4,7 +4,7 @@
 //! [`GitServer`] is nginx in front of Git's own smart-HTTP backend, [`SshServer`] is OpenSSH's sshd, [`Registry`] is
 //! Debian's `docker-registry`, filled by `skopeo`, [`ChartRepository`] is nginx in front of a folder. [`Argosy`] is a running
 //! `argosy up` and [`Kubectl`] what a user drives it with; [`Google`] is a running `argosy gcp sim`. [`terraform`] judges
-//! what is written for it. The programs come from `cargo xtask tools`; see [`tools::path`].
+//! what is written for it, [`OpenPgpKey`] what is signed; gpg and git are the system's. The other programs come from `cargo xtask tools`; see [`tools::path`].
 
 mod argosy;
 mod chart;
@@ -14,6 +14,7 @@ mod google;
 mod image;
 mod kubectl;
 mod nginx;
+mod openpgp;
 mod patience;
 mod process;
 mod quickstart;
@@ -25,10 +26,11 @@ pub mod tools;
 
 pub use argosy::Argosy;
 pub use chart_repository::ChartRepository;
-pub use git_server::GitServer;
+pub use git_server::{Certificate, GitServer};
 pub use google::Google;
 pub use image::Image;
 pub use kubectl::Kubectl;
+pub use openpgp::OpenPgpKey;
 pub use patience::wait;
 pub use process::{Process, kill_all};
 pub use quickstart::{PROJECT, Quickstart};

@@ -17,6 +17,20 @@ use crate::{Access, PASSWORD, USER, tools};
 /// # Errors
 /// When nginx is missing or does not come up within 10 seconds.
 pub(crate) fn start(root: &Path, http: &str, server: &str) -> Result<(Process, u16)> {
+    start_listening("", root, http, server)
+}
+
+/// The same with TLS; `server` names the certificate.
+pub(crate) fn start_tls(root: &Path, http: &str, server: &str) -> Result<(Process, u16)> {
+    start_listening(" ssl", root, http, server)
+}
+
+fn start_listening(
+    protocol: &str,
+    root: &Path,
+    http: &str,
+    server: &str,
+) -> Result<(Process, u16)> {
     let port = free_port()?;
     let folder = root.display();
     let configuration = format!(
@@ -24,7 +38,7 @@ pub(crate) fn start(root: &Path, http: &str, server: &str) -> Result<(Process, u
          events {{ worker_connections 256; }}\n\
          http {{\n  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n  \
          fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;\n  \
-         {http}\n  server {{\n    listen 127.0.0.1:{port};\n{server}\n  }}\n}}\n"
+         {http}\n  server {{\n    listen 127.0.0.1:{port}{protocol};\n{server}\n  }}\n}}\n"
     );
     fs::write(root.join("nginx.conf"), configuration)?;
     fs::write(

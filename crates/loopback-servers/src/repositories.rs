@@ -43,23 +43,43 @@ impl Repositories {
 
     /// Adds a commit on `main` that writes `files`, as somebody with a clone would.
     pub(crate) fn commit(&self, name: &str, files: &[(&str, &str)], message: &str) -> Result<()> {
+        self.change(name, message, |clone| {
+            for (path, content) in files {
+                let file = clone.join(path);
+                fs::create_dir_all(file.parent().context("a file has a folder")?)?;
+                fs::write(&file, content)?;
+            }
+            git(clone, &["add", "--all"]).map(drop)
+        })
+    }
+
+    /// Adds a commit on `main` by which the newest commit of the repository `of` is a submodule at `path`; `url` is what
+    /// `.gitmodules` says of where it is.
+    pub(crate) fn add_submodule(&self, name: &str, path: &str, of: &str, url: &str) -> Result<()> {
+        let commit = self.git(of, &["rev-parse", "main"])?;
+        let link = format!("160000,{},{path}", commit.trim());
+        self.change(name, &format!("Add {path}"), |clone| {
+            for (key, value) in [("path", path), ("url", url)] {
+                let key = format!("submodule.{path}.{key}");
+                git(clone, &["config", "--file", ".gitmodules", &key, value])?;
+            }
+            git(clone, &["add", ".gitmodules"])?;
+            git(clone, &["update-index", "--add", "--cacheinfo", &link]).map(drop)
+        })
+    }
+
+    /// Adds a commit on `main` of what `stage` stages in a clone.
+    fn change(
+        &self,
+        name: &str,
+        message: &str,
+        stage: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
         let clone = tempfile::tempdir_in(&self.0)?;
-        git(
-            clone.path(),
-            &[
-                "clone",
-                "--quiet",
-                &self.path(name).display().to_string(),
-                ".",
-            ],
-        )?;
+        let from = self.path(name).display().to_string();
+        git(clone.path(), &["clone", "--quiet", &from, "."])?;
         git(clone.path(), &["checkout", "--quiet", "-B", "main"])?;
-        for (path, content) in files {
-            let file = clone.path().join(path);
-            fs::create_dir_all(file.parent().context("a file has a folder")?)?;
-            fs::write(&file, content)?;
-        }
-        git(clone.path(), &["add", "--all"])?;
+        stage(clone.path())?;
         git(
             clone.path(),
             &["commit", "--quiet", "--allow-empty", "--message", message],

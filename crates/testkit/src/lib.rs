@@ -8,6 +8,7 @@ mod published_keys;
 mod restricted;
 mod world;
 
+pub use client::client_of;
 pub use embedded_apiserver::{AdmissionHook, Options, UserInfo};
 pub use fill::{Pushed, fill};
 pub use loopback_servers::{Kubectl, tools};
@@ -18,7 +19,7 @@ pub use world::World;
 /// Real servers on loopback.
 pub mod servers {
     pub use loopback_servers::{
-        Access, Argosy, ChartRepository, GitServer, Image, PASSWORD, PROJECT, Process, Quickstart,
-        Registry, SshServer, USER, wait,
+        Access, Argosy, Certificate, ChartRepository, GitServer, Image, OpenPgpKey, PASSWORD,
+        PROJECT, Process, Quickstart, Registry, SshServer, USER, wait,
     };
 }

@@ -7,13 +7,12 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use url::Url;
 
-use crate::World;
+use crate::{World, client_of};
 
 const KEYS: &str = "/openid/v1/jwks";
 
@@ -36,10 +35,7 @@ impl PublishedKeys {
             .ok();
         let kubeconfig = folder.join("kubeconfig");
         world.listen(&kubeconfig).await?;
-        let kubeconfig = Kubeconfig::read_from(&kubeconfig)?;
-        let config =
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        let client = Client::try_from(config)?;
+        let client = client_of(&kubeconfig).await?;
         let answer = move || {
             let client = client.clone();
             async move { keys(&client).await.map_err(|_| StatusCode::BAD_GATEWAY) }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use testkit::servers::{Argosy, PROJECT, Quickstart, wait};
 
 pub(crate) use self::kill::{At, Kill, When};
-pub(crate) use self::promotions::Promotions;
+pub(crate) use self::promotions::{Promotions, processes_at_home_in};
 use crate::{binary, example};
 
 const PATIENCE: Duration = Duration::from_mins(2);

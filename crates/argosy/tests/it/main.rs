@@ -4,6 +4,7 @@
 mod controller;
 mod crash;
 mod discover;
+mod fenced;
 mod gcp;
 mod pipeline;
 mod quickstart;

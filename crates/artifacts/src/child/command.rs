@@ -7,7 +7,7 @@ use std::time::Duration;
 use secret::Secret;
 use tempfile::NamedTempFile;
 
-use super::remote::Remote;
+use super::{Error, GnupgHome, remote::Remote};
 
 /// How long a child may run unless its command says otherwise.
 const TIME_OUT: Duration = Duration::from_mins(10);
@@ -29,6 +29,7 @@ pub struct Command {
     pub(super) time_out: Duration,
     pub(super) output_limit: usize,
     pub(super) key_file: Option<NamedTempFile>,
+    pub(super) uses_gpg: bool,
     /// The repository elsewhere that it speaks to.
     pub(super) remote: Option<Remote>,
 }
@@ -50,6 +51,7 @@ impl Command {
             time_out: TIME_OUT,
             output_limit: OUTPUT_LIMIT,
             key_file: None,
+            uses_gpg: false,
             remote: None,
         }
     }
@@ -122,6 +124,20 @@ impl Command {
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = bytes;
         self
+    }
+
+    /// Says that the program is gpg or runs it, which then finds its keys in the private home.
+    #[must_use]
+    pub fn uses_gpg(mut self) -> Self {
+        self.uses_gpg = true;
+        self
+    }
+
+    /// Finds the keys of a program that runs gpg.
+    pub(super) fn find_keys(&self) -> Result<Option<GnupgHome>, Error> {
+        let home = self.home();
+        let found = self.uses_gpg.then(|| GnupgHome::within(&home)).transpose();
+        found.map_err(|source| Error::Home { path: home, source })
     }
 
     pub(super) fn home(&self) -> PathBuf {

@@ -12,7 +12,8 @@ use crate::shell::quote;
 /// All the configuration git reads besides the repository's own. A file rather than variables, because git hides
 /// `GIT_CONFIG_*` variables from the commands it starts for submodules.
 ///
-/// The credential helper answers only for the origin that the login was looked up for.
+/// The credential helper answers only for the origin that the login was looked up for. Redirects are not followed: where one
+/// leads has to pass the egress policy first.
 const CONFIGURATION: &str = r#"[core]
 	hooksPath = /dev/null
 	fsmonitor = false
@@ -34,6 +35,7 @@ const CONFIGURATION: &str = r#"[core]
 [commit]
 	gpgSign = false
 [http]
+	followRedirects = false
 	lowSpeedLimit = 1024
 	lowSpeedTime = 30
 [credential]
@@ -47,8 +49,6 @@ pub struct GitAccess {
     pub url: String,
     pub login: Option<Login>,
     pub insecure_skip_tls_verify: bool,
-    /// Where ssh is to connect to; none lets it look the host up.
-    pub pinned: Option<PinnedHost>,
 }
 
 /// A host that was looked up already, as ssh is told of it.
@@ -89,6 +89,9 @@ impl Launcher {
         let mut command = self
             .local_git(work_dir)?
             .env("GIT_ALLOW_PROTOCOL", protocols);
+        if let Some(setting) = self.pin.setting() {
+            command = command.args(["-c".to_owned(), setting]);
+        }
         if let Some(file) = &self.ca_file {
             command = command.env("GIT_SSL_CAINFO", file);
         }
@@ -104,7 +107,7 @@ impl Launcher {
                      -o LogLevel=ERROR"
                 .to_owned(),
         };
-        if let Some(PinnedHost { address, known_as }) = &access.pinned {
+        if let Some(PinnedHost { address, known_as }) = self.pin.host() {
             let known_as = quote(known_as);
             ssh = format!("{ssh} -o HostName={address} -o HostKeyAlias={known_as}");
         }
@@ -133,14 +136,26 @@ impl Launcher {
     }
 }
 
-/// Names the protocols that git may speak for this URL, also when redirected or in submodules.
+/// Decides by its spelling whether git may be given a URL.
+///
+/// # Errors
+/// [`Error::Url`] unless it is https or ssh, or http to a loopback host.
+pub(crate) fn check_url(url: &str) -> Result<(), Error> {
+    protocols(url).map(drop)
+}
+
+/// Names the protocols that git may speak for this URL.
 fn protocols(url: &str) -> Result<&'static str, Error> {
     let refused = |why| Error::Url {
         url: super::command::mask_user_info(url),
         why,
     };
-    if url.starts_with('-') || url.chars().any(char::is_control) {
-        return Err(refused("it begins with a dash or has control characters"));
+    // git's own reader of URLs takes a backslash for a part of the user, others for a slash: they see two hosts.
+    let is_odd = |it: char| it.is_control() || it.is_whitespace() || it == '\\';
+    if url.starts_with('-') || url.chars().any(is_odd) {
+        return Err(refused(
+            "it begins with a dash, or has spaces, backslashes or control characters",
+        ));
     }
     if let Ok(parsed) = url::Url::parse(url)
         && url.contains("://")
@@ -210,6 +225,7 @@ fn write_key(home: &Path, key: &Secret<String>) -> std::io::Result<NamedTempFile
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::Pin;
 
     #[track_caller]
     fn check(url: &str, expected: Result<&str, ()>) {
@@ -233,18 +249,20 @@ mod tests {
         check("--upload-pack=id", Err(()));
         check("git://github.com/acme/app", Err(()));
         check("https://github.com/a\nb", Err(()));
+        check("https://github.com\\@evil.test/a", Err(()));
+        check("https://github.com /a", Err(()));
     }
 
     /// Gives the words of the command that git starts ssh by.
-    fn ssh(pinned: Option<PinnedHost>) -> Vec<String> {
+    fn ssh(pin: Pin) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let access = GitAccess {
             url: "ssh://git@git.example.com:2222/acme/app.git".to_owned(),
             login: None,
             insecure_skip_tls_verify: false,
-            pinned,
         };
-        let command = Launcher::direct().remote_git(folder.path(), &access);
+        let launcher = Launcher::direct().with_pin(pin);
+        let command = launcher.remote_git(folder.path(), &access);
         let command = command.expect("a command");
         let mut variables = command.environment.iter();
         let ssh = variables.find(|it| it.0 == "GIT_SSH_COMMAND");
@@ -254,7 +272,7 @@ mod tests {
 
     #[test]
     fn ssh_connects_where_it_is_told_and_knows_the_key_by_the_name() {
-        let told = ssh(Some(PinnedHost {
+        let told = ssh(Pin::Ssh(PinnedHost {
             address: "fd00::1".parse().expect("an address"),
             known_as: "[git.example.com]:2222".to_owned(),
         }));
@@ -263,7 +281,7 @@ mod tests {
             let at = at.unwrap_or_else(|| panic!("no {option} in {told:?}"));
             assert_eq!(told[at - 1], "-o");
         }
-        let told = ssh(None);
+        let told = ssh(Pin::Literal);
         assert!(!told.iter().any(|it| it.starts_with("Host")), "{told:?}");
     }
 

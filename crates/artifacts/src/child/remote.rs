@@ -30,6 +30,8 @@ pub enum Trouble {
     RepositoryNotFound,
     #[error("it has no such branch, tag or commit")]
     BranchNotFound,
+    #[error("its host sends git elsewhere")]
+    Redirected,
     #[error("its host breaks off")]
     Other,
 }
@@ -60,6 +62,11 @@ const SIGNS: &[(&str, Trouble)] = &[
     ),
     ("couldn't find remote ref", Trouble::BranchNotFound),
     ("remote branch", Trouble::BranchNotFound),
+    ("returned error: 301", Trouble::Redirected),
+    ("returned error: 302", Trouble::Redirected),
+    ("returned error: 303", Trouble::Redirected),
+    ("returned error: 307", Trouble::Redirected),
+    ("returned error: 308", Trouble::Redirected),
     ("failed to connect", Trouble::HostUnreachable),
     ("couldn't connect", Trouble::HostUnreachable),
     ("connection refused", Trouble::HostUnreachable),
@@ -160,6 +167,10 @@ impl Trouble {
                 )
             }
             Self::BranchNotFound => format!("see what there is: {}", git_ls_remote(&[], url)),
+            Self::Redirected => format!(
+                "write the address that it is sent to, which this prints: {}",
+                git_ls_remote(&[], url)
+            ),
             Self::Other => {
                 format!(
                     "see whether it is there: {} from where argosy runs",
@@ -183,7 +194,7 @@ pub(crate) fn secret_to_create(url: &str) -> String {
 }
 
 /// Leaves out of a URL what may be secret: user, password and query. The user of `ssh://` is none, it is mostly `git`.
-pub(crate) fn shown(url: &str) -> String {
+pub fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
@@ -305,6 +316,11 @@ mod tests {
                 "fatal: couldn't find remote ref refs/heads/gone",
                 true,
                 Trouble::BranchNotFound,
+            ),
+            (
+                "fatal: unable to access 'https://git.example.com/acme/app.git/': The requested URL returned error: 301",
+                true,
+                Trouble::Redirected,
             ),
             (
                 "fatal: unable to access 'https://git.example.com/acme/app.git/': The requested URL returned error: 502",

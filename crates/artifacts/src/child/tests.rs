@@ -153,7 +153,6 @@ async fn the_credential_helper_answers_only_for_its_own_host() {
             password: "hunter2".into(),
         }),
         insecure_skip_tls_verify: false,
-        pinned: None,
     };
     let ask = async |host: &str| {
         let command = launcher

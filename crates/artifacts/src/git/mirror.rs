@@ -14,7 +14,6 @@ use std::fs;
 
 use tokio::time::Instant;
 
-use super::location::Pin;
 use super::mirrors::{self, GIT_DIR, Held};
 use super::refs::Place;
 use super::{Ask, Error, Repositories};
@@ -244,19 +243,16 @@ impl<'a> Mirror<'a> {
             url: url.to_owned(),
             login: self.place.login.clone(),
             insecure_skip_tls_verify: self.ask.subscription.insecure_skip_tls_verify,
-            pinned: pin.host().cloned(),
         };
         let lines = wants.iter().enumerate().map(|(index, id)| match index {
             0..KEPT => format!("+{id}:refs/argosy/{id}\n"),
             _ => format!("{id}\n"),
         });
-        let command = self
-            .repositories
-            .launcher
+        let launcher = self.repositories.launcher.clone().with_pin(pin);
+        let command = launcher
             .remote_git(&self.held.folder, &access)
             .map_err(fail)?
             .arg(self.git_dir())
-            .args(held_to(&pin))
             .args(["-c".to_owned(), format!("remote.origin.url={url}")])
             .args(["-c", "remote.origin.promisor=true"])
             .args(["-c", "remote.origin.partialCloneFilter=blob:none"])
@@ -348,13 +344,4 @@ fn refuses_filter(stderr: &str) -> bool {
     stderr
         .lines()
         .any(|line| line.contains("filter") && line.contains("not supported"))
-}
-
-/// Holds git to the addresses that the egress policy has seen, and to the host that it was given.
-fn held_to(pin: &Pin) -> Vec<String> {
-    let settings = pin.setting().into_iter();
-    let settings = settings.chain(["http.followRedirects=false".to_owned()]);
-    settings
-        .flat_map(|setting| ["-c".to_owned(), setting])
-        .collect()
 }

@@ -240,10 +240,9 @@ async fn ask_by_child(
         url: ask.location.url().to_owned(),
         login: ask.login.clone(),
         insecure_skip_tls_verify: ask.subscription.insecure_skip_tls_verify,
-        pinned: ask.pin.host().cloned(),
     };
-    let command = repositories
-        .launcher
+    let launcher = repositories.launcher.clone().with_pin(ask.pin.clone());
+    let command = launcher
         .remote_git(folder.path(), &access)
         .map_err(fail)?
         .arg("ls-remote");

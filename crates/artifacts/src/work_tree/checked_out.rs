@@ -120,25 +120,12 @@ impl WorkTree<'_> {
         Ok(output.succeeded().then(|| output.text()))
     }
 
-    /// Fetches and checks out the submodules, and theirs.
-    pub async fn update_submodules(&self) -> Result<(), Error> {
-        // `git submodule` finds the repository by the folder it runs in, and refuses GIT_DIR.
-        let command = self
-            .repository()
-            .launcher
-            .remote_git(&self.repository().work_dir, &self.repository().access())?;
-        let command = command.directory(&self.path).args([
-            "submodule",
-            "update",
-            "--init",
-            "--recursive",
-            "--quiet",
-        ]);
-        self.run(command)
-            .await?
-            .checked()
-            .map(drop)
-            .map_err(Error::from)
+    /// The id of the commit that a tag names here.
+    ///
+    /// # Errors
+    /// [`Error::NoRevision`] when there is no such tag.
+    pub async fn tagged(&self, tag: &str) -> Result<String, Error> {
+        self.repository().find_tag(tag).await
     }
 
     /// Deletes every tracked or new file; ignored ones stay.
@@ -187,8 +174,8 @@ impl WorkTree<'_> {
     pub async fn commit(&self, message: &str, author: Option<&Identity>) -> Result<String, Error> {
         let identity = &self.repository().origin.identity;
         let signer = author.filter(|it| it.signing.is_some()).unwrap_or(identity);
-        let mut command = identity
-            .apply(self.local_git()?)
+        let mut command = signer
+            .with_keys(identity.apply(self.local_git()?))
             .args(signer.signing_options())
             .args(["commit", "--quiet", "--no-verify", "--file=-"])
             .input(message);

@@ -2,7 +2,8 @@
 
 use std::{io, path::PathBuf};
 
-use crate::child;
+use crate::child::{self, Trouble};
+use crate::egress::ResolveError;
 use crate::shell::git_ls_remote;
 
 /// Why work on a repository failed.
@@ -28,9 +29,36 @@ pub enum Error {
     Refused { reference: String, reason: String },
     #[error("failed to take in the signing key: {reason}")]
     SigningKey { reason: String },
+    #[error("repository {url:?} sends git to {to:?}")]
+    Redirect {
+        url: String,
+        to: String,
+        source: ResolveError,
+    },
+    #[error("repository {url:?} sends git elsewhere, {why}")]
+    NoPlace { url: String, why: &'static str },
+    #[error("submodule {path:?} has URL {url:?}, which git may not be given: {why}")]
+    SubmoduleUrl {
+        path: String,
+        url: String,
+        why: &'static str,
+    },
+    #[error("{file} does not say clearly which submodules there are: {why}")]
+    OddSubmodules { file: String, why: &'static str },
 }
 
 impl Error {
+    /// Says whether git was sent elsewhere and did not go: [`follow`](super::follow) finds where.
+    pub fn is_redirect(&self) -> bool {
+        matches!(
+            self,
+            Self::Child(child::Error::Remote {
+                trouble: Trouble::Redirected,
+                ..
+            })
+        )
+    }
+
     /// Names the next thing to try.
     pub fn hint(&self) -> String {
         match self {
@@ -59,6 +87,18 @@ impl Error {
             }
             Self::SigningKey { .. } => {
                 "put a private key, OpenPGP or OpenSSH, into author.signingKey".to_owned()
+            }
+            Self::Redirect { source, .. } => source.hint(),
+            Self::NoPlace { url, .. } => format!(
+                "write the repository's own address: {} from where argosy runs",
+                git_ls_remote(&[], url)
+            ),
+            Self::SubmoduleUrl { .. } => {
+                "correct its url in .gitmodules, such as ../LIBRARY.git, or leave recurseSubmodules out"
+                    .to_owned()
+            }
+            Self::OddSubmodules { .. } => {
+                "correct .gitmodules, or leave recurseSubmodules out".to_owned()
             }
         }
     }

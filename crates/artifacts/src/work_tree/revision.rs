@@ -47,15 +47,19 @@ impl Repository {
                 branch.to_owned()
             }
             Revision::Tag(tag) => {
-                refuse_odd_name(tag)?;
-                let commit = self.resolve(&format!("refs/tags/{tag}^{{commit}}")).await?;
-                let commit = commit.ok_or_else(|| self.missing(format!("tag {tag:?}")))?;
-                return Ok((None, commit));
+                return Ok((None, self.find_tag(tag).await?));
             }
             Revision::Commit(id) => return Ok((None, self.find_commit(id).await?)),
         };
         let commit = self.local_branch(&branch).await?;
         Ok((Some(branch), commit))
+    }
+
+    /// Gives the commit of a tag that is here.
+    pub(super) async fn find_tag(&self, tag: &str) -> Result<String, Error> {
+        refuse_odd_name(tag)?;
+        let commit = self.resolve(&format!("refs/tags/{tag}^{{commit}}")).await?;
+        commit.ok_or_else(|| self.missing(format!("tag {tag:?}")))
     }
 
     /// Points the local branch, unless there is one, at what the remote has, so that a work tree can be on it; gives its

@@ -73,6 +73,7 @@ pub async fn take_signing_key(
         return take_ssh_key(launcher, work_dir, key).await.map(Some);
     }
     let command = Command::new("gpg", work_dir)
+        .uses_gpg()
         .args(["--batch", "--quiet", "--status-fd", "1", "--import"])
         .input(format!("{key}\n"));
     let output = launcher.run(command).await?;

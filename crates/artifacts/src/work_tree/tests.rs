@@ -5,8 +5,10 @@ use testkit::servers::{Access, GitServer, PASSWORD, USER};
 use super::*;
 use std::fs;
 
+mod openpgp;
 mod revisions;
 mod signatures;
+mod submodules;
 
 struct Fixture {
     server: GitServer,
@@ -40,6 +42,7 @@ impl Fixture {
         };
         Origin {
             url: self.server.url("app"),
+            moved_to: None,
             insecure_skip_tls_verify: false,
             identity,
         }

@@ -33,6 +33,7 @@ async fn clone(
     };
     let origin = Origin {
         url: url.to_owned(),
+        moved_to: None,
         insecure_skip_tls_verify: false,
         identity,
     };

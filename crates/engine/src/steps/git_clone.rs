@@ -1,14 +1,19 @@
 //! `git-clone`: clones a repository and checks out any number of its revisions side by side.
 
+mod submodules;
+
 use std::collections::BTreeSet;
 
-use artifacts::work_tree::{self, Blobs, Identity, Origin, Repository, Revision};
+use artifacts::{
+    child::GitAccess,
+    work_tree::{self, Blobs, Identity, Origin, Repository, Revision},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Step, StepError};
 use crate::{
-    context::StepContext,
+    context::{Reach, StepContext},
     work_dir::{FilePath, SEE_THE_DISK},
 };
 
@@ -103,7 +108,8 @@ impl Step for GitClone {
                 .check_out(&path, checkout.revision(), &checkout.sparse)
                 .await?;
             if self.recurse_submodules {
-                tree.update_submodules().await?;
+                submodules::fetch_all(cx, &tree, self.insecure_skip_tls_verify).await?;
+                cx.reached("submodules fetched");
             }
             commits.insert(checkout.name().to_owned(), json!(commit));
             cx.reached("checked out");
@@ -117,7 +123,7 @@ impl Step for GitClone {
 
 impl GitClone {
     async fn clone_repository(&self, cx: &StepContext<'_>) -> Result<Repository, StepError> {
-        let launcher = &cx.outside().launcher;
+        let root = cx.work_dir.root();
         let identity = match &self.author {
             None => cx.outside().settings.git_identity.clone(),
             Some(Author {
@@ -126,8 +132,8 @@ impl GitClone {
                 signing_key,
             }) => {
                 let key = signing_key.as_deref();
-                let signing =
-                    work_tree::take_signing_key(launcher, cx.work_dir.root(), key).await?;
+                let launcher = &cx.outside().launcher;
+                let signing = work_tree::take_signing_key(launcher, root, key).await?;
                 Identity {
                     name: name.clone(),
                     email: email.clone(),
@@ -135,20 +141,36 @@ impl GitClone {
                 }
             }
         };
+        let url = &self.repo_url;
         let origin = Origin {
-            url: self.repo_url.clone(),
+            url: url.clone(),
+            moved_to: None,
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
             identity,
         };
-        let login = cx.git_login(&self.repo_url).await?;
         let blobs = if self.blobless {
             Blobs::WhenNeeded
         } else {
             Blobs::All
         };
-        let folder = folder(cx);
-        let root = cx.work_dir.root();
-        Ok(Repository::clone(launcher, root, &folder, origin, login, blobs).await?)
+        let clone = async |Reach { launcher, login }, origin| {
+            Repository::clone(&launcher, root, &folder(cx), origin, login, blobs).await
+        };
+        let reach = cx.reach(url, url).await?;
+        let access = GitAccess {
+            url: url.clone(),
+            login: reach.login.clone(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+        };
+        match clone(reach, origin.clone()).await {
+            Err(error) if error.is_redirect() => {
+                let place = cx.follow(&access).await?;
+                let reach = cx.reach(url, &place).await?;
+                let moved_to = Some(place);
+                Ok(clone(reach, Origin { moved_to, ..origin }).await?)
+            }
+            cloned => Ok(cloned?),
+        }
     }
 }
 

@@ -64,7 +64,10 @@ impl Step for GitPush {
         let attempts = self.max_attempts.unwrap_or(MAX_ATTEMPTS);
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
-            let commit = tree.head().await?;
+            let commit = match &target {
+                Target::Branch(_) => tree.head().await?,
+                Target::Tag(tag) => tree.tagged(tag).await?,
+            };
             if !checkpoint.commits.contains(&commit) {
                 checkpoint.commits.push(commit.clone());
                 cx.checkpoint(json!(checkpoint)).await?;

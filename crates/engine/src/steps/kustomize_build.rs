@@ -111,6 +111,10 @@ impl KustomizeBuild {
                 "--helm-command",
             ])
             .arg(&settings.helm);
+        // One of the search path can be read anyway.
+        if settings.helm.components().count() > 1 {
+            command = command.read_only(&settings.helm);
+        }
         for version in &self.plugin.helm.api_versions {
             command = command.arg("--helm-api-versions").arg(version);
         }

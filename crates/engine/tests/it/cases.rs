@@ -2,13 +2,15 @@
 //!
 //! | File | Means |
 //! | --- | --- |
-//! | `step.yaml` | the step; or `steps`, of which the last is looked at, with `vars`, `freight` (a list of Freight) and `objects` (Kubernetes objects) |
+//! | `step.yaml` | the step; or `steps`, of which the last is looked at, with what stands in `cases/given.rs`: `vars`, `freight`, `objects`, `links`, `tags`, `submodules`, `tls` |
 //! | `before/` | the work directory before; `dot-git` stands for `.git` |
 //! | `repository/` | what branch `main` of a Git repository holds; its URL is `${{ vars.repo }}` |
 //! | `after/` | the work directory after, without `.git` |
 //! | `output.yaml` | the step's output; `<commit>` stands for any commit id, `<repo>` for the URL |
 //! | `error.txt` | instead: how the step ended and its message, such as `Failed: …` |
-//! | `remote.txt` | each branch of the repository after, with its commits |
+//! | `remote.txt` | the tags of the repository after, and each branch with its commits |
+
+mod given;
 
 use std::{
     collections::BTreeMap,
@@ -17,14 +19,23 @@ use std::{
 };
 
 use engine::STEPS;
-use resources::{FreightCollection, StepStatus};
+use resources::StepStatus;
 use serde_json::{Value, json};
 use testkit::{
     World,
     servers::{Access, GitServer},
 };
 
-use crate::fixture::{PROJECT, context, progress, promotion_of, run_once};
+use self::given::Given;
+use crate::fixture::{PROJECT, certificate, context, progress, run_once};
+
+/// The Git hosts that cases use.
+#[derive(Debug)]
+struct Hosts {
+    open: GitServer,
+    /// Shows a certificate that nobody vouches for.
+    tls: GitServer,
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/steps")
@@ -35,13 +46,16 @@ async fn every_case_of_every_step_holds() {
     let world = World::new().await.unwrap();
     let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {PROJECT}}}}}");
     world.apply(&namespace).await.unwrap();
-    let server = GitServer::start(Access::Open).unwrap();
+    let hosts = Hosts {
+        open: GitServer::start(Access::Open).unwrap(),
+        tls: GitServer::start_tls(Access::Open, &certificate()).unwrap(),
+    };
     let mut wrong = Vec::new();
     for entry in STEPS {
         let cases = children(&folder().join(entry.kind));
         assert!(cases.len() >= 2, "{} has fewer than two cases", entry.kind);
         for case in cases {
-            if let Err(error) = check(&case, &world, &server).await {
+            if let Err(error) = check(&case, &world, &hosts).await {
                 wrong.push(format!("{}: {error}", case.display()));
             }
         }
@@ -74,54 +88,14 @@ fn remove_prose(schema: &mut Value) {
     }
 }
 
-async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), String> {
+async fn check(case: &Path, world: &World, hosts: &Hosts) -> Result<(), String> {
     let root = tempfile::tempdir().unwrap();
     let cx = context(world.client(), root.path());
-    let spec: Value =
-        serde_saphyr::from_str(&read(&case.join("step.yaml")).ok_or("step.yaml is missing")?)
-            .map_err(|error| error.to_string())?;
-    let steps = if spec["uses"].is_null() {
-        spec["steps"].clone()
-    } else {
-        json!([spec])
-    };
-    let mut run = promotion_of(&steps);
-    run.vars = serde_json::from_value(spec.get("vars").cloned().unwrap_or(json!([])))
-        .map_err(|it| it.to_string())?;
-    let freight: Vec<resources::FreightReference> =
-        serde_json::from_value(spec.get("freight").cloned().unwrap_or(json!([])))
-            .map_err(|it| it.to_string())?;
-    run.freight_collection = FreightCollection::of(freight);
-    for object in spec["objects"].as_array().into_iter().flatten() {
-        world
-            .apply(&object.to_string())
-            .await
-            .map_err(|error| format!("{error:#}"))?;
-    }
-    let kind = case.parent().unwrap();
-    let name = format!("{}-{}", file_name(kind), file_name(case));
-    let repository = files(&case.join("repository"));
-    if !repository.is_empty() {
-        let contents: Vec<_> = repository
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-            .collect();
-        server
-            .create(&name, &contents)
-            .map_err(|error| error.to_string())?;
-        run.vars
-            .push(resources::Variable::new("repo", server.url(&name)));
-    }
-    let work = root
-        .path()
-        .join(format!("promotion-{}/files", run.promotion_uid));
-    fs::create_dir_all(&work).unwrap();
-    for (path, text) in files(&case.join("before")) {
-        let path = path.replace("dot-git", ".git");
-        fs::create_dir_all(work.join(&path).parent().unwrap()).unwrap();
-        fs::write(work.join(path), text).unwrap();
-    }
-
+    let given = Given::prepare(case, root.path(), world, hosts).await;
+    let given = given.map_err(|error| format!("{error:#}"))?;
+    let Given {
+        run, server, name, ..
+    } = &given;
     let mut progress = progress(run_once(run.clone(), &cx).await);
     let last = run.steps.len() - 1;
     let execution = progress
@@ -137,8 +111,8 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
         execution.message
     );
     let hide = |text: &str| {
-        text.replace(&server.url(&name), "<repo>")
-            .replace(server.url(&name).trim_end_matches(".git"), "<repo>")
+        text.replace(&server.url(name), "<repo>")
+            .replace(server.url(name).trim_end_matches(".git"), "<repo>")
             .replace(&root.path().display().to_string(), "<root>")
     };
     match read(&case.join("error.txt")) {
@@ -153,22 +127,32 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
             same("output.yaml", &pretty(&expected), &pretty(&output))?;
         }
     }
+    let work = format!("promotion-{}/files", run.promotion_uid);
+    check_after(case, &root.path().join(work), &given)?;
+    check_objects(&given.objects_after, world).await
+}
+
+/// Looks at the work directory and at the repository.
+fn check_after(case: &Path, work: &Path, given: &Given<'_>) -> Result<(), String> {
     if case.join("after").exists() {
-        let expected: Vec<_> = files(&case.join("after"))
-            .into_iter()
-            .map(|(path, text)| format!("{path}:\n{text}"))
-            .collect();
-        let found: Vec<_> = files(&work)
-            .into_iter()
-            .map(|(path, text)| format!("{path}:\n{text}"))
-            .collect();
-        same("after/", &expected.join("\n"), &found.join("\n"))?;
+        let listed = |folder: &Path| {
+            let files = files(folder).into_iter();
+            let files: Vec<_> = files
+                .map(|(path, text)| format!("{path}:\n{text}"))
+                .collect();
+            files.join("\n")
+        };
+        same("after/", &listed(&case.join("after")), &listed(work))?;
     }
     if let Some(expected) = read(&case.join("remote.txt")) {
-        let log = remote(server, &name).map_err(|error| error.to_string())?;
+        let log = remote(given.server, &given.name).map_err(|error| error.to_string())?;
         same("remote.txt", expected.trim(), log.trim())?;
     }
-    for object in spec["after"].as_array().into_iter().flatten() {
+    Ok(())
+}
+
+async fn check_objects(objects: &[Value], world: &World) -> Result<(), String> {
+    for object in objects {
         let text = |pointer: &str| {
             object
                 .pointer(pointer)
@@ -192,9 +176,10 @@ async fn check(case: &Path, world: &World, server: &GitServer) -> Result<(), Str
     Ok(())
 }
 
-/// Every branch, its commits and the files they change, oldest first.
+/// Every tag and the subject of its commit; every branch, its commits and the files they change, oldest first.
 fn remote(server: &GitServer, name: &str) -> anyhow::Result<String> {
-    let mut text = String::new();
+    let tags = ["tag", "--format=tag %(refname:short): %(contents:subject)"];
+    let mut text = server.git(name, &tags)?;
     for branch in server
         .git(name, &["branch", "--format=%(refname:short)"])?
         .lines()
@@ -202,16 +187,28 @@ fn remote(server: &GitServer, name: &str) -> anyhow::Result<String> {
         let log = [
             "log",
             "--reverse",
-            "--format=%s by %an <%ae>",
+            "--format=%s by %an <%ae>%x00%cn <%ce>",
             "--name-status",
             branch,
         ];
         let lines = server.git(name, &log)?;
         let lines: Vec<_> = lines.lines().filter(|line| !line.is_empty()).collect();
+        let lines: Vec<_> = lines.into_iter().map(without_same_committer).collect();
         let lines = lines.join("\n").replace('\t', " ");
         text.push_str(&[branch, ":\n", &lines, "\n\n"].concat());
     }
     Ok(text)
+}
+
+/// Names the committer of a commit only where the author is another.
+fn without_same_committer(line: &str) -> String {
+    match line.split_once('\0') {
+        Some((commit, committer)) if !commit.ends_with(&format!(" by {committer}")) => {
+            format!("{commit}, committed by {committer}")
+        }
+        Some((commit, _)) => commit.to_owned(),
+        None => line.to_owned(),
+    }
 }
 
 fn same(what: &str, expected: &str, found: &str) -> Result<(), String> {

@@ -4,7 +4,10 @@
 //! file and kills itself with `SIGKILL` at the point it is told. Whatever the point, and whether the files are still
 //! there or not, the promotion ends well and the repository has each commit once.
 
+mod cluster;
+
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -18,13 +21,15 @@ use std::{
 
 use async_trait::async_trait;
 use engine::{Outcome, Progress, RecordError, Recorder};
-use resources::{PromotionPhase, PromotionStatus};
+use resources::{PromotionPhase, PromotionStatus, StepStatus};
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use testkit::servers::{Access, GitServer};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{context, empty_cluster, promotion};
+use self::cluster::Cluster;
+use crate::fixture::{context, promotion};
 
 /// Names the folder of [`Told`] to the process.
 const FOLDER: &str = "ARGOSY_TEST_PROMOTION";
@@ -48,6 +53,13 @@ const STEPS: &str = "
   as: push-source
   if: ${{ status('commit-source') == 'Succeeded' }}
   config: {path: src, targetBranch: main}
+- uses: set-metadata
+  as: metadata
+  config:
+    updates:
+    - {kind: Stage, name: STAGE, values: {rendered: '${{ outputs.push.commit }}'}}
+    - {kind: Stage, name: STAGE, values: {recorded: true}}
+- {uses: fail, as: fail, continueOnError: true, config: {message: as told}}
 - {uses: compose-output, as: end, config: {commit: '${{ outputs.push.commit }}'}}
 ";
 
@@ -55,6 +67,10 @@ const STEPS: &str = "
 #[derive(Debug, Serialize, Deserialize)]
 struct Told {
     repo: String,
+    /// Leads to the API server.
+    kubeconfig: PathBuf,
+    /// The Stage that is promoted to.
+    stage: String,
     /// Where the repository lies, for somebody who pushes meanwhile.
     bare: PathBuf,
     /// Kills itself when it names this many points.
@@ -95,7 +111,8 @@ async fn a_process_that_runs_a_promotion() {
         return;
     };
     let told: Told = serde_json::from_slice(&fs::read(folder.join("told.json")).unwrap()).unwrap();
-    let mut cx = context(empty_cluster(), &folder.join("work"));
+    let client = testkit::client_of(&told.kubeconfig).await.unwrap();
+    let mut cx = context(client, &folder.join("work"));
     let count = AtomicUsize::new(0);
     let points = folder.join("points");
     cx.reached = Some(Arc::new(move |point| {
@@ -113,13 +130,17 @@ async fn a_process_that_runs_a_promotion() {
         }
     }));
     let disk = OnDisk(folder.join("status.json"));
-    let mut run = promotion(&STEPS.replace("REPO", &told.repo));
+    let mut run = promotion(&steps(&told.repo, &told.stage));
     run.progress = disk.read();
     let outcome = engine::run(run, &cx, &disk, CancellationToken::new()).await;
     let Outcome::Finished(progress) = outcome else {
         panic!("{outcome:?}")
     };
     disk.record(&progress).await.unwrap();
+}
+
+fn steps(repo: &str, stage: &str) -> String {
+    STEPS.replace("REPO", repo).replace("STAGE", stage)
 }
 
 /// Adds an empty commit to `main`, once.
@@ -152,16 +173,31 @@ fn push_as_rival(bare: &Path) {
     git(&["update-ref", "refs/heads/main", &commit]);
 }
 
-/// One promotion: a repository of its own, and a folder of its own.
+/// What all promotions share.
+struct Servers {
+    git: GitServer,
+    cluster: Cluster,
+}
+
+impl Servers {
+    fn start() -> Self {
+        Self {
+            git: GitServer::start(Access::Open).unwrap(),
+            cluster: Cluster::start(),
+        }
+    }
+}
+
+/// One promotion: a repository, a Stage and a folder of its own.
 struct Fixture<'a> {
-    server: &'a GitServer,
+    servers: &'a Servers,
     name: String,
     folder: tempfile::TempDir,
     rival: bool,
 }
 
 impl<'a> Fixture<'a> {
-    fn new(server: &'a GitServer, name: String, rival: bool) -> Self {
+    fn new(servers: &'a Servers, name: String, rival: bool) -> Self {
         let files = [
             (
                 "env/kustomization.yaml",
@@ -174,9 +210,10 @@ impl<'a> Fixture<'a> {
             ("values.yaml", "tag: v1\n"),
             ("old/file", "old\n"),
         ];
-        server.create(&name, &files).unwrap();
+        servers.git.create(&name, &files).unwrap();
+        servers.cluster.create_stage(&name);
         Self {
-            server,
+            servers,
             name,
             folder: tempfile::tempdir().unwrap(),
             rival,
@@ -186,8 +223,10 @@ impl<'a> Fixture<'a> {
     /// Starts the process; says whether it ended well.
     fn start(&self, kill_at: Option<usize>, time: Option<Duration>) -> bool {
         let told = Told {
-            repo: self.server.url(&self.name),
-            bare: self.server.path(&self.name),
+            repo: self.servers.git.url(&self.name),
+            kubeconfig: self.servers.cluster.kubeconfig(),
+            stage: self.name.clone(),
+            bare: self.servers.git.path(&self.name),
             kill_at,
             rival: self.rival,
         };
@@ -239,33 +278,34 @@ impl<'a> Fixture<'a> {
             "{what}: {}",
             progress.message
         );
-        let log = |branch: &str| {
-            self.server
-                .git(&self.name, &["log", "--reverse", "--format=%s", branch])
-                .unwrap()
-        };
+        let git = |arguments: &[&str]| self.servers.git.git(&self.name, arguments).unwrap();
+        let log = |branch: &str| git(&["log", "--reverse", "--format=%s", branch]);
         assert_eq!(log("stage/test"), "Initial commit\nRender v2\n", "{what}");
         let theirs = if self.rival { "Theirs\n" } else { "" };
         assert_eq!(log("main"), format!("Start\n{theirs}Record v2\n"), "{what}");
-        let rendered = self
-            .server
-            .git(&self.name, &["show", "stage/test:pod-a.yaml"])
-            .unwrap();
+        let rendered = git(&["show", "stage/test:pod-a.yaml"]);
         assert!(rendered.contains("image: web:v2"), "{what}: {rendered}");
-        let head = self
-            .server
-            .git(&self.name, &["rev-parse", "stage/test"])
-            .unwrap();
+        let head = git(&["rev-parse", "stage/test"]);
         assert_eq!(progress.state["end"]["commit"], head.trim(), "{what}");
+        let kept = self.servers.cluster.metadata_of_stage(&self.name);
+        let expected = json!({"rendered": head.trim(), "recorded": true});
+        assert_eq!(kept, expected, "{what}");
+        let executions = progress.step_execution_metadata.iter();
+        let failed: Vec<_> = executions
+            .filter(|it| it.status == Some(StepStatus::Failed))
+            .map(|it| (it.alias.as_str(), it.message.as_str()))
+            .collect();
+        assert_eq!(failed, [("fail", "as told")], "{what}");
     }
 }
 
 /// Kills at every point, once with the files kept and once with them lost, or only at points of one step.
 fn check(prefix: &str, rival: bool) {
-    let server = GitServer::start(Access::Open).unwrap();
-    let whole = Fixture::new(&server, format!("whole{rival}"), rival);
+    let servers = Servers::start();
+    let whole = Fixture::new(&servers, format!("whole{rival}"), rival);
     whole.finish("without a crash");
     let points = whole.points();
+    check_boundaries(&points);
     let chosen: Vec<_> = (0..points.len())
         .filter(|index| points[*index].starts_with(prefix))
         .collect();
@@ -279,7 +319,7 @@ fn check(prefix: &str, rival: bool) {
                     for files in ["kept", "lost"] {
                         let what = format!("killed at {:?}, files {files}", points[*index]);
                         let fixture =
-                            Fixture::new(&server, format!("{index}{files}{rival}"), rival);
+                            Fixture::new(&servers, format!("{index}{files}{rival}"), rival);
                         assert!(!fixture.start(Some(*index), None), "{what}");
                         if files == "lost" {
                             fixture.lose_files();
@@ -290,6 +330,20 @@ fn check(prefix: &str, rival: bool) {
             });
         }
     });
+}
+
+/// Makes sure that the process names the beginning and the end of each step, and that there is a step of every kind.
+fn check_boundaries(points: &[String]) {
+    let run = promotion(&steps("repo", "stage"));
+    for step in &run.steps {
+        for boundary in ["started", "ended"] {
+            let point = format!("{}: {boundary}", step.alias);
+            assert!(points.contains(&point), "{point} is not in {points:?}");
+        }
+    }
+    let used: BTreeSet<&str> = run.steps.iter().map(|step| step.uses.as_str()).collect();
+    let kinds: BTreeSet<&str> = engine::STEPS.iter().map(|entry| entry.kind).collect();
+    assert_eq!(used, kinds);
 }
 
 #[test]
@@ -304,9 +358,9 @@ fn a_push_that_takes_in_what_others_pushed_has_its_effect_once() {
 
 #[test]
 fn a_promotion_killed_at_any_instant_has_each_effect_once() {
-    let server = GitServer::start(Access::Open).unwrap();
+    let servers = Servers::start();
     for step in 0..10_u64 {
-        let fixture = Fixture::new(&server, format!("instant{step}"), false);
+        let fixture = Fixture::new(&servers, format!("instant{step}"), false);
         let time = Duration::from_millis(30 + 67 * step);
         fixture.start(None, Some(time));
         fixture.finish(&format!("killed after {time:?}"));

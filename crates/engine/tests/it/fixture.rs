@@ -12,7 +12,7 @@ use engine::{Context, Outcome, Progress, RecordError, Recorder, Run};
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
-use testkit::tools;
+use testkit::{servers::Certificate, tools};
 use tokio_util::sync::CancellationToken;
 
 /// The project of every test.
@@ -25,8 +25,18 @@ pub(crate) fn context(client: Client, work_root: &Path) -> Context {
     cx.credentials = Credentials::new(client, Vec::new());
     cx.egress = Arc::new(Policy::new().with_loopback());
     cx.settings.kustomize = tools::path("kustomize").unwrap();
+    cx.settings.helm = tools::path("helm").unwrap();
     cx.settings.shared_namespace.push_str("shared");
     cx
+}
+
+/// A certificate of this machine that nobody vouches for.
+pub(crate) fn certificate() -> Certificate {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    Certificate {
+        certificate: made.cert.pem(),
+        private_key: made.signing_key.serialize_pem(),
+    }
 }
 
 /// A client for promotions that never read the cluster but for logins, of which there are none.

@@ -5,4 +5,7 @@ mod cases;
 mod crash;
 mod fixture;
 mod hints;
+mod push;
+mod reach;
 mod run;
+mod signing;

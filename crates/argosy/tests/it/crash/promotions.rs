@@ -178,7 +178,7 @@ fn start(folder: &Path) -> Argosy {
 }
 
 /// Counts the processes that have their home inside of a folder: children of a promotion that nobody ended.
-fn processes_at_home_in(folder: &Path) -> usize {
+pub(crate) fn processes_at_home_in(folder: &Path) -> usize {
     let home = format!("HOME={}", folder.display());
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
