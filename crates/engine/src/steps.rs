@@ -210,8 +210,8 @@ impl From<work_tree::Error> for StepError {
             work_tree::Error::Redirect {
                 source: ResolveError::Refused(_),
                 ..
-            } => Self::Failed(message),
-            work_tree::Error::Conflict { .. }
+            }
+            | work_tree::Error::Conflict { .. }
             | work_tree::Error::UnsafeRebase { .. }
             | work_tree::Error::OddName { .. }
             | work_tree::Error::NotAWorkTree { .. }

@@ -24,7 +24,7 @@ fn every_phase_that_ends_a_promotion_has_its_reason_and_the_others_have_none() {
         (Aborted, Some(("PromotionAborted", "Promotion aborted"))),
         (Pending, None),
         (Running, None),
-        (Other("Paused".to_owned()), None),
+        (Other("Paused".into()), None),
     ] {
         for (said, end) in [("", ""), ("why", ": why")] {
             let mut promotion = Promotion::default();
@@ -78,7 +78,7 @@ fn every_phase_of_a_verification_has_its_reason() {
             "ended in an unknown way",
         ),
         (
-            Some(Other("Paused".to_owned())),
+            Some(Other("Paused".into())),
             "FreightVerificationUnknown",
             "ended in an unknown way",
         ),
