@@ -124,11 +124,18 @@ impl Launcher {
         {
             links::refuse_links_out_of(tree)?;
         }
+        let Some(keys) = command.find_keys()? else {
+            return self.run_to_end(command).await;
+        };
+        let end_agent = keys.end_agent(&command.work_dir);
+        let ended = self.run_to_end(keys.tell(command)).await;
+        // Where there is no gpg, there is no agent either.
+        self.run_to_end(end_agent).await.ok();
+        ended
+    }
+
+    async fn run_to_end(&self, command: Command) -> Result<Output, Error> {
         let mut start = self.prepare(&command)?;
-        let gnupg = command.find_keys()?;
-        if let Some(home) = &gnupg {
-            start.env("GNUPGHOME", home.path());
-        }
         let mut child = start.spawn().map_err(|source| Error::Start {
             program: command.name(),
             source,
