@@ -11,11 +11,11 @@ mod workload_identity;
 use std::path::PathBuf;
 use std::process::Output;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use gcp_sim::{Clock, Google, Options, ResourceName, Simulator, World as GoogleWorld};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::google::ISSUER;
+use testkit::google::{ISSUER, TOKEN_PREFIX};
 use testkit::{PublishedKeys, World};
 use tokio::process::Command;
 
@@ -176,6 +176,7 @@ impl Place {
 
     async fn run(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.command(arguments).output().await?;
+        check_no_token(&output)?;
         Ok(output)
     }
 
@@ -220,6 +221,17 @@ fn apps() -> ResourceName {
         location: "europe-west1".to_owned(),
         repository: "apps".to_owned(),
     }
+}
+
+/// Checks that neither stream holds a token of Google or Kubernetes, or a key.
+fn check_no_token(output: &Output) -> Result<()> {
+    for stream in [&output.stdout, &output.stderr] {
+        let written = text(stream);
+        for secret in [TOKEN_PREFIX, "eyJ", "PRIVATE KEY-----"] {
+            ensure!(!written.contains(secret), "{secret}… in: {written}");
+        }
+    }
+    Ok(())
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -11,7 +11,7 @@ use gcp_sim::{PoolProvider, ResourceName, WorkloadPool};
 use serde_json::{Value, json};
 use testkit::google::ISSUER;
 
-use super::{OPERATOR, Place, status, text};
+use super::{OPERATOR, Place, check_no_token, status, text};
 
 const VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 const WELL_KNOWN: &str = ".config/gcloud/application_default_credentials.json";
@@ -84,6 +84,7 @@ async fn asked_with(place: &Place, file: &Value) -> Result<BTreeSet<String>> {
 
 /// Takes a report that is as good as with the Pod's view, and says as whom Google was asked.
 fn judged(place: &Place, output: &Output) -> Result<BTreeSet<String>> {
+    check_no_token(output)?;
     let (written, said) = (text(&output.stdout), text(&output.stderr));
     ensure!(output.status.code() == Some(0), "{written}\n{said}");
     let report: Value = serde_json::from_str(&written)?;

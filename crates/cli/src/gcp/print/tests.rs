@@ -1,4 +1,4 @@
-//! Reports as people see them, colours taken off.
+//! Reports as people see them, mostly with the colours taken off.
 
 use std::path::Path;
 
@@ -87,4 +87,32 @@ fn the_audit_begins_with_the_worst_and_ends_with_what_was_not_read() {
     same("audit.txt", |output| {
         audit(&gcp::audit::audit(&facts()), FixForm::Gcloud, output)
     });
+}
+
+/// As a terminal gets it: what is bad is red, what is good is green.
+#[test]
+fn colours_say_how_bad_it_is() {
+    let (red, green) = (
+        AnsiColor::Red.on_default().bold(),
+        AnsiColor::Green.on_default(),
+    );
+    let facts = facts();
+    let mut output = Vec::new();
+    doctor(&diagnose(&facts), FixForm::Gcloud, &mut output).expect("a vector takes everything");
+    let written = String::from_utf8(output).expect("text");
+    for status in [
+        format!("{red}fail    {red:#} GSA-BINDING"),
+        format!("{green}pass    {green:#} GSA-EXISTS"),
+    ] {
+        assert!(written.contains(&status), "{written}");
+    }
+    let mut output = Vec::new();
+    audit(&gcp::audit::audit(&facts), FixForm::Gcloud, &mut output)
+        .expect("a vector takes everything");
+    let written = String::from_utf8(output).expect("text");
+    assert!(
+        written.starts_with(&format!("{red}critical{red:#} "))
+            || written.starts_with(&format!("{red}high    {red:#} ")),
+        "{written}"
+    );
 }

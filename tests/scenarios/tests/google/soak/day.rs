@@ -32,7 +32,8 @@ const STEP: i64 = 300;
 const LIFETIME: Duration = Duration::from_mins(15);
 /// Looks after which every token and every refusal of before is forgotten.
 const CALM: u32 = 15;
-/// Every so many steps, half an hour, Google goes silent for a look and then all is mended.
+/// Every so many steps, half an hour, all is mended: in turns right after what went wrong, and after a look at which Google
+/// says nothing of accounts.
 const HALF_AN_HOUR: u32 = 6;
 
 pub(crate) struct Day {
@@ -46,7 +47,7 @@ pub(crate) struct Day {
     registries: Registries,
     /// How often each outcome was seen, so that nothing is proven of nothing.
     seen: BTreeMap<&'static str, u32>,
-    /// How often each outcome was back at the first look after one at which nobody could act.
+    /// How often each outcome was back at the first look after one at which nobody could act, or nothing was found.
     recovered: BTreeMap<&'static str, u32>,
     _keys: PublishedKeys,
     _folder: TempDir,
@@ -128,9 +129,10 @@ impl Day {
             self.mend();
             self.change().await?;
             self.break_something();
-            self.look().await.with_context(|| format!("step {step}"))?;
+            let looked = self.look().await.with_context(|| format!("step {step}"))?;
             if step % HALF_AN_HOUR == 0 {
-                self.recover()
+                let is_silent = step % (2 * HALF_AN_HOUR) == 0;
+                self.recover(looked, is_silent)
                     .await
                     .with_context(|| format!("after step {step}"))?;
             }
@@ -164,6 +166,7 @@ impl Day {
             );
         }
         for outcome in [
+            Outcome::OwnServiceAccount,
             Outcome::OwnKubernetesAccount,
             Outcome::Controller,
             Outcome::Refused,
@@ -171,28 +174,31 @@ impl Day {
             let recovered = &self.recovered;
             ensure!(
                 recovered.contains_key(outcome.reason()),
-                "nobody was {outcome:?} again after a silence: {recovered:?}"
+                "nobody was {outcome:?} again at the first look: {recovered:?}"
             );
         }
         ensure!(self.trouble.hung > 0, "no request ever hung");
         Ok(())
     }
 
-    /// Lets Google say nothing of accounts at one look, then mends everything: at the very next look everybody acts who
-    /// should, as whom they should, and nobody else does.
-    async fn recover(&mut self) -> Result<()> {
+    /// Mends everything, once Google has said nothing of accounts at one more look or right away: at the very next look
+    /// everybody acts who should, as whom they should, and nobody else does.
+    async fn recover(&mut self, mut before: Vec<(usize, Looked)>, is_silent: bool) -> Result<()> {
         self.mend();
-        self.google.inject(Effect::Unavailable.on(IAM_CREDENTIALS));
-        let silent: Vec<usize> = self
-            .look()
-            .await?
+        if is_silent {
+            self.google.inject(Effect::Unavailable.on(IAM_CREDENTIALS));
+            before = self.look().await?;
+            self.mend();
+        }
+        let troubled: Vec<usize> = before
             .into_iter()
-            .filter(|(_, looked)| looked.outcome == Outcome::Unavailable)
+            .filter(|(_, Looked { outcome, found })| {
+                *outcome == Outcome::Unavailable || outcome.acts() && found.is_err()
+            })
             .map(|(at, _)| at)
             .collect();
         // Before the look, which learns from what it finds.
         let expected: Vec<_> = self.tenants.iter().map(Tenant::outcome_at_once).collect();
-        self.mend();
         for (at, looked) in self.look().await? {
             let (tenant, Looked { outcome, found }) = (&self.tenants[at], looked);
             let Some(expected) = expected[at] else {
@@ -203,7 +209,7 @@ impl Day {
             };
             ensure!(outcome == expected, "{tenant:?}: {outcome:?}, {found:?}");
             ensure!(found.is_ok() == outcome.acts(), "{tenant:?}: {found:?}");
-            if silent.contains(&at) {
+            if troubled.contains(&at) {
                 *self.recovered.entry(outcome.reason()).or_default() += 1;
             }
         }
