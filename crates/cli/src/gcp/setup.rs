@@ -40,7 +40,8 @@ pub struct Setup {
     /// Form in which the missing parts are written
     #[arg(long, value_enum, default_value_t = Format::Gcloud, conflicts_with = "apply")]
     format: Format,
-    /// Plans Workload Identity Federation for a cluster without it; nodes are made anew, so --apply leaves it to you
+    /// Plans Workload Identity Federation for a cluster and node pools without it; nodes are made anew, so --apply leaves
+    /// node pools to you
     #[arg(long)]
     enable_wif: bool,
     /// Plans the organisation policies that keep it as narrow as it was set up
