@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! place (flags → who asks whom) → gather (reads only) → gcp::doctor | gcp::audit | gcp::setup → print
-//!                                                                                     └─ apply (writes) → gather
+//!                                                                                     ├─ apply (writes) → gather
+//!                                                                                     └─ refresh (writes)
 //! ```
 
 mod apply;
@@ -12,6 +13,7 @@ mod doctor;
 mod gather;
 mod place;
 mod print;
+mod refresh;
 mod setup;
 
 use std::future::Future;

@@ -123,6 +123,15 @@ impl Apis {
         self.send(Method::POST, service, path, Some(body)).await
     }
 
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        path: &str,
+        body: &Value,
+    ) -> Reading<T> {
+        self.send(Method::PUT, service, path, Some(body)).await
+    }
+
     pub async fn patch<T: DeserializeOwned>(
         &self,
         service: Service,

@@ -50,7 +50,7 @@ pub enum Action {
         project: ProjectId,
         services: Vec<String>,
     },
-    /// Switches Workload Identity Federation on for a cluster that is there.
+    /// Switches Workload Identity Federation on for a cluster that is there; its nodes stay as they are.
     SetWorkloadPool {
         #[serde(serialize_with = "as_text")]
         cluster: ClusterName,
@@ -108,10 +108,7 @@ impl Plan {
 
 impl Action {
     fn makes_nodes_anew(&self) -> bool {
-        matches!(
-            self,
-            Self::SetWorkloadPool { .. } | Self::SetNodePoolMetadata { .. }
-        )
+        matches!(self, Self::SetNodePoolMetadata { .. })
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn arguments(google: &Google) -> Vec<String> {
     arguments
 }
 
-/// One Project that falls back, one that may not: it says what is wrong, is set up, and reads at the next look, which is asked for here so that nobody has to wait for it.
+/// One Project that falls back, one that may not: it says what is wrong, is set up, and reads by itself, as setup asks its
+/// Warehouse to look again.
 pub(super) fn tell(binary: &Path, google: &Google, world: &World) -> Result<()> {
     title(
         "Two more Projects: one whose images the controller may read, one that lets nobody else read",
@@ -60,23 +61,16 @@ pub(super) fn tell(binary: &Path, google: &Google, world: &World) -> Result<()> 
     })?;
     show(world, "payments", "api")?;
     title("argosy gcp setup writes what is missing");
-    set_up(binary, google)?;
-    world.kubectl().run(&[
-        "-n",
-        "payments",
-        "annotate",
-        "warehouse",
-        "api",
-        "--overwrite",
-        "kargo.akuity.io/refresh=set-up",
-    ])?;
+    set_up(binary, google, world)?;
     wait(world, "payments reads with an account of its own", || {
         has_reason(world, "payments", "api", "OwnServiceAccount")
     })?;
     show(world, "payments", "api")
 }
 
-fn set_up(binary: &Path, google: &Google) -> Result<()> {
+fn set_up(binary: &Path, google: &Google, world: &World) -> Result<()> {
+    let kubeconfig = world.kubectl().kubeconfig().display();
+    let kubeconfig = format!("--kubeconfig={kubeconfig}");
     let arguments = [
         "gcp",
         "setup",
@@ -87,6 +81,7 @@ fn set_up(binary: &Path, google: &Google) -> Result<()> {
         PAYMENTS,
         "--apply",
         "--yes",
+        &kubeconfig,
     ];
     say(&format!("argosy {}", arguments.join(" ")));
     let output = Command::new(binary)

@@ -3,6 +3,7 @@
 mod audit;
 mod credentials;
 mod doctor;
+mod fallback;
 mod faults;
 mod kubernetes_account;
 mod setup;

@@ -1,5 +1,6 @@
 //! Does what a plan says through Google's APIs: each step may be done twice, and waits for what takes time to be seen.
 
+mod cluster;
 mod policy;
 mod step;
 mod wait;

@@ -147,9 +147,17 @@ fn finding(finding: &Finding, form: FixForm, output: &mut dyn Write) -> io::Resu
 }
 
 fn evidence(sources: &[Source], output: &mut dyn Write) -> io::Result<()> {
-    for Source { request, status } in sources.iter().filter(|it| !it.request.is_empty()) {
+    let sources = sources.iter().filter(|it| !it.request.is_empty());
+    for Source {
+        request,
+        status,
+        at,
+    } in sources
+    {
         let status = status.map(|it| format!(" ({it})")).unwrap_or_default();
-        writeln!(output, "         {DIM}seen: {request}{status}{DIM:#}")?;
+        let at = at.map(|it| format!(", at {it:.0}, and lags behind"));
+        let at = at.unwrap_or_default();
+        writeln!(output, "         {DIM}seen: {request}{status}{at}{DIM:#}")?;
     }
     Ok(())
 }

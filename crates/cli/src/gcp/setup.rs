@@ -12,14 +12,14 @@ use gcp::principal::Principal;
 use gcp::setup::{Minter, Options, Plan, config_connector, gcloud, plan, terraform};
 
 use super::place::{Access, Place, PodVantage};
-use super::{apply, gather};
+use super::{apply, gather, refresh};
 
 /// Writes exactly what is missing for a Project to read its repositories as an account of its own.
 ///
 /// Looks first and plans only what is not there: APIs, the account kargo-project-NAME, the
 /// controller's role on it, the account's role on each repository. Without rights to look,
 /// everything is planned; each step may be done twice. With --apply the steps are done as you, and
-/// tried afterwards.
+/// tried afterwards; then the Project's Warehouses are asked to look again, where a cluster is asked.
 ///
 /// Ends with 0 if all is planned or works, with 1 if something cannot be brought about or is left to
 /// you, with 2 if it was not to be read who acts as the Project, for which nothing is planned then.
@@ -40,7 +40,8 @@ pub struct Setup {
     /// Form in which the missing parts are written
     #[arg(long, value_enum, default_value_t = Format::Gcloud, conflicts_with = "apply")]
     format: Format,
-    /// Plans Workload Identity Federation for a cluster without it; nodes are made anew, so --apply leaves it to you
+    /// Plans Workload Identity Federation for a cluster and node pools without it; nodes are made anew, so --apply leaves
+    /// node pools to you
     #[arg(long)]
     enable_wif: bool,
     /// Plans the organisation policies that keep it as narrow as it was set up
@@ -109,15 +110,20 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     if !plan.unknown.is_empty() {
         return Ok(ending(&plan));
     }
-    if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
+    let ended = if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
         left_to_the_controller(&acting)?;
-        return Ok(ending(&plan));
-    }
-    let planned = apply::Planned {
-        facts: &facts,
-        plan: &plan,
+        ending(&plan)
+    } else {
+        let planned = apply::Planned {
+            facts: &facts,
+            plan: &plan,
+        };
+        check(&access, planned, arguments.wait).await?
     };
-    check(&access, planned, arguments.wait).await
+    if let Some(client) = &access.kubernetes {
+        refresh::request(client, &arguments.project, (access.clock)()).await?;
+    }
+    Ok(ended)
 }
 
 fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {

@@ -34,6 +34,17 @@ struct Drive {
     acts: Outcome,
     /// What came of each request to whom it hits.
     calls: Vec<&'static str>,
+    /// What stands in the command that people are told to run next, where that is looked at.
+    next: Option<&'static str>,
+}
+
+impl Drive {
+    fn next(self, next: &'static str) -> Self {
+        Self {
+            next: Some(next),
+            ..self
+        }
+    }
 }
 
 /// The metadata server is in trouble for so many requests, and is waited for.
@@ -46,6 +57,7 @@ fn late(effect: Effect, times: u32, label: &'static str) -> Drive {
         times: Some(times),
         acts: Outcome::OwnServiceAccount,
         calls: troubled.chain(["ok", "ok"]).collect(),
+        next: None,
     }
 }
 
@@ -71,6 +83,7 @@ fn minting(effect: Effect, acts: Outcome, calls: Vec<&'static str>) -> Drive {
         times: None,
         acts,
         calls,
+        next: None,
     }
 }
 
@@ -112,6 +125,7 @@ fn name(pattern: &'static str) -> &'static str {
 
 const OWN: &str = "crates/credentials/tests/google/faults.rs";
 const LISTINGS: &str = "tests/scenarios/tests/listings/fallbacks.rs";
+const DOCTOR: &str = "crates/argosy/tests/it/gcp/faults.rs";
 const SETUP: &str = "crates/argosy/tests/it/gcp/setup.rs";
 const MESSAGES: Shown = Shown::By {
     file: "crates/gcp-sim/tests/google/pubsub.rs",
@@ -164,7 +178,8 @@ faults! {
     // What it says counts, not what it calls itself.
     Effect::BadContentType => here([harmless(Effect::BadContentType)]),
     Effect::NullBody => here([open(Effect::NullBody, "malformed", 3)]),
-    Effect::ServiceDisabled => here([open(Effect::ServiceDisabled, "api-disabled", 1)]),
+    Effect::ServiceDisabled => here([open(Effect::ServiceDisabled, "api-disabled", 1)
+        .next("gcloud services enable iamcredentials.googleapis.com --project=")]),
     Effect::GsaMissing => here([refused(Effect::GsaMissing, "absent")]),
     Effect::GsaDenied => here([refused(Effect::GsaDenied, "forbidden")]),
     Effect::BindingRevoked { .. } => here([
@@ -183,8 +198,8 @@ faults! {
         "forbidden",
     )]),
     Effect::AssetStale { .. } => Shown::By {
-        file: "crates/gcp-sim/src/cloud_asset/tests.rs",
-        test: "results_lag_behind_while_a_fault_says_so",
+        file: DOCTOR,
+        test: "a_policy_that_was_read_counts_for_more_than_a_search_that_lags_behind",
     },
     Effect::PubsubDup => MESSAGES,
     Effect::PubsubReorder => MESSAGES,
@@ -201,10 +216,11 @@ faults! {
     },
     // An hour is asked for, and there is nothing shorter to fall back to.
     Effect::OrgLifetimeCap => here([open(Effect::OrgLifetimeCap, "lifetime", 1)]),
-    Effect::Vpcsc { .. } => here([open(Effect::Vpcsc { uid: "x1".to_owned() }, "policy", 1)]),
+    Effect::Vpcsc { .. } => here([open(Effect::Vpcsc { uid: "x1".to_owned() }, "policy", 1)
+        .next("vpcServiceControlsUniqueId=\"x1\"")]),
     Effect::PartialPermissions { .. } => Shown::By {
-        file: LISTINGS,
-        test: "a_role_that_may_only_pull_is_enough",
+        file: DOCTOR,
+        test: "who_may_not_read_one_policy_gets_one_unknown_and_the_exit_code_two",
     },
     Effect::RegistryNoChallenge => Shown::By {
         file: "tests/scenarios/tests/google/revoked.rs",
@@ -255,6 +271,11 @@ async fn every_fault_of_identities_comes_to_what_is_said_of_it_and_passes() -> R
             _ => "iam-credentials",
         };
         assert_eq!(installation.take_calls(service), drive.calls, "{case}");
+        if let Some(next) = drive.next {
+            let refused = installation.find(&tenant, Kind::Image, &image).await;
+            let said = refused.expect_err(&case).hint();
+            assert!(said.contains(next), "{case}: {said}");
+        }
         let is_left = installation.google.google().mend(number);
         assert_eq!(is_left, drive.times.is_none(), "{case} has struck");
 

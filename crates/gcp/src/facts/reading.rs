@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::denial::Denial;
@@ -20,6 +21,9 @@ pub struct Source {
     pub request: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
+    /// When it was answered, where the answer may tell how things were some time before that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<Timestamp>,
 }
 
 /// What came back.
@@ -182,7 +186,15 @@ impl Source {
         Self {
             request: request.to_owned(),
             status,
+            at: None,
         }
+    }
+
+    /// Notes when it was answered: what was asked lags behind.
+    #[must_use]
+    pub fn lagging(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
     }
 }
 

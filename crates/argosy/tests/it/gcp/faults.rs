@@ -1,10 +1,10 @@
 //! What doctor says while something is wrong at Google, and that it passes once that was mended.
 
 use anyhow::{Context as _, Result};
-use gcp_sim::{Effect, Fault, NotReady, PathPattern};
+use gcp_sim::{Effect, Fault, NotReady, PathPattern, ResourceName};
+use serde_json::Value;
 
-use super::Place;
-use super::status;
+use super::{ACCOUNT, Place, status};
 
 /// Where doctor first looks whether there is a metadata server.
 const FIRST: &str = "^/computeMetadata/v1/instance/$";
@@ -76,4 +76,87 @@ async fn an_account_that_is_disabled_says_so_when_it_is_acted_as() -> Result<()>
 async fn a_clock_that_differs_from_googles_is_off() -> Result<()> {
     let fault = Effect::ClockSkew { seconds: -300 }.everywhere();
     check(fault, "CLOCK", "ahead", &[]).await
+}
+
+/// What doctor found about the roles of accounts.
+fn roles(report: &Value) -> Result<&Value> {
+    let mut results = report["results"].as_array().into_iter().flatten();
+    let found = results.find(|it| it["id"] == "GSA-ROLES");
+    found.context("no GSA-ROLES")
+}
+
+#[tokio::test]
+async fn a_policy_that_was_read_counts_for_more_than_a_search_that_lags_behind() -> Result<()> {
+    let place = Place::whole().await?;
+    let google = place.google();
+    let member = format!("serviceAccount:{ACCOUNT}");
+    let read = ResourceName::project("acme-prod");
+    // No Project uses it, so its own policy is not read.
+    let searched = ResourceName::repository("acme-prod", "europe-west1", "others");
+    let writer = "roles/artifactregistry.writer";
+    google.grant("roles/viewer", &member, &read)?;
+    google.grant(writer, &member, &searched)?;
+    let number = google.inject(Effect::AssetStale { seconds: 3_600 }.everywhere());
+    google.revoke("roles/viewer", &member, &read)?;
+    google.revoke(writer, &member, &searched)?;
+
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    let found = roles(&report)?;
+    assert_eq!(
+        (code, status(&report, "GSA-ROLES")?),
+        (1, "fail"),
+        "{found:#}"
+    );
+    let says = found["says"].to_string();
+    assert!(says.contains("repositories/others"), "{says}");
+    for gone in ["roles/viewer", " more: "] {
+        assert!(!says.contains(gone), "it was read that it is gone: {says}");
+    }
+    // Only what was searched for says when, as it tells of some time before.
+    let evidence = found["evidence"].as_array().context("no evidence")?;
+    assert!(!evidence.is_empty(), "{found:#}");
+    for source in evidence {
+        let request = source["request"].as_str().unwrap_or_default();
+        let is_search = request.ends_with(":searchAllIamPolicies");
+        assert_eq!(source["at"].is_string(), is_search, "{source}");
+    }
+    assert!(evidence.iter().any(|it| it["at"].is_string()), "{found:#}");
+    let table = place.run(&["doctor"]).await?.stdout;
+    let table = super::text(&table);
+    assert!(table.contains(", and lags behind"), "{table}");
+
+    place.google().mend(number);
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "GSA-ROLES")?),
+        (0, "pass"),
+        "{report:#}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_may_not_read_one_policy_gets_one_unknown_and_the_exit_code_two() -> Result<()> {
+    for (permission, unknown) in [
+        ("iam.serviceAccounts.getIamPolicy", "GSA-BINDING"),
+        ("artifactregistry.repositories.getIamPolicy", "AR-READER"),
+    ] {
+        let place = Place::whole().await?;
+        let hidden = Effect::PartialPermissions {
+            permissions: vec![permission.to_owned()],
+        };
+        let number = place.google().inject(hidden.everywhere());
+        let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+        assert_eq!(
+            (code, status(&report, unknown)?),
+            (2, "unknown"),
+            "{permission}: {report:#}"
+        );
+        // What the Pod tries says more than a policy does.
+        assert_eq!(status(&report, "AR-PULL")?, "pass", "{permission}");
+        place.google().mend(number);
+        let (code, _) = place.json(&["doctor", "-o", "json"]).await?;
+        assert_eq!(code, 0, "after {permission}");
+    }
+    Ok(())
 }

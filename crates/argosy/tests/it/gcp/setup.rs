@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gcp_sim::{Effect, Fault, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
+use testkit::Restricted;
 
 use super::{ACCOUNT, CONTROLLER, Place, REPOSITORY, text};
 
@@ -264,4 +265,75 @@ fn fault(effect: Effect, times: Option<u32>) -> Fault {
         from: None,
         until: None,
     }
+}
+
+/// The value by which a Warehouse was asked last to look again.
+async fn asked_by(place: &Place, name: &str) -> Result<Value> {
+    let api = "kargo.akuity.io/v1alpha1";
+    let warehouse = place.cluster.find(api, "Warehouse", Some("web"), name);
+    let warehouse = warehouse.await?.context("no such Warehouse")?;
+    Ok(warehouse["metadata"]["annotations"]["kargo.akuity.io/refresh"].clone())
+}
+
+#[tokio::test]
+async fn the_warehouses_of_the_project_are_asked_to_look_again_once_it_works() -> Result<()> {
+    let place = Place::empty().await?;
+    let charts = "{apiVersion: kargo.akuity.io/v1alpha1, kind: Warehouse, metadata: {name: charts, namespace: web}, \
+        spec: {subscriptions: [{image: {repoURL: europe-west1-docker.pkg.dev/acme-prod/apps/web}}]}}";
+    place.cluster.apply(charts).await?;
+    let planned = place.run(&["setup", PROJECT]).await?;
+    assert!(planned.status.success(), "{}", text(&planned.stderr));
+    assert_eq!(
+        asked_by(&place, "web").await?,
+        Value::Null,
+        "a plan is nothing to look for"
+    );
+
+    let number = place.google().inject(fault(late(3_600), None));
+    let arguments = ["setup", PROJECT, "--apply", "--yes", "--wait=0s"];
+    let applied = place.run(&arguments).await?;
+    assert_eq!(applied.status.code(), Some(1), "{}", text(&applied.stderr));
+    assert_eq!(
+        asked_by(&place, "web").await?,
+        Value::Null,
+        "it would be refused again"
+    );
+
+    assert!(place.google().mend(number));
+    let mut before = Value::Null;
+    for _ in 0..2 {
+        let applied = place.run(&arguments).await?;
+        let said = text(&applied.stderr);
+        assert!(applied.status.success(), "{said}");
+        let works = said.find("it works");
+        let asked = said.find("asked to look again: Warehouses charts, web");
+        assert!(works.is_some() && works < asked, "{said}");
+        let now = asked_by(&place, "web").await?;
+        assert!(now.is_string() && now != before, "{before} {now}");
+        assert_eq!(asked_by(&place, "charts").await?, now);
+        before = now;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_may_not_ask_warehouses_to_look_again_is_told_what_to_run() -> Result<()> {
+    let place = Place::empty().await?;
+    let restricted = Restricted::of(&place.cluster, "PATCH".parse()?, "/warehouses/web").await?;
+    std::fs::write(place.file("kubeconfig"), restricted.kubeconfig())?;
+    let applied = place.run(&["setup", PROJECT, "--apply", "--yes"]).await?;
+    let said = text(&applied.stderr);
+    assert!(
+        applied.status.success(),
+        "it is set up all the same: {said}"
+    );
+    for part in [
+        "were not asked to look again",
+        "is forbidden",
+        "kubectl annotate warehouses --all --namespace=web --overwrite kargo.akuity.io/refresh=",
+    ] {
+        assert!(said.contains(part), "no {part:?}: {said}");
+    }
+    assert_eq!(asked_by(&place, "web").await?, Value::Null);
+    Ok(())
 }

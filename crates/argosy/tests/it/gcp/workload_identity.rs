@@ -81,21 +81,17 @@ fn commands<'a>(lines: &'a [String], word: &'a str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Does what a command about a cluster or a node pool does.
+/// Does what a command about a node pool does.
 fn run_by_hand(place: &Place, command: &str) -> Result<()> {
     let words: Vec<_> = command.split(' ').collect();
-    let ["gcloud", "container", kind, "update", name, ..] = words.as_slice() else {
+    let ["gcloud", "container", "node-pools", "update", name, ..] = words.as_slice() else {
         anyhow::bail!("unknown: {command}");
     };
     place.google().change(|world| {
         let cluster = &mut world.projects[0].clusters[0];
-        if *kind == "clusters" {
-            cluster.workload_identity = true;
-        } else {
-            let found = cluster.node_pools.iter_mut().find(|it| it.name == *name);
-            let pool = found.with_context(|| command.to_owned())?;
-            "GKE_METADATA".clone_into(&mut pool.workload_metadata);
-        }
+        let found = cluster.node_pools.iter_mut().find(|it| it.name == *name);
+        let pool = found.with_context(|| command.to_owned())?;
+        "GKE_METADATA".clone_into(&mut pool.workload_metadata);
         Ok(())
     })
 }
@@ -149,17 +145,23 @@ async fn terraform_is_told_what_to_add_to_the_cluster_and_to_its_node_pools() ->
 async fn what_makes_nodes_anew_is_left_to_people_and_then_everything_works() -> Result<()> {
     for (change, expected) in CASES {
         let place = place(change).await?;
-        let before = cluster(&place);
+        let (switched, pools) = match expected {
+            [SWITCH_ON, pools @ ..] => (&expected[..1], pools),
+            pools => (&[][..], pools),
+        };
+        let mut after = cluster(&place);
+        after.workload_identity |= !switched.is_empty();
         let applied = place.run(APPLY).await?;
         let said = text(&applied.stderr);
-        let left = lines(&said);
-        let left = commands(&left, "left to you: ");
-        assert_eq!(left, expected, "{said}");
-        assert_eq!(cluster(&place), before, "no node was touched");
+        let done = lines(&said);
+        let left = commands(&done, "left to you: ");
+        assert_eq!(left, pools, "{said}");
+        assert_eq!(commands(&done, "done: "), switched, "{said}");
+        assert_eq!(cluster(&place), after, "no node was touched");
         let has_account = |it: &gcp_sim::World| it.service_account(ACCOUNT).is_some();
         assert!(place.google().read(has_account), "the rest is done: {said}");
-        if !expected.is_empty() {
-            let steps = match expected.len() {
+        if !pools.is_empty() {
+            let steps = match pools.len() {
                 1 => "1 step is left to you".to_owned(),
                 many => format!("{many} steps are left to you"),
             };
@@ -167,11 +169,12 @@ async fn what_makes_nodes_anew_is_left_to_people_and_then_everything_works() -> 
             assert!(said.contains(&steps), "no {steps:?}: {said}");
             assert!(!said.contains("waiting"), "nothing to wait for: {said}");
             let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
-            let link = match expected {
-                [SWITCH_ON, ..] => "CLUSTER-WIF",
-                _ => "NODEPOOL-MODE",
-            };
-            assert_eq!((code, status(&report, link)?), (1, "fail"), "{report:#}");
+            assert_eq!(
+                (code, status(&report, "NODEPOOL-MODE")?),
+                (1, "fail"),
+                "{report:#}"
+            );
+            assert_eq!(status(&report, "CLUSTER-WIF")?, "pass", "{report:#}");
             for command in &left {
                 run_by_hand(&place, command)?;
             }

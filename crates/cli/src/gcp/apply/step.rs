@@ -11,7 +11,7 @@ use gcp::{Apis, Service};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::policy;
+use super::{cluster, policy};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +75,8 @@ async fn once(apis: &Apis, action: &Action) -> Result<Ended, StepError> {
             let project = Resource::Project(project.clone());
             policy::edit_logs(apis, &project, |it| it.log_reads_of(service)).await
         }
-        Action::SetWorkloadPool { .. }
-        | Action::SetNodePoolMetadata { .. }
+        Action::SetWorkloadPool { cluster, pool } => cluster::set_pool(apis, cluster, pool).await,
+        Action::SetNodePoolMetadata { .. }
         | Action::DisableKey { .. }
         | Action::DisableServiceAccount { .. }
         | Action::MakeTagsImmutable { .. }

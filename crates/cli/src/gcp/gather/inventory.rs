@@ -11,6 +11,7 @@ use gcp::facts::{Facts, FoundGrant, Home, Inventory, Reading, Seen};
 use gcp::policy::{Member, Policy};
 use gcp::principal::ServiceAccountEmail;
 use gcp::{Apis, Service};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::AT_ONCE;
@@ -35,6 +36,7 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     let (wide, unlisted): (Vec<_>, Vec<_>) = above.cloned().partition(|it| is_place(it));
     let mut search = Search {
         beyond: out_of_sight(&wide, &unlisted),
+        now: facts.now,
         ..Search::default()
     };
     // An organisation holds all folders, and "organizations" comes after "folders".
@@ -79,14 +81,16 @@ struct Search {
     refused: Option<Reading<()>>,
     done: Option<Reading<()>>,
     beyond: Option<String>,
+    now: Timestamp,
 }
 
 impl Search {
     /// Searches one place for all accounts; half of an answer is none.
     async fn look(&mut self, apis: &Apis, scope: &str, accounts: &Accounts) {
+        let now = self.now;
         let questions = accounts
             .iter()
-            .map(|(name, email)| async move { (name, held(apis, scope, email).await) });
+            .map(|(name, email)| async move { (name, held(apis, scope, email, now).await) });
         let answers: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
         if let Some((_, answer)) = answers.iter().find(|(_, it)| it.known().is_err()) {
             let why = answer.known().err().map(|it| it.why).unwrap_or_default();
@@ -110,6 +114,7 @@ impl Search {
             done,
             beyond,
             found: _,
+            now: _,
         } = self;
         let inventory = Inventory {
             scope: scopes.join(", "),
@@ -127,14 +132,19 @@ struct Found {
     policy: Policy,
 }
 
-/// Searches one place for what an account holds there.
-async fn held(apis: &Apis, scope: &str, email: &ServiceAccountEmail) -> Reading<Vec<FoundGrant>> {
+/// Searches one place for what an account holds there; what is found says when it was asked for.
+async fn held(
+    apis: &Apis,
+    scope: &str,
+    email: &ServiceAccountEmail,
+    now: Timestamp,
+) -> Reading<Vec<FoundGrant>> {
     let query = format!("policy:\"{email}\"");
     let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
     let path = format!("/v1/{scope}:searchAllIamPolicies?query={query}&pageSize=500");
     let found: Reading<Vec<Found>> = apis.list(Service::CloudAsset, &path, "results").await;
     let (source, account) = (
-        found.source.clone(),
+        found.source.clone().lagging(now),
         Member::ServiceAccount(email.as_str().to_owned()),
     );
     found.map(|all| {
