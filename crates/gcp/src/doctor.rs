@@ -11,6 +11,7 @@ mod fallback;
 mod grants;
 mod kubernetes;
 mod kubernetes_token;
+mod lists;
 mod metadata;
 mod network;
 mod organisation;

@@ -1,10 +1,12 @@
 //! Rules about the cluster, its neighbours, its nodes and the organisation around them.
 
+use std::collections::BTreeSet;
+
 use super::controller::{each_wide_policy, revoke};
 use super::{Found, Severity};
 use crate::facts::{Cluster, Facts, Gap, Home, Source};
 use crate::policy::{Carries, Member, Policy, UPLOAD, is_basic, is_service_agent_role};
-use crate::principal::ServiceAccountEmail;
+use crate::principal::{KubernetesAccount, ServiceAccountEmail};
 use crate::setup::repair::nodes::{narrow, project_of_its_own};
 use crate::setup::{Action, BASELINE, Fix, Grantee, Resource, RoleGrant};
 
@@ -35,27 +37,67 @@ pub(super) fn sameness(facts: &Facts, found: &mut Found) {
         .filter(|it| own.as_ref() != Some(&(it.location.clone(), it.name.clone())));
     // Where the own cluster is not known, one of those listed is it.
     let unknown_self = usize::from(own.is_none());
-    for cluster in others
+    let mut others = others
         .filter(|it| it.has_workload_identity())
         .skip(unknown_self)
-    {
-        let controller = &facts.intent.controller;
-        let says = format!(
-            "{controller} in cluster {} is the same identity as the controller here",
-            cluster.name
-        );
-        let fix = project_of_its_own(cluster).and_advice(&format!(
-            "move clusters that trust each other less into projects of their own, or keep namespace {} out of {}",
-            controller.namespace, cluster.name
-        ));
-        found.add(
-            Severity::Medium,
-            &cluster.name,
-            says,
-            &facts.clusters.source,
-            fix,
-        );
+        .peekable();
+    if others.peek().is_none() {
+        return;
     }
+    let projects = acting_projects(facts, found);
+    for cluster in others {
+        shared_names(facts, found, cluster, &projects);
+    }
+}
+
+/// Lists the Kubernetes accounts that Projects act as, with the Project of each.
+fn acting_projects<'a>(facts: &'a Facts, found: &mut Found) -> Vec<(&'a str, KubernetesAccount)> {
+    let mut acting = Vec::new();
+    for project in facts.projects.keys() {
+        match facts.acting_as(project) {
+            Ok(Some(principal)) => acting.push((project.as_str(), principal.account)),
+            Err(gap) if !gap.skipped => found.gap(format!("who acts for {project}"), gap),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    acting
+}
+
+/// Says which names mean the same in another cluster as they do here.
+fn shared_names(
+    facts: &Facts,
+    found: &mut Found,
+    cluster: &Cluster,
+    projects: &[(&str, KubernetesAccount)],
+) {
+    let controller = &facts.intent.controller;
+    let of_controller = format!(
+        "{controller} in cluster {} is the same identity as the controller here",
+        cluster.name
+    );
+    let of_projects = projects
+        .iter()
+        .map(|(project, account)| format!("{account} there is who {project} acts as here"));
+    let says: Vec<_> = std::iter::once(of_controller).chain(of_projects).collect();
+    let accounts = projects.iter().map(|(_, account)| account);
+    let namespaces: BTreeSet<_> = std::iter::once(controller)
+        .chain(accounts)
+        .map(|it| it.namespace.as_str())
+        .collect();
+    let several = if namespaces.len() == 1 { "" } else { "s" };
+    let namespaces: Vec<_> = namespaces.into_iter().collect();
+    let namespaces = namespaces.join(", ");
+    let fix = project_of_its_own(cluster).and_advice(&format!(
+        "move clusters that trust each other less into projects of their own, or keep namespace{several} {namespaces} out of {}",
+        cluster.name
+    ));
+    found.add(
+        Severity::Medium,
+        &cluster.name,
+        says.join("; "),
+        &facts.clusters.source,
+        fix,
+    );
 }
 
 /// A18

@@ -7,7 +7,7 @@ mod unread;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::facts::whole::{account, controller, granting, refused, repository, whole};
+use crate::facts::whole::{account, cluster, controller, granting, refused, repository, whole};
 use crate::facts::{Facts, Reading};
 use crate::policy::{Policy, READER};
 
@@ -54,6 +54,51 @@ fn the_worst_stands_first_and_decides_how_it_ends() {
     let mild =
         after(|facts| facts.clusters = refused("IAM_PERMISSION_DENIED", "denied on resource"));
     assert_eq!(mild.exit_code(Severity::High), 2);
+}
+
+/// `web` acts as the Kubernetes account in its namespace, and there is another cluster with the same pool.
+fn web_is_known_elsewhere(facts: &mut Facts) {
+    facts.clusters = Reading::known_from("GET clusters", vec![cluster("one"), cluster("two")]);
+    let web = facts.projects.get_mut("web").expect("web");
+    web.kubernetes_account = Reading::known_from("GET serviceaccount", ());
+    web.mint = Reading::absent("POST generateAccessToken");
+}
+
+#[test]
+fn of_the_names_in_other_clusters_those_count_that_act_here() {
+    let advice = |report: AuditReport| {
+        let mut found = report.findings.into_iter().filter(|it| it.rule == "A15");
+        found.next().expect("a finding").fix.advice
+    };
+    let both = advice(after(web_is_known_elsewhere));
+    assert!(
+        both.ends_with("or keep namespaces argosy, web out of two"),
+        "{both}"
+    );
+    let alone = after(|facts| {
+        web_is_known_elsewhere(facts);
+        let web = facts.projects.get_mut("web").expect("web");
+        web.mint = whole().projects["web"].mint.clone();
+    });
+    assert!(alone.unread.is_empty(), "{:?}", alone.unread);
+    let alone = advice(alone);
+    assert!(
+        alone.ends_with("or keep namespace argosy out of two"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn who_acts_for_a_project_elsewhere_may_be_left_open() {
+    let report = after(|facts| {
+        web_is_known_elsewhere(facts);
+        let web = facts.projects.get_mut("web").expect("web");
+        web.kubernetes_account = refused("FORBIDDEN", "serviceaccounts is forbidden");
+        web.account = Reading::absent("GET account");
+    });
+    let open: Vec<_> = report.unread.iter().filter(|it| it.rule == "A15").collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0].resource, "who acts for web");
 }
 
 #[test]

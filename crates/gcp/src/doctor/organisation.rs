@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Verdict};
+use super::{Answer, Verdict, lists};
 use crate::facts::{Denial, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
 use crate::setup::repair::organisation::{self, Exception};
 use crate::setup::{Action, BASELINE, Fix};
@@ -43,6 +43,7 @@ pub fn constraints() -> impl Iterator<Item = &'static str> {
     blockers
         .chain(baseline)
         .chain([USABLE_SERVICES, LONG_LIVES])
+        .chain(lists::LISTS)
 }
 
 /// Looks at every refusal there was: any of them may speak of a perimeter.
@@ -121,6 +122,7 @@ pub(super) fn blockers(facts: &Facts) -> Vec<(String, Answer)> {
         Some((says, letting(policy, needed.collect())))
     });
     let all = switches.chain([(USABLE_SERVICES, services)]);
+    let all = all.chain(lists::answers(facts));
     all.map(|(constraint, answer)| (constraint.to_owned(), answer))
         .collect()
 }
@@ -177,6 +179,23 @@ fn judged(
     constraint: &str,
     judge: impl Fn(&OrganisationPolicy) -> Option<(String, Exception)>,
 ) -> Answer {
+    judged_by(facts, constraint, |policy| {
+        Ok(match judge(policy) {
+            None => plain(),
+            Some((says, exception)) => {
+                let fix = organisation::except(facts, constraint, &exception);
+                Verdict::fail(&says, fix)
+            }
+        })
+    })
+}
+
+/// Says what `judge` says of a constraint, where it is set.
+pub(super) fn judged_by(
+    facts: &Facts,
+    constraint: &str,
+    judge: impl Fn(&OrganisationPolicy) -> Answer,
+) -> Answer {
     let reading = facts
         .organisation
         .get(constraint)
@@ -185,12 +204,9 @@ fn judged(
     let Some(policy) = reading.found()? else {
         return Ok(Verdict::pass("it is not set").seen(&reading));
     };
-    let verdict = match judge(policy) {
-        None => Verdict::pass("it does not stand in the way"),
-        Some((says, exception)) => {
-            let fix = organisation::except(facts, constraint, &exception);
-            Verdict::fail(&says, fix)
-        }
-    };
-    Ok(verdict.seen(&reading))
+    Ok(judge(policy)?.seen(&reading))
+}
+
+pub(super) fn plain() -> Verdict {
+    Verdict::pass("it does not stand in the way")
 }

@@ -69,7 +69,7 @@ pub const SYMPTOMS: &[Symptom] = &[
     ),
     symptom(
         "Org Policy violated for value",
-        "ORGPOL-BLOCKERS",
+        "ORGPOL-BASELINE",
         "an organisation policy does not let in the issuer",
     ),
     symptom(

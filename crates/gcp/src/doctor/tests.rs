@@ -3,6 +3,7 @@
 mod broken;
 mod broken_cloud;
 mod broken_grants;
+mod broken_organisation;
 mod broken_pod;
 mod fallback;
 mod kubernetes_account;

@@ -1,6 +1,7 @@
 //! What an organisation enforces over the controller's project.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The effective policy of one constraint, in the form of the Organization Policy API.
 ///
@@ -25,6 +26,8 @@ pub struct Rule {
     pub allow_all: bool,
     pub deny_all: bool,
     pub values: Values,
+    /// What a constraint that is managed takes beside being on; each has its own.
+    pub parameters: Value,
 }
 
 /// What a list constraint lets through and what not.
@@ -69,6 +72,19 @@ impl OrganisationPolicy {
         let listed = lists.clone().next().is_none()
             || lists.any(|it| it.iter().any(|allowed| allowed == value));
         !denied && listed
+    }
+
+    /// Says whether a list constraint names no value at all.
+    pub fn lists_nothing(&self) -> bool {
+        self.allowed_values().next().is_none() && self.denied_values().next().is_none()
+    }
+
+    /// Lists the texts of a parameter where a constraint is on.
+    pub fn parameter(&self, name: &str) -> Vec<String> {
+        let rules = self.spec.rules.iter().filter(|it| it.enforce);
+        let values = rules.filter_map(|it| it.parameters.get(name)?.as_array());
+        let texts = values.flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
     }
 
     /// Lists the values that a list constraint names as allowed.
@@ -116,6 +132,19 @@ mod tests {
     fn a_list_without_rules_allows_everything() {
         assert!(OrganisationPolicy::default().allows("x"));
         assert!(!OrganisationPolicy::default().is_enforced());
+    }
+
+    #[test]
+    fn parameters_count_where_a_constraint_is_on() {
+        let sets = |enforce: bool| {
+            let json = format!(
+                r#"{{"spec":{{"rules":[{{"enforce":{enforce},"parameters":{{"sets":["a","b"]}}}}]}}}}"#
+            );
+            policy(&json).parameter("sets")
+        };
+        assert_eq!(sets(true), ["a", "b"]);
+        assert!(sets(false).is_empty());
+        assert!(OrganisationPolicy::enforced().parameter("sets").is_empty());
     }
 
     #[test]

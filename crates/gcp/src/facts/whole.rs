@@ -207,6 +207,9 @@ fn organisation() -> BTreeMap<String, Reading<OrganisationPolicy>> {
         "iam.disableWorkloadIdentityClusterCreation",
         "gcp.restrictServiceUsage",
         "iam.allowServiceAccountCredentialLifetimeExtension",
+        "iam.allowedPolicyMemberDomains",
+        "iam.managed.allowedPolicyMembers",
+        "gcp.resourceLocations",
     ] {
         let policy = OrganisationPolicy::default();
         policies.insert(

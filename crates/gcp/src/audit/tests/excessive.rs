@@ -215,6 +215,12 @@ pub(super) const CASES: &[Case] = &[
         "argosy/controller in cluster two",
         |it| it.clusters = known(vec![cluster("one"), cluster("two")]),
     ),
+    (
+        "A15",
+        Severity::Medium,
+        "web/argosy-gcp there is who web acts as here",
+        web_is_known_elsewhere,
+    ),
     ("A16", Severity::Medium, "is disabled", |it| {
         if let Seen::Known(account) = &mut web(it).account.seen {
             account.disabled = true;

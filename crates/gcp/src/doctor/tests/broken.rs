@@ -15,7 +15,8 @@ pub(super) type Case = (&'static str, Status, &'static str, fn(&mut Facts));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     let of_the_cloud = broken_cloud::CASES.iter().chain(broken_grants::CASES);
-    broken_pod::CASES.iter().chain(of_the_cloud)
+    let above = broken_organisation::CASES.iter();
+    broken_pod::CASES.iter().chain(of_the_cloud).chain(above)
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::broken::*;
 use super::*;
 use crate::Fallback;
+use crate::facts::AccountKey;
 use crate::facts::whole::repository;
-use crate::facts::{AccountKey, OrganisationPolicy};
 use crate::policy::{DOWNLOAD, MINT, Policy, READER, TIGHT_MINTER, UPLOAD};
 use crate::repository::RepositoryName;
 
@@ -310,49 +310,6 @@ pub(super) const CASES: &[Case] = &[
     ("DENY-POLICY", Status::Unknown, "denied", |it| {
         it.deny_rules.insert("organizations/7".to_owned(), denied());
     }),
-    (
-        "ORGPOL-BLOCKERS",
-        Status::Fail,
-        "no account can be made",
-        |it| {
-            it.organisation.insert(
-                "iam.disableServiceAccountCreation".to_owned(),
-                known(OrganisationPolicy::enforced()),
-            );
-        },
-    ),
-    ("ORGPOL-BLOCKERS", Status::Fail, "may not be used", |it| {
-        let only =
-            r#"{"spec":{"rules":[{"values":{"allowedValues":["container.googleapis.com"]}}]}}"#;
-        it.organisation.insert(
-            "gcp.restrictServiceUsage".to_owned(),
-            known(serde_json::from_str(only).expect("a policy")),
-        );
-    }),
-    ("ORGPOL-BASELINE", Status::Warn, "would prevent", |it| {
-        it.organisation.insert(
-            "iam.disableServiceAccountKeyCreation".to_owned(),
-            known(OrganisationPolicy::default()),
-        );
-    }),
-    ("ORGPOL-BASELINE", Status::Unknown, "denied", |it| {
-        it.organisation
-            .insert("iam.disableServiceAccountKeyCreation".to_owned(), denied());
-    }),
-    (
-        "ORGPOL-BASELINE",
-        Status::Fail,
-        "tokens of serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com may live longer",
-        |it| {
-            let accounts = r#"{"spec":{"rules":[{"values":{"allowedValues":[
-                "serviceAccount:batch@acme-gke.iam.gserviceaccount.com",
-                "serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com"]}}]}}"#;
-            it.organisation.insert(
-                "iam.allowServiceAccountCredentialLifetimeExtension".to_owned(),
-                known(serde_json::from_str(accounts).expect("a policy")),
-            );
-        },
-    ),
     ("AUDITLOG", Status::Warn, "not logged", |it| {
         it.home_policy = known(Policy::default());
     }),

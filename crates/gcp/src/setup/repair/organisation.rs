@@ -19,6 +19,11 @@ pub(crate) enum Exception {
     Only(Vec<String>),
     AllBut(Vec<String>),
     Nothing,
+    /// What a managed list of members has as its parameters.
+    Members {
+        subjects: Vec<String>,
+        sets: Vec<String>,
+    },
 }
 
 /// Sets a constraint for the controller's project otherwise than above.
@@ -40,6 +45,9 @@ impl Exception {
             Self::AllBut(values) if values.is_empty() => "allowAll: true".to_owned(),
             Self::AllBut(values) => format!("values: {}", json!({ "deniedValues": values })),
             Self::Nothing => "denyAll: true".to_owned(),
+            Self::Members { subjects, sets } => {
+                json!({"enforce": true, "parameters": parameters(subjects, sets)}).to_string()
+            }
         }
     }
 
@@ -52,8 +60,15 @@ impl Exception {
             Self::AllBut(denied) if denied.is_empty() => rules.with("allow_all", &text("TRUE")),
             Self::AllBut(denied) => rules.inside(values("denied_values", denied)),
             Self::Nothing => rules.with("deny_all", &text("TRUE")),
+            Self::Members { subjects, sets } => rules
+                .with("enforce", &text("TRUE"))
+                .with("parameters", &text(&parameters(subjects, sets).to_string())),
         }
     }
+}
+
+fn parameters(subjects: &[String], sets: &[String]) -> Value {
+    json!({"allowedMemberSubjects": subjects, "allowedPrincipalSets": sets})
 }
 
 /// Lets the controller and the accounts of Projects through a perimeter to some services.
@@ -237,6 +252,14 @@ mod tests {
                 Exception::NotEnforced,
                 "  - enforce: false",
                 r#"enforce = "FALSE""#,
+            ),
+            (
+                Exception::Members {
+                    subjects: vec!["a".to_owned()],
+                    sets: vec!["b".to_owned()],
+                },
+                r#"  - {"enforce":true,"parameters":{"allowedMemberSubjects":["a"],"allowedPrincipalSets":["b"]}}"#,
+                r#"parameters = "{\"allowedMemberSubjects\":[\"a\"],\"allowedPrincipalSets\":[\"b\"]}""#,
             ),
         ] {
             let fix = except(&whole(), "iam.x", &exception);
