@@ -13,6 +13,16 @@ pub struct Symptom {
 /// The first that matches counts, so the more particular stand first.
 pub const SYMPTOMS: &[Symptom] = &[
     symptom(
+        "Failed to pull image",
+        "NODE-SA",
+        "a Pod's image is pulled as the account of its node, which may not read the repository",
+    ),
+    symptom(
+        "ImagePullBackOff",
+        "NODE-SA",
+        "a Pod's image is pulled as the account of its node, which may not read the repository",
+    ),
+    symptom(
         "Identity Pool does not exist",
         "CLUSTER-WIF",
         "no cluster of the project has a workload pool yet",
@@ -41,6 +51,16 @@ pub const SYMPTOMS: &[Symptom] = &[
         "Artifact Registry API has not been used",
         "API-ARTIFACTREGISTRY",
         "Artifact Registry is off where the images are",
+    ),
+    symptom(
+        "of service 'iamcredentials.googleapis.com' for",
+        "GSA-MINT",
+        "the quota of IAM Credentials is used up, which is never taken for a missing account",
+    ),
+    symptom(
+        "of service 'artifactregistry.googleapis.com' for",
+        "AR-PULL",
+        "the quota of Artifact Registry is used up for this minute",
     ),
     symptom(
         "iam.serviceAccounts.getAccessToken",
@@ -92,6 +112,12 @@ pub const SYMPTOMS: &[Symptom] = &[
         "AR-ADDRESS",
         "the address names no image",
     ),
+    symptom("NAME_INVALID", "AR-ADDRESS", "the address names no image"),
+    symptom(
+        "Method Not Allowed",
+        "AR-ADDRESS",
+        "the address names no image",
+    ),
     symptom(
         "name unknown",
         "AR-REPO",
@@ -127,6 +153,16 @@ pub const SYMPTOMS: &[Symptom] = &[
         "MDS-REACH",
         "the metadata server was not ready, or this is not GKE",
     ),
+    symptom(
+        "could not be initialized",
+        "MDS-REACH",
+        "the metadata server was not ready when the program started, or this is not GKE",
+    ),
+    symptom(
+        "i/o timeout",
+        "EGRESS",
+        "no way leads to the host: Private Google Access, or a DNS zone for pkg.dev, is missing",
+    ),
 ];
 
 const fn symptom(contains: &'static str, check: &'static str, cause: &'static str) -> Symptom {
@@ -152,6 +188,8 @@ pub(super) fn with_cause(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -162,31 +200,128 @@ mod tests {
         }
     }
 
+    /// One for each row, and the check that it leads to.
+    const FROM_THE_FIELD: &[(&str, &str)] = &[
+        (
+            r#"Failed to pull image "europe-west1-docker.pkg.dev/acme/apps/web:1.0.0": rpc error: code = Unknown desc = failed to fetch anonymous token: unexpected status: 403 Forbidden"#,
+            "NODE-SA",
+        ),
+        ("Back-off pulling image: ImagePullBackOff", "NODE-SA"),
+        (
+            "Error 400: Identity Pool does not exist (acme.svc.id.goog). Please check that you specified a valid resource name",
+            "CLUSTER-WIF",
+        ),
+        (
+            "403 Primary: /namespaces/acme.svc.id.goog with additional claims does not have storage.objects.get access",
+            "K8S-KSA",
+        ),
+        (
+            "Unable to generate access token; IAM returned 404 Not Found: Not found; Gaia id not found for email web@acme.iam.gserviceaccount.com",
+            "K8S-ANNOTATION",
+        ),
+        (
+            "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied",
+            "K8S-ANNOTATION",
+        ),
+        (
+            "IAM Service Account Credentials API has not been used in project 123456789012 before or it is disabled.",
+            "API-IAMCREDENTIALS",
+        ),
+        (
+            "Artifact Registry API has not been used in project 123456789012 before or it is disabled.",
+            "API-ARTIFACTREGISTRY",
+        ),
+        (
+            "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service 'iamcredentials.googleapis.com' for consumer 'project_number:123456789012'.",
+            "GSA-MINT",
+        ),
+        (
+            "Quota exceeded for quota metric 'Requests per project per region' and limit 'Requests per project per region per minute per region' of service 'artifactregistry.googleapis.com' for consumer 'project_number:123456789012'.",
+            "AR-PULL",
+        ),
+        (
+            "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
+            "GSA-BINDING",
+        ),
+        (
+            "Not found; Gaia id not found for email kargo-project-web@acme.iam.gserviceaccount.com",
+            "GSA-EXISTS",
+        ),
+        ("Error 404: Requested entity was not found.", "GSA-EXISTS"),
+        (
+            "Request had insufficient authentication scopes.",
+            "MDS-FLAVOR",
+        ),
+        (
+            "FAILED_PRECONDITION: One or more users named in the policy do not belong to a permitted customer.",
+            "ORGPOL-BLOCKERS",
+        ),
+        (
+            "Org Policy violated for value: 'https://token.example.com'",
+            "ORGPOL-BLOCKERS",
+        ),
+        (
+            r#"Unauthenticated request. Unauthenticated requests do not have permission "artifactregistry.repositories.downloadArtifacts""#,
+            "ENV-CREDENTIALS",
+        ),
+        (
+            "failed to fetch anonymous token: unexpected status: 403 Forbidden",
+            "ENV-CREDENTIALS",
+        ),
+        (
+            r#"DENIED: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource"#,
+            "AR-READER",
+        ),
+        (
+            "NAME_INVALID: Missing image name. Pushes should be of the form docker push HOST-NAME/PROJECT-ID/REPOSITORY/IMAGE",
+            "AR-ADDRESS",
+        ),
+        ("NAME_INVALID: invalid repository name", "AR-ADDRESS"),
+        (
+            "GET https://europe-west1-docker.pkg.dev/v2/acme/tags/list: 405 Method Not Allowed",
+            "AR-ADDRESS",
+        ),
+        (r#"name unknown: Repository "apps" not found"#, "AR-REPO"),
+        (
+            "Container Registry is deprecated and shutting down, please use the auto migration tool",
+            "AR-GCRIO",
+        ),
+        (
+            "denied: Failed to read tags for host 'gcr.io', repository '/v2/acme/api/tags/list'",
+            "AR-GCRIO",
+        ),
+        (
+            "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abc",
+            "VPCSC",
+        ),
+        (
+            "403 for 123456789012-compute@developer.gserviceaccount.com",
+            "NODEPOOL-MODE",
+        ),
+        ("dial tcp 169.254.169.254:80: i/o timeout", "MDS-REACH"),
+        ("google: could not find default credentials", "MDS-REACH"),
+        (
+            "GCP Workload Identity Federation provider could not be initialized",
+            "MDS-REACH",
+        ),
+        (
+            r#"Get "https://europe-west1-docker.pkg.dev/v2/": dial tcp 142.250.1.82:443: i/o timeout"#,
+            "EGRESS",
+        ),
+    ];
+
     #[test]
     fn texts_from_the_field_are_explained() {
-        for (text, check) in [
-            (
-                "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied",
-                "K8S-ANNOTATION",
-            ),
-            (
-                "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
-                "GSA-BINDING",
-            ),
-            (
-                "Unauthenticated request. Unauthenticated requests do not have permission \"artifactregistry.repositories.downloadArtifacts\"",
-                "ENV-CREDENTIALS",
-            ),
-            (
-                "DENIED: Permission \"artifactregistry.repositories.downloadArtifacts\" denied on resource",
-                "AR-READER",
-            ),
-            (
-                "dial tcp 169.254.169.254:80: connect: connection refused",
-                "MDS-REACH",
-            ),
-        ] {
-            assert_eq!(explain(text).map(|it| it.check), Some(check), "{text}");
+        let mut rows = BTreeSet::new();
+        for (text, check) in FROM_THE_FIELD {
+            let found = explain(text);
+            assert_eq!(found.map(|it| it.check), Some(*check), "{text}");
+            let another = found.is_some_and(|it| rows.insert(it.contains));
+            assert!(another, "an earlier text has the row of: {text}");
+        }
+        for symptom in SYMPTOMS {
+            let text = symptom.contains;
+            assert!(rows.contains(text), "no text leads to the row {text}");
         }
         assert!(explain("all is well").is_none());
     }

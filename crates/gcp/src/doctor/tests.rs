@@ -246,6 +246,14 @@ fn every_check_is_explained_in_the_book() {
             rule.id
         );
     }
+    for symptom in SYMPTOMS {
+        let text = format!("| `{}` | ", symptom.contains);
+        let check = format!("[{}](#{})", symptom.check, symptom.check.to_lowercase());
+        let explained = book
+            .lines()
+            .any(|line| line.starts_with(&text) && line.contains(&check));
+        assert!(explained, "{text}and {check} are no row of the book");
+    }
 }
 
 #[test]
