@@ -258,7 +258,7 @@ mod tests {
         ),
         (
             "Org Policy violated for value: 'https://token.example.com'",
-            "ORGPOL-BLOCKERS",
+            "ORGPOL-BASELINE",
         ),
         (
             r#"Unauthenticated request. Unauthenticated requests do not have permission "artifactregistry.repositories.downloadArtifacts""#,

@@ -101,7 +101,7 @@ fn colours_say_how_bad_it_is() {
     doctor(&diagnose(&facts), FixForm::Gcloud, &mut output).expect("a vector takes everything");
     let written = String::from_utf8(output).expect("text");
     for status in [
-        format!("{red}fail    {red:#} GSA-BINDING"),
+        format!("{red}fail    {red:#} GSA-KEYS"),
         format!("{green}pass    {green:#} GSA-EXISTS"),
     ] {
         assert!(written.contains(&status), "{written}");
