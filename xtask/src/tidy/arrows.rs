@@ -71,6 +71,21 @@ const BANNED: &[&str] = &["ring", "openssl-sys", "native-tls", "rsa"];
 /// Features that would reorder or reformat JSON, on which names and digests depend.
 const BANNED_JSON_FEATURES: &[&str] = &["preserve_order", "arbitrary_precision"];
 
+/// The lock file of the fuzz targets.
+const FUZZ_LOCK: &str = "fuzz/Cargo.lock";
+
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -110,7 +125,43 @@ pub(super) fn check(breaches: &mut Vec<String>) -> Result<()> {
         check_member(package, breaches);
     }
     check_tree(breaches)?;
+    check_lock_of_fuzzing(&metadata.packages, breaches)
+}
+
+/// Looks whether what our crates depend on stands in the lock file of `fuzz/`, a workspace of its own: without it no
+/// target can be built.
+fn check_lock_of_fuzzing(packages: &[Package], breaches: &mut Vec<String>) -> Result<()> {
+    let text = std::fs::read_to_string(workspace::root()?.join(FUZZ_LOCK))
+        .with_context(|| format!("failed to read {FUZZ_LOCK}"))?;
+    for (name, dependency) in missing_in_lock(&text, packages)? {
+        breaches.push(format!(
+            "{FUZZ_LOCK}: {name} lacks {dependency}; run: cargo metadata --manifest-path fuzz/Cargo.toml"
+        ));
+    }
     Ok(())
+}
+
+/// Lists, of the crates that a lock file has, what they depend on outside of tests and the lock file does not say.
+fn missing_in_lock(lock: &str, packages: &[Package]) -> Result<Vec<(String, String)>> {
+    let lock: Lock =
+        toml::from_str(lock).with_context(|| format!("failed to parse {FUZZ_LOCK}"))?;
+    let mut missing = Vec::new();
+    for locked in &lock.package {
+        let Some(package) = packages.iter().find(|it| it.name == locked.name) else {
+            continue;
+        };
+        // A line is a name, and where there are several versions that too.
+        let names: BTreeSet<&str> = locked
+            .dependencies
+            .iter()
+            .filter_map(|it| it.split(' ').next())
+            .collect();
+        let needed = package.dependencies.iter().filter(|it| it.kind.is_none());
+        for dependency in needed.filter(|it| !names.contains(it.name.as_str())) {
+            missing.push((locked.name.clone(), dependency.name.clone()));
+        }
+    }
+    Ok(missing)
 }
 
 /// Looks at what is really built: the lock file also holds optional crates that nothing turns on.
@@ -167,5 +218,39 @@ fn check_member(package: &Package, breaches: &mut Vec<String>) {
         if !fine {
             breaches.push(format!("{name} → {target} is not an arrow of the design (ARCHITECTURE.md, \"Who may know whom\")"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dependency_that_a_lock_file_lacks_is_named() {
+        let dependency = |name: &str, kind: Option<&str>| Dependency {
+            name: name.to_owned(),
+            kind: kind.map(str::to_owned),
+            path: None,
+        };
+        let package = Package {
+            id: String::new(),
+            name: "artifacts".to_owned(),
+            dependencies: vec![
+                dependency("base64", None),
+                dependency("shlex", None),
+                dependency("proptest", Some("dev")),
+            ],
+        };
+        let lock = |lines: &str| {
+            format!(
+                "version = 4\n[[package]]\nname = \"artifacts\"\nversion = \"0.1.0\"\ndependencies = [{lines}]\n\
+                 [[package]]\nname = \"other\"\nversion = \"1.0.0\"\n"
+            )
+        };
+        let missing =
+            |lines: &str| missing_in_lock(&lock(lines), std::slice::from_ref(&package)).unwrap();
+        let shlex = ("artifacts".to_owned(), "shlex".to_owned());
+        assert_eq!(missing("\"base64 0.22.1\""), [shlex]);
+        assert_eq!(missing("\"base64 0.22.1\", \"shlex\""), []);
     }
 }

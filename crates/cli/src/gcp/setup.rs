@@ -213,12 +213,17 @@ fn left_to_people(plan: &Plan, access: &Access) -> Result<ExitCode> {
     let mut stderr = anstream::stderr().lock();
     writeln!(
         stderr,
-        "{steps} left to you, since nodes are made anew: run what is named above, then try all of it from the Pod: \
-         kubectl exec -n {} deploy/{} -- argosy gcp doctor",
-        access.controller.namespace, access.controller.name
+        "{steps} left to you, since nodes are made anew: run what is named above, then try all of it from the Pod: {}",
+        from_the_pod(access)
     )
     .context("failed to write to standard error")?;
     Ok(ExitCode::FAILURE)
+}
+
+/// The command that tries it all as the controller, whose Deployment is called as in the book.
+fn from_the_pod(access: &Access) -> String {
+    let namespace = &access.controller.namespace;
+    format!("kubectl exec -n {namespace} deploy/controller -- argosy gcp doctor")
 }
 
 /// Says who tries it: only the controller asks Kubernetes for tokens of such an account.
@@ -243,9 +248,8 @@ async fn check(
         let mut stderr = anstream::stderr().lock();
         writeln!(
             stderr,
-            "done; it takes some minutes to count. Try it from the Pod: \
-             kubectl exec -n {} deploy/{} -- argosy gcp doctor",
-            access.controller.namespace, access.controller.name
+            "done; it takes some minutes to count. Try it from the Pod: {}",
+            from_the_pod(access)
         )
         .context("failed to write to standard error")?;
         return Ok(ending(planned.plan));
