@@ -156,6 +156,14 @@ impl Facts {
         self.projects.get(name).cloned().unwrap_or_default()
     }
 
+    /// Finds what whoever acts for a Project may do with a repository it uses.
+    pub fn of_use(&self, used: &Use) -> UseFacts {
+        let uses = self.project(&used.project).uses;
+        uses.get(&used.address.repository)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// Finds what was seen of a repository.
     pub fn repository(&self, name: &RepositoryName) -> RepositoryFacts {
         self.repositories.get(name).cloned().unwrap_or_default()

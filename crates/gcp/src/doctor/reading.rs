@@ -106,13 +106,7 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
         return Ok(verdict);
     }
     let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .pull;
+    let reading = facts.of_use(used).pull;
     let verdict = match &reading.seen {
         Seen::Known(()) => Verdict::pass("the first page came"),
         Seen::Absent => Verdict::fail(
@@ -148,13 +142,7 @@ fn mended(facts: &Facts, used: &Use, denial: &Denial) -> Result<Fix, Gap> {
 
 pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
     let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .permissions;
+    let reading = facts.of_use(used).permissions;
     let held = reading.known()?;
     let extra: Vec<_> = held
         .iter()
@@ -176,14 +164,7 @@ pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
 }
 
 pub(super) fn listing(facts: &Facts, used: &Use) -> Answer {
-    let name = &used.address.repository;
-    let reading = facts
-        .project(&used.project)
-        .uses
-        .get(name)
-        .cloned()
-        .unwrap_or_default()
-        .listing;
+    let reading = facts.of_use(used).listing;
     match &reading.seen {
         Seen::Denied(denial) => {
             let says = format!("{}; discovery asks tag by tag instead", denial.says());
