@@ -9,6 +9,7 @@ mod cluster;
 mod denials;
 mod fallback;
 mod grants;
+mod key_limits;
 mod kubernetes;
 mod kubernetes_token;
 mod lists;

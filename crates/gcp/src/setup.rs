@@ -20,9 +20,10 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-pub use baseline::{BASELINE, Baseline, Wish};
+pub use baseline::{BASELINE, Baseline, HARDENING, Wish};
 pub use fix::{Commands, Fix, Terraform};
-pub use missing::{Minter, Options, plan};
+pub use missing::{Minter, Options, Policies, plan};
+pub use repair::members::let_in;
 pub(crate) use way_out::WayOut;
 
 use crate::facts::{ClusterName, Facts, Gap};

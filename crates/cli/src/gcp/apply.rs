@@ -14,10 +14,10 @@ use gcp::setup::{Action, Plan, gcloud};
 pub(super) use wait::{Planned, wait_until_it_counts};
 
 /// Does every step in its order and says so on standard error; stops at the first that is refused.
-pub(super) async fn run(apis: &Apis, plan: &Plan) -> Result<()> {
+pub(super) async fn run(apis: &Apis, Planned { facts, plan }: Planned<'_>) -> Result<()> {
     for (done, action) in plan.actions.iter().enumerate() {
         let ended = step::run(apis, action).await.map_err(|error| {
-            let hint = error.hint(action);
+            let hint = error.hint(facts, action);
             anyhow!("{error}; {hint}").context(format!(
                 "step {} of {} failed, those before it are done: {}",
                 done + 1,

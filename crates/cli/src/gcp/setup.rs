@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use gcp::Fallback;
 use gcp::facts::{Facts, Intent};
 use gcp::principal::Principal;
-use gcp::setup::{Minter, Options, Plan, config_connector, gcloud, plan, terraform};
+use gcp::setup::{Minter, Options, Plan, Policies, config_connector, gcloud, plan, terraform};
 
 use super::place::{Access, Place, PodVantage};
 use super::{apply, gather, refresh};
@@ -44,9 +44,17 @@ pub struct Setup {
     /// node pools to you
     #[arg(long)]
     enable_wif: bool,
-    /// Plans the organisation policies that keep it as narrow as it was set up
-    #[arg(long)]
-    org_policies: bool,
+    /// Plans the organisation policies that keep it as narrow as it was set up; `all` plans those as well that make nodes
+    /// and buckets harder to take, which reach everything in the project
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "baseline"
+    )]
+    org_policies: Option<OrgPolicies>,
     /// Plans that calls for tokens leave a line in the project's audit log, which Google charges for by volume
     #[arg(long)]
     audit_logs: bool,
@@ -76,6 +84,15 @@ enum Format {
     ConfigConnector,
 }
 
+/// Which organisation policies are planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OrgPolicies {
+    /// Those that keep identities narrow
+    Baseline,
+    /// Those and hardening of clusters and buckets
+    All,
+}
+
 /// The role by which the controller acts as a Project's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MinterRole {
@@ -100,9 +117,13 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         return Ok(ending(&plan));
     }
     let apis = access.operator()?;
+    let planned = apply::Planned {
+        facts: &facts,
+        plan: &plan,
+    };
     if !plan.actions.is_empty() {
         agree(&plan, arguments.yes)?;
-        apply::run(apis, &plan).await?;
+        apply::run(apis, planned).await?;
     }
     if plan.left_to_people().next().is_some() {
         return left_to_people(&plan, &access);
@@ -114,10 +135,6 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         left_to_the_controller(&acting)?;
         ending(&plan)
     } else {
-        let planned = apply::Planned {
-            facts: &facts,
-            plan: &plan,
-        };
         check(&access, planned, arguments.wait).await?
     };
     if let Some(client) = &access.kubernetes {
@@ -133,7 +150,11 @@ fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
             MinterRole::TokenCreator => Minter::TokenCreator,
         },
         enable_workload_identity: arguments.enable_wif,
-        organisation_policies: arguments.org_policies,
+        organisation_policies: match arguments.org_policies {
+            None => Policies::AsTheyAre,
+            Some(OrgPolicies::Baseline) => Policies::Baseline,
+            Some(OrgPolicies::All) => Policies::All,
+        },
         audit_logs: arguments.audit_logs,
     };
     plan(facts, options).map_err(|gap| {

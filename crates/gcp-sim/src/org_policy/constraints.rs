@@ -23,6 +23,12 @@ const CONSTRAINTS: &[(&str, Kind)] = &[
         "container.managed.disallowDefaultComputeServiceAccount",
         Kind::Boolean,
     ),
+    ("container.managed.disableABAC", Kind::Boolean),
+    (
+        "container.managed.disableInsecureKubeletReadOnlyPort",
+        Kind::Boolean,
+    ),
+    ("container.managed.disableRBACSystemBindings", Kind::Boolean),
     ("container.managed.enableNetworkPolicy", Kind::Boolean),
     ("container.managed.enablePrivateNodes", Kind::Boolean),
     ("container.managed.enableShieldedNodes", Kind::Boolean),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::constraints;
 use crate::principal::Principal;
 use crate::resource::ResourceName;
-use crate::world::{ListValues, OrgPolicy, OrgPolicyRule, World};
+use crate::world::{ListValues, OrgPolicy, OrgPolicyRule, Organization, World};
 
 pub(super) fn policies<'a>(
     world: &'a World,
@@ -117,7 +117,7 @@ pub(crate) fn lists(world: &World, project: &str, constraint: &str, value: &str)
     })
 }
 
-/// Says whether domain restriction lets a member into a policy.
+/// Says whether domain restriction, in its older form and its newer, lets a member into a policy.
 ///
 /// Members of the organization's own workload pools count as its own, which nobody has confirmed.
 ///
@@ -127,36 +127,77 @@ pub(crate) fn permits_member(world: &World, resource: &ResourceName, member: &st
     let Some(node) = lineage.iter().find(|name| policies(world, name).is_some()) else {
         return true;
     };
-    let policy = effective(world, node, "iam.allowedPolicyMemberDomains");
-    let allowed: Vec<&String> = policy
-        .rules
-        .iter()
-        .filter_map(|rule| rule.values.as_ref())
-        .flat_map(|values| &values.allowed_values)
-        .collect();
-    if policy.rules.iter().any(|rule| rule.allow_all == Some(true)) || allowed.is_empty() {
+    let home = || organization_of(world, member);
+    member.starts_with("deleted:")
+        || by_customer(
+            &effective(world, node, "iam.allowedPolicyMemberDomains"),
+            home,
+        ) && by_parameters(
+            &effective(world, node, "iam.managed.allowedPolicyMembers"),
+            member,
+            home,
+        )
+}
+
+fn by_customer<'a>(policy: &OrgPolicy, home: impl Fn() -> Option<&'a Organization>) -> bool {
+    let values = policy.rules.iter().filter_map(|rule| rule.values.as_ref());
+    let mut allowed = values.flat_map(|it| &it.allowed_values).peekable();
+    if policy.rules.iter().any(|rule| rule.allow_all == Some(true)) || allowed.peek().is_none() {
         return true;
     }
-    if member.starts_with("deleted:") {
-        return true;
-    }
-    customer_of(world, member).is_some_and(|customer| {
+    home().is_some_and(|organization| {
+        let set = format!(
+            "principalSet://iam.googleapis.com/organizations/{}",
+            organization.number
+        );
         allowed
-            .iter()
-            .any(|value| value.strip_prefix("is:").unwrap_or(value) == customer)
+            .map(|value| value.strip_prefix("is:").unwrap_or(value))
+            .any(|value| value == organization.customer || value == set)
     })
 }
 
-/// Finds the customer id that a member belongs to.
-fn customer_of<'a>(world: &'a World, member: &str) -> Option<&'a str> {
+fn by_parameters<'a>(
+    policy: &OrgPolicy,
+    member: &str,
+    home: impl Fn() -> Option<&'a Organization>,
+) -> bool {
+    let mut enforced = policy.rules.iter().filter(|it| it.enforce == Some(true));
+    let Some(rule) = enforced.next() else {
+        return true;
+    };
+    let lists = |parameter: &str, wanted: &str| {
+        let values = rule
+            .parameters
+            .as_ref()
+            .and_then(|it| it[parameter].as_array());
+        values.is_some_and(|it| it.iter().any(|value| value.as_str() == Some(wanted)))
+    };
+    let set = |it: &Organization| {
+        format!(
+            "//cloudresourcemanager.googleapis.com/organizations/{}",
+            it.number
+        )
+    };
+    lists("allowedMemberSubjects", member)
+        || home().is_some_and(|it| lists("allowedPrincipalSets", &set(it)))
+        || pool_of(member).is_some_and(|it| lists("allowedPrincipalSets", it))
+}
+
+/// Spells the pool that an identity is of as lists of principals do.
+fn pool_of(member: &str) -> Option<&str> {
+    let (_, name) = member.split_once(':')?;
+    let (pool, _) = name.split_once("/subject/")?;
+    name.starts_with("//iam.googleapis.com/").then_some(pool)
+}
+
+/// Finds the organization that a member belongs to.
+fn organization_of<'a>(world: &'a World, member: &str) -> Option<&'a Organization> {
     let of_project = |project: &str| {
         world
             .lineage(&ResourceName::project(project))
             .into_iter()
             .find_map(|name| match name {
-                ResourceName::Organization { number } => {
-                    world.organization(&number).map(|it| it.customer.as_str())
-                }
+                ResourceName::Organization { number } => world.organization(&number),
                 _ => None,
             })
     };
@@ -175,15 +216,16 @@ fn customer_of<'a>(world: &'a World, member: &str) -> Option<&'a str> {
     }
     let (_, address) = member.split_once(':')?;
     let domain = address.rsplit('@').next()?;
-    let organization = world
+    world
         .organizations
         .iter()
-        .find(|it| it.display_name == domain)?;
-    Some(&organization.customer)
+        .find(|it| it.display_name == domain)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const WORLD: &str = r#"
@@ -256,5 +298,57 @@ projects:
             let found = permits_member(&world(), &ResourceName::project("strict"), &member);
             assert_eq!(found, permitted, "{member}");
         }
+    }
+
+    #[test]
+    fn its_successor_takes_subjects_and_sets() {
+        let pool = "iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/strict.svc.id.goog";
+        let member = format!("principal://{pool}/subject/ns/a/sa/b");
+        for (parameters, permitted) in [
+            (json!({}), false),
+            (
+                json!({"allowedMemberSubjects": ["user:ann@acme.example"]}),
+                false,
+            ),
+            (json!({"allowedMemberSubjects": [member]}), true),
+            (json!({"allowedPrincipalSets": [format!("//{pool}")]}), true),
+            (
+                json!({"allowedPrincipalSets": ["//cloudresourcemanager.googleapis.com/organizations/1"]}),
+                true,
+            ),
+        ] {
+            let mut world = world();
+            let rule = OrgPolicyRule {
+                enforce: Some(true),
+                parameters: Some(parameters.clone()),
+                ..OrgPolicyRule::default()
+            };
+            let policy = OrgPolicy {
+                rules: vec![rule],
+                ..OrgPolicy::default()
+            };
+            let constraint = "iam.managed.allowedPolicyMembers".to_owned();
+            let organization = &mut world.organizations[0];
+            organization.org_policies.insert(constraint, policy);
+            let found = permits_member(&world, &ResourceName::project("strict"), &member);
+            assert_eq!(found, permitted, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_name_the_organization_itself() {
+        let mut world = world();
+        let policies = &mut world.organizations[0].org_policies;
+        let domains = policies.get_mut("iam.allowedPolicyMemberDomains").unwrap();
+        let values = domains.rules[0].values.as_mut().unwrap();
+        values.allowed_values =
+            vec!["is:principalSet://iam.googleapis.com/organizations/1".to_owned()];
+        let project = ResourceName::project("strict");
+        assert!(permits_member(&world, &project, "user:ann@acme.example"));
+        assert!(!permits_member(
+            &world,
+            &project,
+            "user:eve@elsewhere.example"
+        ));
     }
 }

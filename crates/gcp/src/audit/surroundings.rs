@@ -196,11 +196,7 @@ pub(super) fn baseline(facts: &Facts, found: &mut Found) {
                     "{} is not in force; it would prevent {}",
                     wanted.constraint, wanted.prevents
                 );
-                let fix = Fix::by(vec![Action::SetConstraint {
-                    project: home.project.clone(),
-                    constraint: wanted.constraint.to_owned(),
-                    wish: wanted.wish,
-                }]);
+                let fix = Fix::by(vec![wanted.action(&home.project)]);
                 let seen_at = facts
                     .organisation
                     .get(wanted.constraint)

@@ -99,5 +99,6 @@ pub const CHECKS: &[Check] = catalogue! {
     "DENY-POLICY" Operator "nothing denies what is granted" => Each(denials::rules);
     "ORGPOL-BLOCKERS" Operator "no organisation policy forbids the set-up" => Each(organisation::blockers);
     "ORGPOL-BASELINE" Operator "organisation policies keep it narrow" => Each(organisation::baseline);
+    "ORGPOL-HARDENING" Operator "organisation policies keep nodes and buckets from being taken" => Once(organisation::hardening);
     "AUDITLOG" Operator "acting as an account leaves a line" => Rules(&["A23"]);
 };

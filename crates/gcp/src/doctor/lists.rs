@@ -2,14 +2,11 @@
 
 use super::organisation::{judged_by, plain};
 use super::{Answer, Verdict};
-use crate::facts::{Facts, Gap, OrganisationPolicy};
+use crate::facts::{Facts, OrganisationPolicy};
 use crate::setup::Fix;
+use crate::setup::repair::members::{Around, DOMAINS, MEMBERS};
 use crate::setup::repair::organisation::{Exception, except};
 
-/// Who may be in a policy, by customers and sets.
-const DOMAINS: &str = "iam.allowedPolicyMemberDomains";
-/// Its successor, whose lists are parameters.
-const MEMBERS: &str = "iam.managed.allowedPolicyMembers";
 const LOCATIONS: &str = "gcp.resourceLocations";
 
 pub(super) const LISTS: [&str; 3] = [DOMAINS, MEMBERS, LOCATIONS];
@@ -39,9 +36,7 @@ fn domains(facts: &Facts, policy: &OrganisationPolicy) -> Answer {
     let value = |it: &str| it.strip_prefix("is:").unwrap_or(it).to_owned();
     let allowed: Vec<_> = policy.allowed_values().map(value).collect();
     let is_pool = |it: &String| around.is_pool(it);
-    let own = around.organisation.as_deref();
-    let own = own.unwrap_or("organizations/ORGANIZATION");
-    let own = format!("principalSet://iam.googleapis.com/{own}");
+    let own = around.own_customers();
     let is_denied = policy
         .denied_values()
         .map(value)
@@ -55,13 +50,11 @@ fn domains(facts: &Facts, policy: &OrganisationPolicy) -> Answer {
             return Ok(unconfirmed(&around, fix));
         }
     }
-    let listed = policy.allowed_values().map(str::to_owned);
-    let with_own = listed.chain([format!("is:{own}")]).collect();
-    let fix = except(facts, DOMAINS, &Exception::Only(with_own));
+    let fix = except(facts, DOMAINS, &around.with_own_customers(policy));
     let is_elsewhere = |it: &String| it.starts_with("principalSet:");
     let is_open = around.organisation.is_none() || !allowed.iter().all(is_elsewhere);
     if policy.denies_all() || is_denied || !is_open {
-        return Ok(around.kept_out(fix));
+        return Ok(kept_out(&around, fix));
     }
     Ok(unconfirmed(&around, fix))
 }
@@ -72,23 +65,18 @@ fn members(facts: &Facts, policy: &OrganisationPolicy) -> Answer {
         return Ok(plain());
     }
     let around = Around::of(facts)?;
-    let mut subjects = policy.parameter("allowedMemberSubjects");
-    let mut sets = policy.parameter("allowedPrincipalSets");
+    let subjects = policy.parameter("allowedMemberSubjects");
+    let sets = policy.parameter("allowedPrincipalSets");
     if subjects.contains(&around.controller) || sets.iter().any(|it| around.is_pool(it)) {
         return Ok(plain());
     }
     let is_above = sets.iter().any(|it| around.is_above(it));
     let may_be = is_above || around.organisation.is_none() && !sets.is_empty();
-    subjects.push(around.controller.clone());
-    let own = around.organisation.as_ref();
-    let own = own.map(|it| format!("//cloudresourcemanager.googleapis.com/{it}"));
-    let missing = own.filter(|it| !sets.contains(it));
-    sets.extend(missing);
-    let fix = except(facts, MEMBERS, &Exception::Members { subjects, sets });
+    let fix = except(facts, MEMBERS, &around.with(policy, &around.controller));
     Ok(if may_be {
         unconfirmed(&around, fix)
     } else {
-        around.kept_out(fix)
+        kept_out(&around, fix)
     })
 }
 
@@ -100,62 +88,12 @@ fn unconfirmed(around: &Around, fix: Fix) -> Verdict {
     Verdict::warn(&says, fix.and_advice(ONLY_IF_REFUSED))
 }
 
-/// What lists of members may name.
-struct Around {
-    /// The controller as IAM spells it.
-    controller: String,
-    /// `projects/4711/locations/global/workloadIdentityPools/…`
-    pool: String,
-    /// `organizations/7`, where it was seen.
-    organisation: Option<String>,
-    /// The project and what is above it.
-    above: Vec<String>,
-}
-
-impl Around {
-    fn of(facts: &Facts) -> Result<Self, Gap> {
-        let home = facts.home.known()?;
-        let principal = facts.principal()?;
-        let ancestors = facts.ancestor_policies.keys();
-        let above: Vec<_> = ancestors
-            .filter(|it| it.starts_with("folders/") || it.starts_with("organizations/"))
-            .cloned()
-            .collect();
-        let organisation = above.iter().find(|it| it.starts_with("organizations/"));
-        let organisation = organisation.cloned();
-        let own = [
-            format!("projects/{}", home.project),
-            format!("projects/{}", home.number),
-        ];
-        Ok(Self {
-            controller: principal.to_string(),
-            pool: format!(
-                "projects/{}/locations/global/workloadIdentityPools/{}",
-                principal.number, principal.pool
-            ),
-            organisation,
-            above: above.into_iter().chain(own).collect(),
-        })
-    }
-
-    /// Says whether a set is all of the pool.
-    fn is_pool(&self, set: &str) -> bool {
-        let set = set.strip_suffix("/*").unwrap_or(set);
-        set.ends_with(&format!("//iam.googleapis.com/{}", self.pool))
-    }
-
-    fn is_above(&self, set: &str) -> bool {
-        let name = set.strip_prefix("//cloudresourcemanager.googleapis.com/");
-        name.is_some_and(|it| self.above.iter().any(|above| above == it))
-    }
-
-    fn kept_out(&self, fix: Fix) -> Verdict {
-        let says = format!(
-            "no policy lets in {}: nobody can be given a role",
-            self.pool
-        );
-        Verdict::fail(&says, fix)
-    }
+fn kept_out(around: &Around, fix: Fix) -> Verdict {
+    let says = format!(
+        "no policy lets in {}: nobody can be given a role",
+        around.pool
+    );
+    Verdict::fail(&says, fix)
 }
 
 /// Judges where the cluster is, and the repositories of its project. Those of other projects are under other policies.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Verdict, lists};
+use super::{Answer, Verdict, key_limits, lists};
 use crate::facts::{Denial, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
 use crate::setup::repair::organisation::{self, Exception};
-use crate::setup::{Action, BASELINE, Fix};
+use crate::setup::{BASELINE, Baseline, Fix, HARDENING};
 
 /// Constraints that forbid what `setup` does if they are enforced.
 const BLOCKERS: &[(&str, &str)] = &[
@@ -28,6 +28,9 @@ const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
 /// The constraint that lists accounts whose tokens may live longer than an hour.
 const LONG_LIVES: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
+const REACHES_EVERYTHING: &str = "each is for all of the project, and keeps clusters and buckets that were built otherwise from \
+    being changed: look first; argosy gcp setup --org-policies=all plans them";
+
 /// The services that a perimeter has to let the controller and the accounts of Projects reach.
 const GUARDED: [&str; 2] = [
     "iamcredentials.googleapis.com",
@@ -37,12 +40,11 @@ const GUARDED: [&str; 2] = [
 /// Lists the constraints that are looked at, without `constraints/`.
 pub fn constraints() -> impl Iterator<Item = &'static str> {
     let blockers = BLOCKERS.iter().map(|(constraint, _)| *constraint);
-    let baseline = BASELINE
-        .iter()
-        .flat_map(|it| std::iter::once(it.constraint).chain(it.or));
+    let baseline = BASELINE.iter().chain(HARDENING);
     blockers
-        .chain(baseline)
+        .chain(baseline.flat_map(Baseline::names))
         .chain([USABLE_SERVICES, LONG_LIVES])
+        .chain(key_limits::LIMITS)
         .chain(lists::LISTS)
 }
 
@@ -144,11 +146,7 @@ pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
             Ok(if met {
                 Verdict::pass(&format!("it prevents {}", wanted.prevents))
             } else {
-                let set = Action::SetConstraint {
-                    project: facts.home.known()?.project.clone(),
-                    constraint: wanted.constraint.to_owned(),
-                    wish: wanted.wish,
-                };
+                let set = wanted.action(&facts.home.known()?.project);
                 let says = format!("it would prevent {}", wanted.prevents);
                 Verdict::warn(&says, Fix::by(vec![set]))
             })
@@ -168,9 +166,41 @@ pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
         };
         Some((says, exception))
     });
+    let limits = key_limits::answers(facts);
+    let limits = limits.into_iter().chain([(LONG_LIVES, long_lives)]);
     wanted
-        .chain([(LONG_LIVES.to_owned(), long_lives)])
+        .chain(limits.map(|(constraint, answer)| (constraint.to_owned(), answer)))
         .collect()
+}
+
+/// Says in one line which constraints would make nodes and buckets harder to take.
+pub(super) fn hardening(facts: &Facts) -> Answer {
+    let (mut missing, mut gap) = (Vec::new(), None);
+    for wanted in HARDENING {
+        match facts.baseline_met(wanted) {
+            Ok(true) => {}
+            Ok(false) => missing.push(wanted),
+            Err(found) => gap = gap.or(Some(found)),
+        }
+    }
+    if let (true, Some(gap)) = (missing.is_empty(), gap) {
+        return Err(gap);
+    }
+    if missing.is_empty() {
+        return Ok(Verdict::pass("every constraint is in force"));
+    }
+    let home = &facts.home.known()?.project;
+    let set = missing.iter().map(|it| it.action(home)).collect();
+    let named: Vec<_> = missing
+        .iter()
+        .map(|it| format!("{} ({})", it.constraint, it.prevents))
+        .collect();
+    let says = format!(
+        "not in force, with what each prevents: {}",
+        named.join(", ")
+    );
+    let fix = Fix::by(set).and_advice(REACHES_EVERYTHING);
+    Ok(Verdict::warn(&says, fix))
 }
 
 /// Fails where a constraint stands in the way, with what `judge` says of it and how it has to be instead.

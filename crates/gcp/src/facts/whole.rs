@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::network::PodNetwork;
 use crate::policy::{DOWNLOAD, READER, TIGHT_MINTER};
-use crate::setup::{BASELINE, Wish};
+use crate::setup::{BASELINE, HARDENING, Wish};
 
 pub(crate) const PROJECTS: &[(&str, &str)] = &[
     ("shop", "europe-west1-docker.pkg.dev/acme-art/shop/shop"),
@@ -190,6 +190,7 @@ pub(crate) fn network(specs: &[serde_json::Value]) -> PodNetwork {
 fn organisation() -> BTreeMap<String, Reading<OrganisationPolicy>> {
     let mut policies: BTreeMap<_, _> = BASELINE
         .iter()
+        .chain(HARDENING)
         .map(|it| {
             let mut policy = OrganisationPolicy::enforced();
             if it.wish == Wish::DenyAll {
@@ -207,6 +208,8 @@ fn organisation() -> BTreeMap<String, Reading<OrganisationPolicy>> {
         "iam.disableWorkloadIdentityClusterCreation",
         "gcp.restrictServiceUsage",
         "iam.allowServiceAccountCredentialLifetimeExtension",
+        "iam.serviceAccountKeyExpiryHours",
+        "iam.serviceAccountKeyExposureResponse",
         "iam.allowedPolicyMemberDomains",
         "iam.managed.allowedPolicyMembers",
         "gcp.resourceLocations",

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::Action;
 use crate::facts::{Facts, Gap, OrganisationPolicy, Reading};
+use crate::principal::ProjectId;
 
 /// A constraint that ought to be set on the controller's project.
 #[derive(Debug, Clone, Copy)]
@@ -35,53 +37,140 @@ impl Wish {
     }
 }
 
-/// The constraints of the baseline.
+/// The constraints that keep identities, and what can take one, as narrow as they were set up.
 ///
 /// Source: <https://cloud.google.com/resource-manager/docs/organization-policy/org-policy-constraints>
 pub const BASELINE: &[Baseline] = &[
-    Baseline {
-        constraint: "iam.disableServiceAccountKeyCreation",
-        or: Some("iam.managed.disableServiceAccountKeyCreation"),
-        wish: Wish::Enforce,
-        prevents: "JSON keys of the accounts that Projects act as",
-    },
-    Baseline {
-        constraint: "iam.disableServiceAccountKeyUpload",
-        or: Some("iam.managed.disableServiceAccountKeyUpload"),
-        wish: Wish::Enforce,
-        prevents: "keys that were made elsewhere",
-    },
-    Baseline {
-        constraint: "iam.automaticIamGrantsForDefaultServiceAccounts",
-        or: Some("iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts"),
-        wish: Wish::Enforce,
-        prevents: "nodes that are Editor of the whole project",
-    },
-    Baseline {
-        constraint: "iam.workloadIdentityPoolProviders",
-        or: Some("iam.managed.workloadIdentityPoolProviders"),
-        wish: Wish::DenyAll,
-        prevents: "identities from issuers nobody chose",
-    },
-    Baseline {
-        constraint: "iam.disableAuditLoggingExemption",
-        or: None,
-        wish: Wish::Enforce,
-        prevents: "accounts that act without a line in the audit log",
-    },
-    Baseline {
-        constraint: "container.managed.enableWorkloadIdentityFederation",
-        or: None,
-        wish: Wish::Enforce,
-        prevents: "clusters whose Pods have the identity of their node",
-    },
+    enforced(
+        "iam.managed.disableServiceAccountKeyCreation",
+        "JSON keys of the accounts that Projects act as",
+    )
+    .or("iam.disableServiceAccountKeyCreation"),
+    enforced(
+        "iam.managed.disableServiceAccountKeyUpload",
+        "keys that were made elsewhere",
+    )
+    .or("iam.disableServiceAccountKeyUpload"),
+    enforced(
+        "iam.managed.disableServiceAccountApiKeyCreation",
+        "API keys that stand for an account",
+    ),
+    enforced(
+        "iam.automaticIamGrantsForDefaultServiceAccounts",
+        "nodes that are Editor of the whole project from the start",
+    ),
+    enforced(
+        "iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts",
+        "nodes that are made Editor or Owner of the whole project later",
+    ),
+    denied(
+        "iam.workloadIdentityPoolProviders",
+        "identities from issuers nobody chose",
+    )
+    .or("iam.managed.workloadIdentityPoolProviders"),
+    denied(
+        "iam.workloadIdentityPoolAwsAccounts",
+        "identities from accounts at AWS that nobody chose",
+    )
+    .or("iam.managed.workloadIdentityPoolAwsAccounts"),
+    enforced(
+        "iam.disableAuditLoggingExemption",
+        "accounts that act without a line in the audit log",
+    ),
+    enforced(
+        "container.managed.enableWorkloadIdentityFederation",
+        "clusters whose Pods have the identity of their node",
+    ),
+    enforced(
+        "container.managed.disallowDefaultComputeServiceAccount",
+        "nodes that run as the account which everything else runs as",
+    ),
 ];
+
+/// The constraints that make a node or a bucket harder to take; who has a node has what its Pods have.
+///
+/// They reach everything in a project, cost money or downtime where it was built otherwise, and so are asked for by name.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/custom-org-policies-gke>
+pub const HARDENING: &[Baseline] = &[
+    enforced(
+        "container.managed.enableShieldedNodes",
+        "machines that pass for a node",
+    ),
+    enforced(
+        "container.managed.enablePrivateNodes",
+        "nodes with an address on the internet",
+    ),
+    enforced(
+        "container.managed.enableNetworkPolicy",
+        "clusters in which every Pod reaches every other",
+    ),
+    enforced(
+        "container.managed.disableABAC",
+        "clusters where attributes give rights beside RBAC",
+    ),
+    enforced(
+        "container.managed.disableInsecureKubeletReadOnlyPort",
+        "kubelets that answer whoever asks",
+    ),
+    enforced(
+        "container.managed.disableRBACSystemBindings",
+        "roles for everybody or for nobody in particular",
+    ),
+    enforced(
+        "storage.publicAccessPrevention",
+        "buckets that anybody reads",
+    ),
+    enforced(
+        "storage.uniformBucketLevelAccess",
+        "objects with rights of their own",
+    ),
+];
+
+const fn enforced(constraint: &'static str, prevents: &'static str) -> Baseline {
+    Baseline {
+        constraint,
+        or: None,
+        wish: Wish::Enforce,
+        prevents,
+    }
+}
+
+const fn denied(constraint: &'static str, prevents: &'static str) -> Baseline {
+    Baseline {
+        constraint,
+        or: None,
+        wish: Wish::DenyAll,
+        prevents,
+    }
+}
+
+impl Baseline {
+    const fn or(mut self, other: &'static str) -> Self {
+        self.or = Some(other);
+        self
+    }
+
+    /// Lists the constraint and the one that does the same.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.constraint).chain(self.or)
+    }
+
+    /// Sets it on a project.
+    pub(crate) fn action(&self, project: &ProjectId) -> Action {
+        Action::SetConstraint {
+            project: project.clone(),
+            constraint: self.constraint.to_owned(),
+            wish: self.wish,
+        }
+    }
+}
 
 impl Facts {
     /// Says whether a constraint of the baseline is in force, by itself or by the one that does the same.
     pub fn baseline_met(&self, wanted: &Baseline) -> Result<bool, Gap> {
-        let names = std::iter::once(wanted.constraint).chain(wanted.or);
-        let readings: Vec<_> = names.filter_map(|it| self.organisation.get(it)).collect();
+        let readings = wanted.names().filter_map(|it| self.organisation.get(it));
+        let readings: Vec<_> = readings.collect();
         if readings.is_empty() {
             return Reading::<OrganisationPolicy>::default()
                 .known()

@@ -1,7 +1,7 @@
 //! Compares what is there with what is needed.
 
 use super::shell;
-use super::{Action, BASELINE, Grantee, Plan, Resource, RoleGrant};
+use super::{Action, BASELINE, Baseline, Grantee, HARDENING, Plan, Resource, RoleGrant};
 use crate::audit::LOGGED;
 use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
 use crate::policy::{Access, DOWNLOAD, MINT, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
@@ -13,9 +13,31 @@ use crate::repository::RepositoryName;
 pub struct Options {
     pub minter: Minter,
     pub enable_workload_identity: bool,
-    pub organisation_policies: bool,
+    pub organisation_policies: Policies,
     /// Has calls for tokens leave a line in the audit log, which Google charges for.
     pub audit_logs: bool,
+}
+
+/// Which organisation policies are set on the controller's project.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policies {
+    #[default]
+    AsTheyAre,
+    /// What keeps identities narrow.
+    Baseline,
+    /// That, and what makes clusters and buckets harder to take.
+    All,
+}
+
+impl Policies {
+    fn wanted(self) -> impl Iterator<Item = &'static Baseline> {
+        let (baseline, hardening) = match self {
+            Self::AsTheyAre => (&[][..], &[][..]),
+            Self::Baseline => (BASELINE, &[][..]),
+            Self::All => (BASELINE, HARDENING),
+        };
+        baseline.iter().chain(hardening)
+    }
 }
 
 /// The role by which the controller acts as a Project's account.
@@ -59,8 +81,8 @@ pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
     for project in facts.intent.projects.keys() {
         draft.acting(project, options.minter)?;
     }
-    if options.organisation_policies {
-        draft.baseline();
+    for wanted in options.organisation_policies.wanted() {
+        draft.constraint(wanted);
     }
     if options.audit_logs {
         draft.audit_logs();
@@ -247,19 +269,13 @@ impl Draft<'_> {
         )));
     }
 
-    fn baseline(&mut self) {
-        for wanted in BASELINE {
-            match self.facts.baseline_met(wanted) {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(gap) => self.assume(wanted.constraint, &gap),
-            }
-            self.act(Action::SetConstraint {
-                project: self.home.project.clone(),
-                constraint: wanted.constraint.to_owned(),
-                wish: wanted.wish,
-            });
+    fn constraint(&mut self, wanted: &Baseline) {
+        match self.facts.baseline_met(wanted) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(gap) => self.assume(wanted.constraint, &gap),
         }
+        self.act(wanted.action(&self.home.project));
     }
 
     fn audit_logs(&mut self) {

@@ -3,6 +3,7 @@
 
 pub(crate) mod controller;
 pub(crate) mod denial;
+pub(crate) mod members;
 pub(crate) mod nodes;
 pub(crate) mod organisation;
 pub(crate) mod repository;

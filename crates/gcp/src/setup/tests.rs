@@ -17,7 +17,7 @@ use crate::policy::{OPEN_MINTER, READER, TIGHT_MINTER};
 const EVERYTHING: Options = Options {
     minter: Minter::WorkloadIdentityUser,
     enable_workload_identity: true,
-    organisation_policies: true,
+    organisation_policies: Policies::All,
     audit_logs: true,
 };
 
@@ -204,7 +204,16 @@ fn clusters_and_organisations_are_changed_only_on_request() {
     let all = plan(&bare(), EVERYTHING).expect("a plan");
     assert_eq!(
         all.actions.iter().filter(|it| is_wide(it)).count(),
-        2 + BASELINE.len()
+        2 + BASELINE.len() + HARDENING.len()
+    );
+    let narrow = Options {
+        organisation_policies: Policies::Baseline,
+        ..Options::default()
+    };
+    let some = plan(&bare(), narrow).expect("a plan");
+    assert_eq!(
+        some.actions.iter().filter(|it| is_wide(it)).count(),
+        BASELINE.len()
     );
 }
 

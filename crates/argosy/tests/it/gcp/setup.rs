@@ -17,7 +17,7 @@ async fn an_empty_project_is_set_up_then_doctor_passes_and_audit_is_clean() -> R
     let (code, _) = place.json(&["doctor", "-o", "json"]).await?;
     assert_eq!(code, 1, "nothing is set up yet");
 
-    let everything = ["setup", PROJECT, "--org-policies", "--audit-logs"];
+    let everything = ["setup", PROJECT, "--org-policies=all", "--audit-logs"];
     let apply = [&everything[..], &["--apply", "--yes"]].concat();
     let applied = place.run(&apply).await?;
     let said = text(&applied.stderr);
@@ -248,11 +248,51 @@ async fn an_organisation_that_lets_in_chosen_members_only_is_told_whom_to_add() 
     let output = place.run(&["setup", PROJECT, "--apply", "--yes"]).await?;
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("iam.managed.allowedPolicyMembers"), "{said}");
-    assert!(
-        said.contains("workloadIdentityPools/acme-prod.svc.id.goog"),
-        "{said}"
+    for part in [
+        "gcloud org-policies describe iam.managed.allowedPolicyMembers",
+        "gcloud org-policies describe iam.allowedPolicyMemberDomains",
+        "--project=acme-prod",
+        CONTROLLER,
+        "is:principalSet://iam.googleapis.com/organizations/7",
+    ] {
+        assert!(said.contains(part), "no {part:?}: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_printed_for_such_a_list_lets_the_same_command_succeed() -> Result<()> {
+    const LIST: &str = "iam.managed.allowedPolicyMembers";
+    let place = Place::empty().await?;
+    let ann = r#"{rules: [{enforce: true, parameters: {allowedMemberSubjects: ["user:ann@acme.example"]}}]}"#;
+    let policy = serde_saphyr::from_str(ann)?;
+    place.google().change(|world| {
+        let above = &mut world.organizations[0].org_policies;
+        above.insert(LIST.to_owned(), policy);
+    });
+    let apply = ["setup", PROJECT, "--apply", "--yes"];
+    let output = place.run(&apply).await?;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+
+    let printed = said.split("<<'EOF'\n").nth(1).context("no document")?;
+    let printed = printed.split("EOF").next().context("no end of it")?;
+    let printed: Value = serde_saphyr::from_str(printed)?;
+    assert_eq!(
+        printed["name"],
+        format!("projects/acme-prod/policies/{LIST}")
     );
+    assert!(
+        printed.to_string().contains("user:ann@acme.example"),
+        "{printed:#}"
+    );
+    let policy = serde_json::from_value(printed["spec"].clone())?;
+    place.google().change(|world| {
+        let own = &mut world.projects[0].org_policies;
+        own.insert(LIST.to_owned(), policy);
+    });
+    let output = place.run(&apply).await?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
     Ok(())
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use gcp::facts::{Denial, Reading, Reason, Seen};
+use gcp::facts::{Denial, Facts, Reading, Reason, Seen};
 use gcp::principal::{ProjectId, ServiceAccountEmail};
-use gcp::setup::{Action, Grantee, Resource, RoleGrant, Wish};
+use gcp::setup::{Action, Resource, RoleGrant, Wish};
 use gcp::{Apis, Service};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -196,12 +196,12 @@ impl StepError {
     }
 
     /// Says what to do next.
-    pub(super) fn hint(&self, action: &Action) -> String {
+    pub(super) fn hint(&self, facts: &Facts, action: &Action) -> String {
         match (self, action) {
             (Self::Refused { denial }, Action::Grant(grant))
                 if denial.reason == Reason::OrganisationPolicy =>
             {
-                let_in(grant)
+                let_in(facts, grant)
             }
             (Self::Refused { .. }, _) => {
                 "ask somebody who may, with what --format gcloud or --format terraform writes"
@@ -224,25 +224,14 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Says how an organisation lets the controller in that lets in only members of chosen customers.
-///
-/// The older constraint, `iam.allowedPolicyMemberDomains`, cannot name the pool of a cluster; the newer one can.
-///
-/// Source: <https://cloud.google.com/resource-manager/docs/organization-policy/restricting-domains>
-fn let_in(grant: &RoleGrant) -> String {
-    let set = match &grant.member {
-        Grantee::Kubernetes(principal) => format!(
-            "allowedPrincipalSets: [\"//iam.googleapis.com/projects/{}/locations/global/workloadIdentityPools/{}\"]",
-            principal.number, principal.pool
-        ),
-        Grantee::ServiceAccount(email) => {
-            format!("allowedMemberSubjects: [\"{}\"]", email.member())
-        }
-        Grantee::Member(member) => format!("allowedMemberSubjects: [\"{member}\"]"),
-    };
+/// Says what the organisation has to add, as commands; it has to be done by whoever runs it.
+fn let_in(facts: &Facts, grant: &RoleGrant) -> String {
+    let fix = gcp::setup::let_in(facts, grant);
     format!(
-        "the organisation lets in only members it knows. Whoever runs it adds to the parameters of \
-         iam.managed.allowedPolicyMembers, which takes the place of iam.allowedPolicyMemberDomains:\n    {set}"
+        "the organisation lets in only members it knows. This adds {}, and then run the same command again; {}:\n{}",
+        grant.member,
+        fix.advice,
+        fix.commands.trim_end()
     )
 }
 

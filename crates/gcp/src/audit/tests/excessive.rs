@@ -264,7 +264,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("A21", Severity::Medium, "JSON keys", |it| {
         it.organisation.insert(
-            "iam.disableServiceAccountKeyCreation".to_owned(),
+            "iam.managed.disableServiceAccountKeyCreation".to_owned(),
             known(OrganisationPolicy::default()),
         );
     }),

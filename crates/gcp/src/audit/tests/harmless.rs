@@ -67,11 +67,11 @@ const HARMLESS: &[Harmless] = &[
     }),
     ("A21", |it| {
         it.organisation.insert(
-            "iam.disableServiceAccountKeyCreation".to_owned(),
+            "iam.managed.disableServiceAccountKeyCreation".to_owned(),
             known(OrganisationPolicy::default()),
         );
         it.organisation.insert(
-            "iam.managed.disableServiceAccountKeyCreation".to_owned(),
+            "iam.disableServiceAccountKeyCreation".to_owned(),
             known(OrganisationPolicy::enforced()),
         );
     }),

@@ -57,6 +57,7 @@ const NEVER_FAILING: &[&str] = &[
     "GSA-ORPHAN",
     "GSA-UNUSED",
     "MDS-LATENCY",
+    "ORGPOL-HARDENING",
     "POOL-PROJECT",
     "PUBSUB",
     "QUOTA-GSA",

@@ -102,13 +102,55 @@ pub(super) const CASES: &[Case] = &[
         rule(it, LOCATIONS, group);
     }),
     ("ORGPOL-BASELINE", Status::Warn, "JSON keys", |it| {
-        unset(it, "iam.disableServiceAccountKeyCreation");
+        unset(it, "iam.managed.disableServiceAccountKeyCreation");
     }),
+    (
+        "ORGPOL-BASELINE",
+        Status::Warn,
+        "until it is abused",
+        |it| {
+            let waits = r#"{"values":{"allowedValues":["WAIT_FOR_ABUSE"]}}"#;
+            rule(it, "iam.serviceAccountKeyExposureResponse", waits);
+        },
+    ),
     ("ORGPOL-BASELINE", Status::Warn, "made elsewhere", |it| {
-        unset(it, "iam.disableServiceAccountKeyUpload");
+        unset(it, "iam.managed.disableServiceAccountKeyUpload");
     }),
-    ("ORGPOL-BASELINE", Status::Warn, "nodes that are", |it| {
+    ("ORGPOL-BASELINE", Status::Warn, "API keys", |it| {
+        unset(it, "iam.managed.disableServiceAccountApiKeyCreation");
+    }),
+    ("ORGPOL-BASELINE", Status::Warn, "from the start", |it| {
         unset(it, "iam.automaticIamGrantsForDefaultServiceAccounts");
+    }),
+    ("ORGPOL-BASELINE", Status::Warn, "later", |it| {
+        unset(
+            it,
+            "iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts",
+        );
+    }),
+    ("ORGPOL-BASELINE", Status::Warn, "at AWS", |it| {
+        unset(it, "iam.workloadIdentityPoolAwsAccounts");
+    }),
+    (
+        "ORGPOL-BASELINE",
+        Status::Warn,
+        "everything else runs",
+        |it| {
+            unset(it, "container.managed.disallowDefaultComputeServiceAccount");
+        },
+    ),
+    (
+        "ORGPOL-HARDENING",
+        Status::Warn,
+        "container.managed.enableShieldedNodes (machines that pass for a node), storage.publicAccessPrevention",
+        |it| {
+            unset(it, "container.managed.enableShieldedNodes");
+            unset(it, "storage.publicAccessPrevention");
+        },
+    ),
+    ("ORGPOL-HARDENING", Status::Unknown, "denied", |it| {
+        it.organisation
+            .insert("container.managed.disableABAC".to_owned(), denied());
     }),
     ("ORGPOL-BASELINE", Status::Warn, "nobody chose", |it| {
         unset(it, "iam.workloadIdentityPoolProviders");
@@ -120,8 +162,10 @@ pub(super) const CASES: &[Case] = &[
         unset(it, "container.managed.enableWorkloadIdentityFederation");
     }),
     ("ORGPOL-BASELINE", Status::Unknown, "denied", |it| {
-        it.organisation
-            .insert("iam.disableServiceAccountKeyCreation".to_owned(), denied());
+        it.organisation.insert(
+            "iam.managed.disableServiceAccountKeyCreation".to_owned(),
+            denied(),
+        );
     }),
     (
         "ORGPOL-BASELINE",
@@ -174,6 +218,23 @@ fn every_constraint_of_the_baseline_warns_by_itself() {
         assert_eq!(result.status, Status::Warn, "{}", wanted.constraint);
         assert!(result.says.contains(wanted.prevents), "{}", result.says);
     }
+}
+
+#[test]
+fn keys_need_a_limit_only_where_they_can_be_made() {
+    const LIMIT: &str = "iam.serviceAccountKeyExpiryHours";
+    let creation = "iam.managed.disableServiceAccountKeyCreation";
+    let without = judged(LIMIT, |it| unset(it, creation));
+    assert_eq!(without.status, Status::Warn);
+    assert!(without.says.contains("until somebody deletes it"));
+    let limited = judged(LIMIT, |it| {
+        unset(it, creation);
+        rule(it, LIMIT, r#"{"values":{"allowedValues":["168h"]}}"#);
+    });
+    assert_eq!(limited.status, Status::Pass);
+    assert_eq!(limited.says, "a new key is good for 168h at most");
+    let none = judged(LIMIT, |_| {});
+    assert_eq!(none.says, "no key can be made");
 }
 
 #[test]

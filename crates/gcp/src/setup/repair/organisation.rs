@@ -9,7 +9,7 @@ use crate::setup::terraform::block::{Block, list, text};
 use crate::setup::terraform::edit;
 use crate::setup::{Fix, gcloud, terraform};
 
-const WHO_SETS_CONSTRAINTS: &str = "it takes roles/orgpolicy.policyAdmin, which whoever runs the organisation has; \
+pub(super) const WHO_SETS_CONSTRAINTS: &str = "it takes roles/orgpolicy.policyAdmin, which whoever runs the organisation has; \
     a tag that the constraint's condition leaves out does as well";
 
 /// How a constraint has to be for one project, so that it does not stand in the way.

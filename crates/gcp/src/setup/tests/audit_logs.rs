@@ -5,7 +5,7 @@ use super::*;
 const WITH_LOGS: Options = Options {
     minter: Minter::WorkloadIdentityUser,
     enable_workload_identity: false,
-    organisation_policies: false,
+    organisation_policies: Policies::AsTheyAre,
     audit_logs: true,
 };
 

@@ -43,13 +43,19 @@ gcloud artifacts repositories add-iam-policy-binding apps \
   --member=serviceAccount:kargo-project-web@acme-gke.iam.gserviceaccount.com \
   --condition=None
 gcloud org-policies set-policy /dev/stdin <<'EOF'
-name: projects/acme-gke/policies/iam.disableServiceAccountKeyCreation
+name: projects/acme-gke/policies/iam.managed.disableServiceAccountKeyCreation
 spec:
   rules:
   - enforce: true
 EOF
 gcloud org-policies set-policy /dev/stdin <<'EOF'
-name: projects/acme-gke/policies/iam.disableServiceAccountKeyUpload
+name: projects/acme-gke/policies/iam.managed.disableServiceAccountKeyUpload
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.managed.disableServiceAccountApiKeyCreation
 spec:
   rules:
   - enforce: true
@@ -61,7 +67,19 @@ spec:
   - enforce: true
 EOF
 gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
 name: projects/acme-gke/policies/iam.workloadIdentityPoolProviders
+spec:
+  rules:
+  - denyAll: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/iam.workloadIdentityPoolAwsAccounts
 spec:
   rules:
   - denyAll: true
@@ -74,6 +92,60 @@ spec:
 EOF
 gcloud org-policies set-policy /dev/stdin <<'EOF'
 name: projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.disallowDefaultComputeServiceAccount
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.enableShieldedNodes
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.enablePrivateNodes
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.enableNetworkPolicy
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.disableABAC
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.disableInsecureKubeletReadOnlyPort
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/container.managed.disableRBACSystemBindings
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/storage.publicAccessPrevention
+spec:
+  rules:
+  - enforce: true
+EOF
+gcloud org-policies set-policy /dev/stdin <<'EOF'
+name: projects/acme-gke/policies/storage.uniformBucketLevelAccess
 spec:
   rules:
   - enforce: true

@@ -84,8 +84,8 @@ resource "google_artifact_registry_repository_iam_member" "kargo_project_web_acm
   member     = google_service_account.kargo_project_web.member
 }
 
-resource "google_org_policy_policy" "acme_gke_iam_disableserviceaccountkeycreation" {
-  name   = "projects/acme-gke/policies/iam.disableServiceAccountKeyCreation"
+resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountkeycreation" {
+  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyCreation"
   parent = "projects/acme-gke"
 
   spec {
@@ -95,8 +95,19 @@ resource "google_org_policy_policy" "acme_gke_iam_disableserviceaccountkeycreati
   }
 }
 
-resource "google_org_policy_policy" "acme_gke_iam_disableserviceaccountkeyupload" {
-  name   = "projects/acme-gke/policies/iam.disableServiceAccountKeyUpload"
+resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountkeyupload" {
+  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyUpload"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountapikeycreation" {
+  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountApiKeyCreation"
   parent = "projects/acme-gke"
 
   spec {
@@ -117,8 +128,30 @@ resource "google_org_policy_policy" "acme_gke_iam_automaticiamgrantsfordefaultse
   }
 }
 
+resource "google_org_policy_policy" "acme_gke_iam_managed_preventprivilegedbasicrolesfordefaultserviceaccounts" {
+  name   = "projects/acme-gke/policies/iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
 resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolproviders" {
   name   = "projects/acme-gke/policies/iam.workloadIdentityPoolProviders"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      deny_all = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolawsaccounts" {
+  name   = "projects/acme-gke/policies/iam.workloadIdentityPoolAwsAccounts"
   parent = "projects/acme-gke"
 
   spec {
@@ -141,6 +174,105 @@ resource "google_org_policy_policy" "acme_gke_iam_disableauditloggingexemption" 
 
 resource "google_org_policy_policy" "acme_gke_container_managed_enableworkloadidentityfederation" {
   name   = "projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_disallowdefaultcomputeserviceaccount" {
+  name   = "projects/acme-gke/policies/container.managed.disallowDefaultComputeServiceAccount"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_enableshieldednodes" {
+  name   = "projects/acme-gke/policies/container.managed.enableShieldedNodes"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_enableprivatenodes" {
+  name   = "projects/acme-gke/policies/container.managed.enablePrivateNodes"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_enablenetworkpolicy" {
+  name   = "projects/acme-gke/policies/container.managed.enableNetworkPolicy"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_disableabac" {
+  name   = "projects/acme-gke/policies/container.managed.disableABAC"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_disableinsecurekubeletreadonlyport" {
+  name   = "projects/acme-gke/policies/container.managed.disableInsecureKubeletReadOnlyPort"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_container_managed_disablerbacsystembindings" {
+  name   = "projects/acme-gke/policies/container.managed.disableRBACSystemBindings"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_storage_publicaccessprevention" {
+  name   = "projects/acme-gke/policies/storage.publicAccessPrevention"
+  parent = "projects/acme-gke"
+
+  spec {
+    rules {
+      enforce = "TRUE"
+    }
+  }
+}
+
+resource "google_org_policy_policy" "acme_gke_storage_uniformbucketlevelaccess" {
+  name   = "projects/acme-gke/policies/storage.uniformBucketLevelAccess"
   parent = "projects/acme-gke"
 
   spec {
