@@ -178,6 +178,8 @@ impl Day {
             );
         }
         ensure!(self.trouble.hung > 0, "no request ever hung");
+        let missing = self.trouble.missing();
+        ensure!(missing == 0, "{missing} kinds of faults never came");
         Ok(())
     }
 
@@ -244,11 +246,11 @@ impl Day {
         // Google's clock may differ from the one by which all this happens.
         let now = self.clock.now();
         for asked in self.google.take_asked(REGISTRY) {
-            let Some((_, path)) = asked.path.split_once("/v2/acme-prod/") else {
-                continue;
-            };
-            let is_of = |at: usize| path.starts_with(&format!("{}/", self.tenants[at].name));
-            let whose = looked.iter().find(|(at, _)| is_of(*at));
+            let whose = project_in(&asked.path).and_then(|project| {
+                looked
+                    .iter()
+                    .find(|(at, _)| self.tenants[*at].name == project)
+            });
             let (at, Looked { outcome, .. }) =
                 whose.with_context(|| format!("nobody's: {asked:?}"))?;
             ensure!(outcome.acts(), "{outcome:?} and yet: {asked:?}");
@@ -259,6 +261,16 @@ impl Day {
         }
         Ok(())
     }
+}
+
+/// Finds the Project whose repository a path is of, be it the registry's or the one that blobs are downloaded from; there is
+/// no other path that has to be asked for.
+fn project_in(path: &str) -> Option<&str> {
+    let downloads = "/artifacts-downloads/namespaces/acme-prod/repositories/";
+    let rest = path
+        .strip_prefix("/v2/acme-prod/")
+        .or_else(|| path.strip_prefix(downloads))?;
+    rest.split('/').next()
 }
 
 async fn look(credentials: &Credentials, registries: &Registries, project: &str) -> Result<Looked> {

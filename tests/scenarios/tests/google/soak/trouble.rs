@@ -1,12 +1,14 @@
-//! What goes wrong at Google meanwhile: each kind of fault in turn, for whom and how often as the dice fall.
+//! What goes wrong at Google meanwhile: which kind of fault, for whom and how often as the dice fall.
 //!
 //! Some faults make Google say of an account what is not so. Nobody can tell that from the truth, so it counts as if it had
 //! been so while the fault was in force.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use rand::Rng as _;
 use testkit::google::{
-    Effect, Fault, IAM_CREDENTIALS, METADATA, NotReady, REGISTRY, STS, account_of,
+    ConsumerReason, Effect, Fault, IAM_CREDENTIALS, METADATA, NotReady, REGISTRY, STS, account_of,
 };
 
 use super::day::Day;
@@ -58,13 +60,19 @@ const KINDS: &[fn(&mut Day) -> Option<Fault>] = &[
     |day| Some(day.at(Effect::FederatedOutlivesProvider, STS)),
     |day| Some(day.somewhere(Effect::DeadlineExceeded)),
     |day| Some(day.somewhere(Effect::BadContentType)),
+    |day| {
+        Some(day.somewhere(Effect::ConsumerRefused {
+            reason: ConsumerReason::BillingDisabled,
+        }))
+    },
+    |day| Some(day.metadata(Effect::MetadataWrongIdentity)),
 ];
 
 /// The faults that the next look meets beyond those that Google has by itself.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
-    /// Which kind comes next.
-    next: usize,
+    /// Which kinds came, by their places.
+    came: BTreeSet<usize>,
     /// How many requests may still be let hang.
     hangs_left: u32,
     /// The hang that waits for a request, by its number.
@@ -82,15 +90,20 @@ impl Trouble {
             ..Self::default()
         }
     }
+
+    /// Says how many kinds never came.
+    pub(super) fn missing(&self) -> usize {
+        KINDS.len() - self.came.len()
+    }
 }
 
 impl Day {
     /// Breaks more often than not something, and notes what Google may say falsely until it is mended.
     pub(super) fn break_something(&mut self) {
         for _ in 0..self.dice.random_range(0..5) {
-            let kind = KINDS[self.trouble.next % KINDS.len()];
-            self.trouble.next += 1;
-            if let Some(fault) = kind(self) {
+            let at = self.dice.random_range(0..KINDS.len());
+            if let Some(fault) = KINDS[at](self) {
+                self.trouble.came.insert(at);
                 let hangs = fault.effect == Effect::Hang;
                 let number = self.google.inject(fault);
                 if hangs {
@@ -185,14 +198,11 @@ impl Day {
     /// One request is never answered, which costs a time-out, so that there are only so many; the first is one for a token
     /// of an account, which somebody asks for at every look.
     fn hang(&mut self) -> Option<Fault> {
-        self.trouble.hangs_left = self.trouble.hangs_left.checked_sub(1)?;
         let services = [IAM_CREDENTIALS, STS, METADATA];
-        let is_first = self.trouble.hung == 0;
-        let at = if is_first {
-            0
-        } else {
-            self.dice.random_range(0..services.len())
-        };
+        // Thrown in any case, so that what comes after does not depend on how long things took.
+        let thrown = self.dice.random_range(0..services.len());
+        self.trouble.hangs_left = self.trouble.hangs_left.checked_sub(1)?;
+        let at = if self.trouble.hung == 0 { 0 } else { thrown };
         Some(Effect::Hang.on(services[at]).times(1))
     }
 }
