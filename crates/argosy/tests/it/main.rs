@@ -1,6 +1,7 @@
 //! The binary from outside, on real parts: kubectl, docker-registry, skopeo, git over HTTP and SSH.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod book;
 mod controller;
 mod crash;
 mod discover;
