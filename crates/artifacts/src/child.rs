@@ -200,6 +200,8 @@ impl Launcher {
             None => tokio::process::Command::new(&command.program),
             Some(argosy) => {
                 let mut start = tokio::process::Command::new(argosy);
+                // What lists of processes show.
+                start.arg0("argosy");
                 start.arg("child").arg("--work-dir").arg(&command.work_dir);
                 for path in command
                     .read_only

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -178,10 +178,20 @@ fn engine_settings(work: &Work) -> engine::Settings {
     }
 }
 
+/// Finds the program that runs, by a name that stays good when its file is replaced or removed.
+///
+/// Source: proc_pid_exe(5)
+fn own_program() -> Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Ok(running);
+    }
+    env::current_exe().context("failed to find our own program")
+}
+
 /// Children run behind `argosy child`, find programs where we do, and use the operator's proxy.
 fn launcher(work: &Work) -> Result<Launcher> {
-    let argosy = env::current_exe().context("failed to find our own program")?;
-    let mut launcher = Launcher::through(argosy);
+    let mut launcher = Launcher::through(own_program()?);
     if let Some(path) = env::var_os("PATH") {
         launcher = launcher.with_search_path(path);
     }
