@@ -9,7 +9,7 @@ use resources::{
     ClusterConfig, ClusterPromotionTask, Freight, Project, ProjectConfig, Promotion,
     PromotionRequest, PromotionTask, Stage, Target, Warehouse,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const UPSTREAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/upstream/crds");
 
@@ -79,6 +79,11 @@ fn every_field_is_explained() {
     for (name, mut crd) in ours() {
         walk(schema(&mut crd), &name, &mut |path, it| {
             let is_field = !path.ends_with(['[', ']', '{', '}']);
+            if path == format!("{name}.metadata") {
+                // What Kubernetes explains itself, and lets no schema explain: a kube-apiserver refuses one that does.
+                assert_eq!(*it, json!({"type": "object"}), "{path}");
+                return;
+            }
             let text = it["description"].as_str().unwrap_or_default();
             assert!(!is_field || text.ends_with('.'), "{path} has no sentence");
         });

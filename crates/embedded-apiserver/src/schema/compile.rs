@@ -1,5 +1,7 @@
 //! From `openAPIV3Schema` to a structural schema; what keeps it from being one is listed.
 
+mod lists;
+
 use serde_json::Value;
 
 use super::formats::Format;
@@ -56,6 +58,7 @@ impl Structural {
                 "nullable cannot be true at the root",
             );
         }
+        compiler.check_metadata(schema, path);
         if compiler.found.is_empty() {
             compiler.check_defaults(&root, path);
         }
@@ -214,6 +217,31 @@ impl Compiler {
         }
     }
 
+    /// What an object's metadata may hold is not for a schema to say, but for the form of two names.
+    ///
+    /// Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema>
+    fn check_metadata(&mut self, schema: &Value, path: &str) {
+        let Some(metadata) = schema.pointer("/properties/metadata") else {
+            return;
+        };
+        let members = metadata.as_object().into_iter().flatten();
+        let is_plain = members
+            .into_iter()
+            .all(|(name, value)| match name.as_str() {
+                "type" => value == "object",
+                "properties" => value
+                    .as_object()
+                    .is_some_and(|it| it.keys().all(|it| it == "name" || it == "generateName")),
+                _ => false,
+            });
+        if !is_plain {
+            self.forbid(
+                &format!("{path}.properties[metadata]"),
+                "must not specify anything other than name and generateName, but metadata is implicitly specified",
+            );
+        }
+    }
+
     fn children(&mut self, schema: &Value, node: &mut Structural, path: &str, place: Place) {
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, schema) in properties.into_iter().flatten() {
@@ -349,54 +377,6 @@ impl Compiler {
             unique_items: schema.get("uniqueItems").and_then(Value::as_bool) == Some(true),
             min_properties: count("minProperties"),
             max_properties: count("maxProperties"),
-        }
-    }
-
-    fn list(&mut self, schema: &Value, path: &str) -> ListType {
-        let keys = texts(schema.get("x-kubernetes-list-map-keys"));
-        match schema.get("x-kubernetes-list-type").and_then(Value::as_str) {
-            None | Some("atomic") => ListType::Atomic,
-            Some("set") => ListType::Set,
-            Some("map") => {
-                if keys.is_empty() {
-                    let field = member_path(path, "x-kubernetes-list-map-keys");
-                    self.found.push(FieldCause::required(
-                        &field,
-                        "must not be empty if x-kubernetes-list-type is map",
-                    ));
-                }
-                ListType::Map(keys)
-            }
-            Some(other) => {
-                let known = ["atomic", "map", "set"].map(Value::from);
-                let field = member_path(path, "x-kubernetes-list-type");
-                self.found
-                    .push(super::causes::not_supported(&field, &other.into(), &known));
-                ListType::Atomic
-            }
-        }
-    }
-
-    /// The keys of a map-like list are fields of its items that are always there.
-    fn check_list_keys(&mut self, node: &Structural, path: &str) {
-        let (ListType::Map(keys), Some(items)) = (&node.list, &node.items) else {
-            return;
-        };
-        for key in keys {
-            let known = items.properties.get(key);
-            let always =
-                items.required.contains(key) || known.is_some_and(|it| it.default.is_some());
-            if known.is_none() {
-                let field = member_path(path, "x-kubernetes-list-map-keys");
-                self.refuse(
-                    &field,
-                    &format!("{key:?}: entries must all be names of item properties"),
-                );
-            } else if !always {
-                let field = format!("{path}.items.properties[{key}].default");
-                let why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
-                self.found.push(FieldCause::required(&field, why));
-            }
         }
     }
 

@@ -377,6 +377,33 @@ fn a_schema_names_all_that_keeps_it_from_being_structural() {
     assert_eq!(found[0].field, "schema.properties[a].default", "{found:?}");
 }
 
+#[test]
+fn a_schema_says_of_metadata_how_names_look_and_nothing_else() {
+    for (metadata, is_fine) in [
+        (json!({"type": "object"}), true),
+        (
+            json!({"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}}}),
+            true,
+        ),
+        (json!({"type": "object", "description": "a name"}), false),
+        (json!({"type": "object", "required": ["name"]}), false),
+        (
+            json!({"type": "object", "properties": {"labels": {"type": "object"}}}),
+            false,
+        ),
+    ] {
+        let schema = json!({"type": "object", "properties": {"metadata": metadata}});
+        let found = Structural::compile(&schema).err().unwrap_or_default();
+        let fields: Vec<_> = found.iter().map(|it| it.field.as_str()).collect();
+        let wanted: &[&str] = if is_fine {
+            &[]
+        } else {
+            &["schema.properties[metadata]"]
+        };
+        assert_eq!(fields, wanted, "{schema}");
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
