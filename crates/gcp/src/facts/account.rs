@@ -80,7 +80,15 @@ pub struct FoundGrant {
     pub seen_at: Source,
 }
 
-/// How far roles of accounts were searched for, beyond the policies that were read.
+/// A role that somebody in the controller's workload identity pool holds on some resource, as a search found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolGrant {
+    /// As it stands in the policy: one account in either spelling, or a set.
+    pub member: String,
+    pub found: FoundGrant,
+}
+
+/// How far roles of accounts and of the controller's pool were searched for, beyond the policies that were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
     /// The widest places that were searched: `organizations/7`.

@@ -40,6 +40,12 @@ pub(crate) fn whole() -> Facts {
                 beyond: None,
             },
         ),
+        pool_grants: Reading::known_from("GET organizations/7:searchAllIamPolicies", Vec::new()),
+        shared_key_secrets: [(
+            "kargo-shared-resources".to_owned(),
+            Reading::known_from("GET secrets of kargo-shared-resources", Vec::new()),
+        )]
+        .into(),
         deny_rules: [(
             "projects/acme-gke".to_owned(),
             Reading::known_from("GET denypolicies", Vec::new()),
@@ -144,6 +150,7 @@ fn pod(facts: &Facts) -> PodFacts {
             },
         ),
         account_annotations: Reading::known_from("GET serviceaccount", BTreeMap::new()),
+        account_uid: Reading::known_from("GET serviceaccount", "u-1".to_owned()),
         node_labels: Reading::known_from(
             "GET node",
             [(
