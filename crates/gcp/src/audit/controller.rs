@@ -1,6 +1,6 @@
 //! Rules about what the controller's own identity may do.
 
-use super::places::{Held, each_wide_role, what_was_not_searched};
+use super::places::{Held, each_wide_role, each_wide_role_over_accounts, what_was_not_searched};
 use super::{Found, Severity};
 use crate::facts::Facts;
 use crate::policy::{Carries, DOWNLOAD, MINT, UPLOAD, is_basic};
@@ -43,7 +43,7 @@ fn only_reads_images(facts: &Facts, held: &Held<'_>) -> bool {
 /// A02: minting belongs on single accounts; on a project it reaches all of them.
 pub(super) fn project_wide_minting(facts: &Facts, found: &mut Found) {
     let principal = facts.principal().ok();
-    each_wide_role(facts, found, |found, held| {
+    each_wide_role_over_accounts(facts, found, |found, held| {
         let (role, member) = (held.grant.role, &held.grant.member);
         let is_controller = |it| facts.covers(member, it);
         // Where only a search looked, what other Pods do is their own matter.

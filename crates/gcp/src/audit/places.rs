@@ -126,13 +126,43 @@ pub(super) fn each_wide_role(
             visit(found, &held);
         }
     });
-    let elsewhere = searched(facts).filter(|it| it.place.starts_with(MANAGER));
-    for held in elsewhere {
+    for held in on_other_places(facts) {
         visit(found, &held);
     }
 }
 
-/// Visits the roles on repositories that no Project uses, as far as a search found what the controller's pool has.
+/// Visits the same. Only what holds the accounts of Projects has to have been read: it is about accounts.
+pub(super) fn each_wide_role_over_accounts(
+    facts: &Facts,
+    found: &mut Found,
+    mut visit: impl FnMut(&mut Found, &Held<'_>),
+) {
+    each_policy_above_accounts(facts, found, |found, resource, policy, reading| {
+        for held in roles(resource, policy, &reading.source) {
+            visit(found, &held);
+        }
+    });
+    let above = above_accounts(facts).map_or(0, |it| it.len());
+    let elsewhere = wide(facts).unwrap_or_default().into_iter().skip(above);
+    for (resource, reading) in elsewhere {
+        if let Ok(policy) = reading.known() {
+            for held in roles(&resource, policy, &reading.source) {
+                visit(found, &held);
+            }
+        }
+    }
+    for held in on_other_places(facts) {
+        visit(found, &held);
+    }
+}
+
+/// Lists the roles on projects, folders and organisations whose policy was not read, as far as a search found what the
+/// controller's pool has.
+fn on_other_places(facts: &Facts) -> impl Iterator<Item = Held<'_>> {
+    searched(facts).filter(|it| it.place.starts_with(MANAGER))
+}
+
+/// Lists the roles on repositories whose policy was not read, as far as a search found what the controller's pool has.
 pub(super) fn on_other_repositories(facts: &Facts) -> impl Iterator<Item = Held<'_>> {
     searched(facts).filter(|it| it.place.starts_with(REGISTRY))
 }

@@ -28,7 +28,7 @@ pub(super) fn public(facts: &Facts, found: &mut Found) {
                     .is_as_meant(format!("--public {repository}"));
             } else {
                 let fix = fix.and_advice(
-                    "where the images are meant to be public, say so with --public REPOSITORY",
+                    "leave it if the images are meant to be public, and say so to argosy gcp audit with --public REPOSITORY",
                 );
                 found.add(Severity::High, repository, says, seen_at, fix);
             }

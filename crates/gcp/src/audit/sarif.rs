@@ -80,8 +80,9 @@ fn path(resource: &str) -> String {
 fn fingerprints(finding: &Finding) -> Value {
     let text = format!("{}:{}:{}", finding.rule, finding.resource, finding.says);
     let hash = Sha256::digest(text.as_bytes());
-    let hash: String = hash.iter().take(8).map(|it| format!("{it:02x}")).collect();
-    json!({"resource/v1": text, "primaryLocationLineHash": format!("{hash}:1")})
+    let (start, _) = hash.split_first_chunk().expect("a digest is longer");
+    let hash = format!("{:016x}:1", u64::from_be_bytes(*start));
+    json!({"resource/v1": text, "primaryLocationLineHash": hash})
 }
 
 fn notification(unread: &Unread) -> Value {

@@ -41,10 +41,10 @@ impl Facts {
                 ..
             })
         );
-        match is_uid {
-            true => self.reach(member, principal),
-            false => yes_or_no(member.is(principal)),
+        if is_uid {
+            return self.reach(member, principal);
         }
+        yes_or_no(member.is(principal))
     }
 
     /// Says why it cannot be told whether a policy gives a principal a permission, where a member may mean it.

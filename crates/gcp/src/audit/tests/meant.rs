@@ -37,7 +37,7 @@ fn members_that_are_meant_to_act_are_listed_as_information() {
 #[test]
 fn others_are_found_as_ever() {
     let found = meant("A07", |it| {
-        web_grant(it, OPEN_MINTER, "user:ann@example.com")
+        web_grant(it, OPEN_MINTER, "user:ann@example.com");
     });
     assert_eq!(found[0].severity, Severity::High);
     assert_eq!(found[0].expected, None);

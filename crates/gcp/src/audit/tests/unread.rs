@@ -135,3 +135,15 @@ fn a_role_that_was_read_leaves_nothing_open() {
         assert!(left.is_empty(), "{id}: {left:?}");
     }
 }
+
+#[test]
+fn who_may_act_is_not_left_open_by_policies_that_are_not_above_accounts() {
+    let report = after(|facts| {
+        for seen in facts.repositories.values_mut() {
+            seen.project_policy = refused("IAM_PERMISSION_DENIED", "denied on resource");
+        }
+    });
+    let open: BTreeSet<_> = report.unread.iter().map(|it| it.rule).collect();
+    assert_eq!(open, ["A01", "A12", "A16", "A18", "A19"].into());
+    assert_eq!(report.exit_code(Severity::Info), 2);
+}
