@@ -104,7 +104,7 @@ async fn sarif_has_what_code_hosts_need() -> Result<()> {
         let file = &location["physicalLocation"]["artifactLocation"]["uri"];
         let file = file.as_str().context("no file")?;
         assert!(
-            file.starts_with("gcp/") && url::Url::parse(file).is_err(),
+            file.starts_with("gcp/") && reqwest::Url::parse(file).is_err(),
             "{file} has to be a relative reference"
         );
         assert_eq!(location["physicalLocation"]["region"]["startLine"], 1);
@@ -133,7 +133,10 @@ async fn who_else_may_act_by_a_role_on_the_whole_project_is_found() -> Result<()
     let place = Place::whole().await?;
     place.json(&["doctor", "-o", "json"]).await?;
     let project = ResourceName::project("acme-prod");
-    let (role, member) = ("roles/iam.serviceAccountTokenCreator", "group:sre@acme.example");
+    let (role, member) = (
+        "roles/iam.serviceAccountTokenCreator",
+        "group:sre@acme.example",
+    );
     place.google().grant(role, member, &project)?;
     let (code, report) = place.json(&["audit", "-o", "json"]).await?;
     assert_eq!((code, own_rules(&report)), (1, vec!["A07"]), "{report:#}");
@@ -188,7 +191,11 @@ async fn what_the_controller_may_do_elsewhere_is_searched_for_whoever_it_is_call
         let (_, report) = place.json(&["audit", "-o", "json"]).await?;
         assert_eq!(own_rules(&report), expected, "{member}: {report:#}");
         let found = report["findings"].to_string();
-        for part in ["repositories/others", "searchAllIamPolicies", "remove-iam-policy-binding"] {
+        for part in [
+            "repositories/others",
+            "searchAllIamPolicies",
+            "remove-iam-policy-binding",
+        ] {
             assert!(found.contains(part), "no {part:?}: {report:#}");
         }
         google.revoke(role, member, &others)?;
@@ -197,7 +204,8 @@ async fn what_the_controller_may_do_elsewhere_is_searched_for_whoever_it_is_call
 }
 
 #[tokio::test]
-async fn keys_that_every_project_may_use_are_found_and_what_may_not_be_listed_is_said() -> Result<()> {
+async fn keys_that_every_project_may_use_are_found_and_what_may_not_be_listed_is_said() -> Result<()>
+{
     let place = Place::whole().await?;
     place.json(&["doctor", "-o", "json"]).await?;
     let key = "
