@@ -15,6 +15,11 @@ const REPORT: &[&str] = &["doctor", "-o", "json"];
 /// All that the Project needs, with its Kubernetes account in place of its service account.
 async fn place() -> Result<Place> {
     let place = Place::whole().await?;
+    // Nothing is left of it, as where it never was.
+    let account = format!("serviceAccount:{ACCOUNT}");
+    place
+        .google()
+        .revoke("roles/artifactregistry.reader", &account, &apps())?;
     place.google().delete_account(ACCOUNT)?;
     let account =
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argosy-gcp, namespace: web}}";
