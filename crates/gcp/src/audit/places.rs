@@ -213,8 +213,8 @@ fn read_by_name(facts: &Facts) -> BTreeSet<String> {
         .collect()
 }
 
-/// Lists what a principal has, by name or with others: wherever a policy was read, and where a search found more.
-pub(super) fn held_by<'a>(facts: &'a Facts, who: &Principal) -> Vec<Held<'a>> {
+/// Lists every role wherever a policy was read, and where a search found what the controller's pool has.
+pub(super) fn everywhere(facts: &Facts) -> Vec<Held<'_>> {
     let wide = wide(facts).unwrap_or_default().into_iter();
     let repositories = facts.repositories.iter();
     let repositories =
@@ -223,12 +223,8 @@ pub(super) fn held_by<'a>(facts: &'a Facts, who: &Principal) -> Vec<Held<'a>> {
         let policy = reading.known().ok()?;
         Some((resource, policy, &reading.source))
     });
-    let read = read.flat_map(|(resource, policy, seen_at)| {
-        roles(&resource, policy, seen_at).collect::<Vec<_>>()
-    });
-    read.chain(searched(facts))
-        .filter(|it| facts.covers(&it.grant.member, who) && !it.grant.member.is_public())
-        .collect()
+    let read = read.flat_map(|(resource, policy, seen_at)| roles(&resource, policy, seen_at));
+    read.chain(searched(facts)).collect()
 }
 
 /// Notes where nobody looked: a role may be granted on anything.

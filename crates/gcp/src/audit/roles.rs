@@ -1,7 +1,7 @@
 //! Rules about the roles that the accounts of Projects hold: each needs to read some repositories, and no more.
 
 use super::accounts::each_account;
-use super::places::{full_name, held_by, revoke_by_name, what_was_not_searched};
+use super::places::{everywhere, full_name, revoke_by_name, what_was_not_searched};
 use super::{Found, Severity};
 use crate::facts::{Facts, FoundGrant};
 use crate::policy::{self, Carries, UPLOAD};
@@ -72,22 +72,24 @@ fn of_kubernetes_accounts(facts: &Facts, found: &mut Found, wanted: Excess) -> b
             }
         };
         are_there = true;
-        for held in held_by(facts, &principal) {
+        for held in everywhere(facts)
+            .iter()
+            .filter(|it| it.grant.member.is_pod())
+        {
             let grant = FoundGrant {
-                resource: full_name(&held),
+                resource: full_name(held),
                 role: held.grant.role.to_owned(),
                 seen_at: held.seen_at.clone(),
             };
-            if excess_of(facts, &grant) == Some(wanted) {
-                let who = held.grant.text;
+            let is_wanted = excess_of(facts, &grant) == Some(wanted);
+            if is_wanted && found.reaches(facts, held, &principal) {
                 let says = format!(
-                    "{who}, which is or holds who {project} acts as, has {} on {}",
-                    grant.role, grant.resource
+                    "{}, which is or holds who {project} acts as, has {} on {}",
+                    held.grant.text, grant.role, grant.resource
                 );
                 let severity = weight(wanted, &grant.role);
-                let account = &principal.account;
                 let fix = held.take_back(facts);
-                found.add(severity, account, says, held.seen_at, fix);
+                found.add(severity, &principal.account, says, held.seen_at, fix);
             }
         }
     }

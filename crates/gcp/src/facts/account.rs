@@ -24,6 +24,8 @@ pub struct ProjectFacts {
     pub last_used: Reading<Option<Timestamp>>,
     /// Whether the Project's namespace has the Kubernetes account that may act for it.
     pub kubernetes_account: Reading<()>,
+    /// What tells that account from an earlier one of the same name.
+    pub kubernetes_uid: Reading<String>,
     /// The result of asking for a token of that account, where the service account is not to be had.
     pub kubernetes_token: Reading<Mint>,
     /// What the Project's annotation says of falling back; the inner `None` is that it has none.

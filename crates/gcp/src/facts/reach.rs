@@ -1,6 +1,6 @@
 //! Whom the members of a policy mean among the Kubernetes accounts of the controller's pool.
 
-use super::{Facts, Gap, Reading};
+use super::{Facts, Gap};
 use crate::policy::{Carries, Member, Policy, PoolMember, PoolSubject};
 use crate::principal::Principal;
 
@@ -16,7 +16,7 @@ pub(crate) enum Reach {
 impl Facts {
     /// Says whether a member is a principal or a set that holds it; public ones include all that they can.
     ///
-    /// Beyond what the member itself tells, this knows the uid of the controller's account and the controller's cluster.
+    /// Beyond what the member itself tells, this knows the uids of accounts and the controller's cluster.
     pub(crate) fn reach(&self, member: &Member, principal: &Principal) -> Reach {
         if member.covers(principal) {
             return Reach::Yes;
@@ -77,25 +77,19 @@ impl Facts {
         }
     }
 
-    /// Only the uid of the controller's account is read; it is one object, so its uid is nobody else's.
+    /// Compares the uid of the controller's account or of a Project's; one that is not there has none.
     fn has_uid(&self, uid: &str, principal: &Principal) -> Reach {
-        let reading = &self.pod.account_uid;
-        let is_controller = principal.account == self.intent.controller;
-        match reading.known() {
-            Ok(own) if own == uid => yes_or_no(is_controller),
-            Ok(_) if is_controller => Reach::No,
-            Ok(_) => unread_uid(reading, principal),
-            Err(gap) => unknown(gap, &format!("the uid of {}", principal.account)),
+        let account = &principal.account;
+        let reading = if *account == self.intent.controller {
+            self.pod.account_uid.clone()
+        } else {
+            self.project(&account.namespace).kubernetes_uid
+        };
+        match reading.found() {
+            Ok(own) => yes_or_no(own.is_some_and(|it| it == uid)),
+            Err(gap) => unknown(gap, &format!("the uid of {account}")),
         }
     }
-}
-
-fn unread_uid(reading: &Reading<String>, principal: &Principal) -> Reach {
-    Reach::Unknown(Gap {
-        source: reading.source.clone(),
-        why: format!("the uid of {} was not read", principal.account),
-        skipped: false,
-    })
 }
 
 fn unknown(gap: Gap, what: &str) -> Reach {
@@ -111,6 +105,7 @@ fn yes_or_no(it: bool) -> Reach {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reading;
     use super::super::whole::{controller, refused, whole};
     use super::*;
 
@@ -161,18 +156,17 @@ mod tests {
     }
 
     #[test]
-    fn of_the_accounts_of_projects_no_uid_is_known_but_that_it_is_not_the_controllers() {
-        let facts = whole();
+    fn the_account_of_a_project_has_a_uid_of_its_own() {
+        let mut facts = whole();
         let web = facts.kubernetes_principal("web").expect("a principal");
-        let member = |uid: &str| {
-            Member::parse(&format!(
-                "principal://{POOL}/kubernetes.serviceaccount.uid/{uid}"
-            ))
-        };
-        assert_eq!(facts.reach(&member("u-1"), &web), Reach::No);
-        assert!(matches!(
-            facts.reach(&member("u-2"), &web),
-            Reach::Unknown(_)
-        ));
+        let text = format!("principal://{POOL}/kubernetes.serviceaccount.uid/u-3");
+        let member = Member::parse(&text);
+        assert_eq!(facts.reach(&member, &web), Reach::No, "it is not there");
+        let seen = facts.projects.get_mut("web").expect("web");
+        seen.kubernetes_uid = Reading::known_from("GET serviceaccount", "u-3".to_owned());
+        assert_eq!(facts.reach(&member, &web), Reach::Yes);
+        assert_eq!(facts.reach(&member, &controller()), Reach::No);
+        facts.projects.clear();
+        assert!(matches!(facts.reach(&member, &web), Reach::Unknown(_)));
     }
 }

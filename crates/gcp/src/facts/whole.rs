@@ -262,6 +262,7 @@ fn fill_accounts(facts: &mut Facts) {
             ),
             last_used: Reading::known_from("GET activities:query", Some(facts.now)),
             kubernetes_account: Reading::absent("GET serviceaccount argosy-gcp"),
+            kubernetes_uid: Reading::absent("GET serviceaccount argosy-gcp"),
             kubernetes_token: Reading::default(),
             fallback: Reading::known_from("GET project", None),
             key_secrets: Reading::known_from("GET secrets", Vec::new()),

@@ -85,9 +85,10 @@ pub(super) async fn gather(
     for name in names {
         let secrets = key_secrets(client, &name).await;
         let account = KubernetesAccount::new(&name, PROJECT_ACCOUNT);
-        let account = service_account(client, &account).await.map(|_| ());
+        let account = service_account(client, &account).await;
         let seen = facts.projects.entry(name.clone()).or_default();
-        seen.kubernetes_account = account;
+        seen.kubernetes_uid = account.as_ref().map(|it| it.uid().unwrap_or_default());
+        seen.kubernetes_account = account.map(|_| ());
         seen.key_secrets = secrets;
         seen.fallback = wish(&projects, &name);
     }

@@ -59,6 +59,10 @@ pub(super) const CASES: &[Case] = &[
             home(it, "roles/editor", &web_principal());
         },
     ),
+    ("A03", Severity::High, "uid/u-3, which is", |it| {
+        web_is_kubernetes(it);
+        home(it, "roles/viewer", &uid("u-3"));
+    }),
     ("A04", Severity::High, "repositories/unused", |it| {
         web_is_kubernetes(it);
         searched(it, &web_principal(), WRITER, UNUSED);
@@ -267,6 +271,7 @@ pub(super) fn searched(facts: &mut Facts, member: &str, role: &str, resource: &s
 pub(super) fn web_is_kubernetes(facts: &mut Facts) {
     let web = web(facts);
     web.kubernetes_account = known(());
+    web.kubernetes_uid = known("u-3".to_owned());
     web.mint = Reading::absent("POST generateAccessToken");
     web.account = Reading::absent("GET account");
     web.policy = Reading::absent("POST account:getIamPolicy");

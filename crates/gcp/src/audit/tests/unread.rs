@@ -25,6 +25,16 @@ const OPEN: &[Open] = &[
     ("A03", "outside of projects/acme-gke", "is denied", |it| {
         narrow(it);
     }),
+    (
+        "A03",
+        "projects/acme-gke",
+        "the uid of web/argosy-gcp",
+        |it| {
+            web_is_kubernetes(it);
+            web(it).kubernetes_uid = Reading::default();
+            home(it, "roles/editor", &uid("u-3"));
+        },
+    ),
     ("A04", "outside of projects/acme-gke", "is denied", |it| {
         narrow(it);
     }),
