@@ -8,6 +8,8 @@ pub mod sarif;
 mod accounts;
 mod catalogue;
 mod controller;
+mod minters;
+mod places;
 mod repositories;
 mod roles;
 mod surroundings;
@@ -27,6 +29,7 @@ pub(crate) use surroundings::LOGGED;
 pub(crate) use surroundings::node_account;
 
 use crate::facts::{Facts, Gap, Source};
+use crate::policy::Member;
 use crate::setup::Fix;
 
 /// One thing that must not be granted, or must be in place.
@@ -58,6 +61,9 @@ pub struct Finding {
     pub severity: Severity,
     pub resource: String,
     pub says: String,
+    /// The argument that says it is meant to be so; then it is no more than a piece of information.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Source>,
     pub fix: Fix,
@@ -127,6 +133,23 @@ impl AuditReport {
     }
 }
 
+impl Finding {
+    /// Makes it a piece of information if the member is one that is meant to be there.
+    fn unless_expected(&mut self, facts: &Facts, member: &Member) {
+        let mut expected = facts.intent.expected.iter();
+        if let Some(text) = expected.find(|it| Member::parse(it) == *member) {
+            self.is_as_meant(format!("--expected {text}"));
+        }
+    }
+
+    /// Makes it a piece of information, by an argument of whoever asked.
+    fn is_as_meant(&mut self, argument: String) {
+        self.severity = Severity::Info;
+        self.says = format!("{}; that is meant to be, by {argument}", self.says);
+        self.expected = Some(argument);
+    }
+}
+
 impl Found {
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
@@ -143,15 +166,17 @@ impl Found {
         says: String,
         seen_at: &Source,
         fix: Fix,
-    ) {
+    ) -> &mut Finding {
         self.findings.push(Finding {
             rule: self.rule,
             severity,
             resource: resource.to_string(),
             says,
+            expected: None,
             evidence: vec![seen_at.clone()],
             fix,
         });
+        self.findings.last_mut().expect("one was added")
     }
 
     /// Notes that what a role carries is not known.

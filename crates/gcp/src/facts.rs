@@ -9,6 +9,7 @@ mod denial;
 mod kubernetes_account;
 mod organisation;
 mod pod;
+mod reach;
 mod reading;
 mod registry;
 mod right;
@@ -17,15 +18,18 @@ mod token_error;
 #[cfg(test)]
 pub(crate) mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use account::{AccountKey, FoundGrant, Inventory, Mint, ProjectFacts, ServiceAccount};
+pub use account::{
+    AccountKey, FoundGrant, Inventory, Mint, PoolGrant, ProjectFacts, ServiceAccount,
+};
 pub use cluster::{Cluster, ClusterName, NodePool};
 pub use denial::{Denial, Reason};
 pub use organisation::{DenyRule, OrganisationPolicy, Rule, Values};
 pub use pod::{Metadata, Pod, PodFacts};
+pub(crate) use reach::Reach;
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
 pub(crate) use right::{Right, right};
@@ -62,8 +66,12 @@ pub struct Facts {
     /// The Kargo Projects that exist in the cluster.
     pub live_projects: Reading<Vec<String>>,
     pub projects: BTreeMap<String, ProjectFacts>,
-    /// How far was searched for what the accounts of Projects hold.
+    /// How far was searched for what the accounts of Projects and the members of the controller's pool hold.
     pub inventory: Reading<Inventory>,
+    /// What that search found of the pool; what a policy says that was read itself counts for more.
+    pub pool_grants: Reading<Vec<PoolGrant>>,
+    /// Secrets with a JSON key, by the namespace whose credentials every Project may use.
+    pub shared_key_secrets: BTreeMap<String, Reading<Vec<String>>>,
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
@@ -82,6 +90,10 @@ pub struct Intent {
     pub fallback: Fallback,
     /// The Projects to look at, each with the addresses of images and charts it subscribes to.
     pub projects: BTreeMap<String, Vec<String>>,
+    /// Members of policies that are to be there: whoever helps out in an emergency.
+    pub expected: BTreeSet<String>,
+    /// Repositories that everybody is to read.
+    pub public: BTreeSet<RepositoryName>,
 }
 
 impl Default for Intent {
@@ -90,6 +102,8 @@ impl Default for Intent {
             controller: KubernetesAccount::new("argosy", "controller"),
             fallback: Fallback::default(),
             projects: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            public: BTreeSet::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod condition;
+mod holders;
 mod member;
 mod near_miss;
 mod roles;

@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use gcp::Fallback;
 use gcp::audit::{Severity, audit, sarif};
-use gcp::facts::Reading;
+use gcp::facts::{Intent, Reading};
+use gcp::policy::Member;
+use gcp::repository::{ImageAddress, RepositoryName};
 
 use super::gather;
 use super::place::{Access, Place};
@@ -25,6 +27,7 @@ use super::print::{self, FixForm};
 ///   argosy gcp audit --kubeconfig ~/.kube/config --gcp-project acme-gke
 ///   argosy gcp audit --projects web,shop --gcp-project acme-gke --fail-on medium
 ///   argosy gcp audit --kubeconfig ~/.kube/config --gcp-project acme-gke -o sarif > audit.sarif
+///   argosy gcp audit --kubeconfig ~/.kube/config --expected group:sre@acme.example --public HOST/acme/base
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Audit {
@@ -37,6 +40,14 @@ pub struct Audit {
     /// How bad a finding has to be for the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "high")]
     fail_on: Severity,
+    /// Member of policies that may act as accounts, such as group:sre@acme.example for emergencies; it is listed as
+    /// information then; repeatable
+    #[arg(long, value_name = "MEMBER", value_parser = member)]
+    expected: Vec<String>,
+    /// Repository that everybody is to read, as HOST/PROJECT/REPOSITORY or by its resource name; it is listed as
+    /// information then; repeatable
+    #[arg(long, value_name = "REPOSITORY", value_parser = repository)]
+    public: Vec<RepositoryName>,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
@@ -62,7 +73,11 @@ pub(super) async fn run(arguments: &Audit) -> Result<ExitCode> {
     let access = arguments.place.access().await?;
     access.operator()?;
     let projects = projects(arguments, &access).await?;
-    let intent = gather::intent(&access, Fallback::default(), projects);
+    let intent = Intent {
+        expected: arguments.expected.iter().cloned().collect(),
+        public: arguments.public.iter().cloned().collect(),
+        ..gather::intent(&access, Fallback::default(), projects)
+    };
     let mut facts = gather::facts(&access, intent).await;
     if !arguments.projects.is_empty() {
         facts.live_projects = Reading::known_from("--projects", arguments.projects.clone());
@@ -87,4 +102,60 @@ async fn projects(arguments: &Audit, access: &Access) -> Result<Vec<(String, Vec
         "there is no cluster to list the Projects: add --kubeconfig FILE, or --projects NAME,NAME",
     )?;
     gather::projects(client).await
+}
+
+/// Takes a member as it stands in a policy, and no slip of one: it would be expected in vain.
+fn member(text: &str) -> Result<String, String> {
+    match Member::parse(text) {
+        Member::Other(_) if !text.starts_with("principal") => Err(
+            "write it as it stands in the policy, for example group:sre@acme.example".to_owned(),
+        ),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Reads a repository by its resource name or by the address of what is in it.
+fn repository(text: &str) -> Result<RepositoryName, String> {
+    if let Some(name) = RepositoryName::parse(text) {
+        return Ok(name);
+    }
+    // The address of the repository itself names no image.
+    let whole = format!("{}/any", text.trim_end_matches('/'));
+    let address = ImageAddress::parse(&whole);
+    address
+        .map(|it| it.repository)
+        .map_err(|error| format!("{error}; {}", error.hint()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_named_by_its_address_or_its_resource_name() {
+        let name = "projects/acme-art/locations/europe/repositories/base";
+        for text in [
+            name,
+            "europe-docker.pkg.dev/acme-art/base",
+            "europe-docker.pkg.dev/acme-art/base/",
+            "europe-docker.pkg.dev/acme-art/base/tools/git",
+        ] {
+            let found = repository(text).map(|it| it.to_string());
+            assert_eq!(found.as_deref(), Ok(name), "{text}");
+        }
+        assert!(repository("ghcr.io/acme/base").is_err());
+        assert!(repository("base").is_err());
+    }
+
+    #[test]
+    fn a_member_is_written_as_in_a_policy() {
+        for text in [
+            "group:sre@acme.example",
+            "serviceAccount:ci@acme.iam.gserviceaccount.com",
+            "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/*",
+        ] {
+            assert!(member(text).is_ok(), "{text}");
+        }
+        assert!(member("sre@acme.example").is_err());
+    }
 }

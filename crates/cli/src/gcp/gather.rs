@@ -34,6 +34,7 @@ pub(super) fn intent(
         controller: access.controller.clone(),
         fallback,
         projects: projects.into_iter().collect(),
+        ..Intent::default()
     }
 }
 
@@ -46,7 +47,13 @@ pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
         ..Facts::default()
     };
     if let Some(client) = &access.kubernetes {
-        kubernetes::gather(client, access.vantage, &mut facts).await;
+        kubernetes::gather(
+            client,
+            access.vantage,
+            &access.shared_namespaces,
+            &mut facts,
+        )
+        .await;
     }
     if let Some(apis) = &access.operator {
         let own = own_cluster(access).await;

@@ -34,6 +34,15 @@ pub(super) struct Place {
     /// Kubernetes API that knows the Projects and their Warehouses [default: a pod's own cluster, elsewhere none]
     #[arg(long, env = "ARGOSY_KUBECONFIG", value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// Namespace whose credentials every Project may use, as the controller has it; repeatable
+    #[arg(
+        long = "shared-namespace",
+        env = "ARGOSY_SHARED_NAMESPACE",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "kargo-shared-resources"
+    )]
+    shared_namespaces: Vec<String>,
     /// Asks with the access token in a file: gcloud auth print-access-token > FILE [default: the credentials that
     /// Google's own tools find, see docs/book/gcp.md]
     #[arg(long, env = "ARGOSY_ACCESS_TOKEN_FILE", value_name = "FILE")]
@@ -73,6 +82,7 @@ pub(super) struct Access {
     pub(super) gcp_project_number: Option<ProjectNumber>,
     pub(super) cluster: Option<ClusterAddress>,
     pub(super) controller: KubernetesAccount,
+    pub(super) shared_namespaces: Vec<String>,
     pub(super) endpoints: Endpoints,
     registries: BTreeMap<String, Url>,
     /// Whether the metadata server can be asked, as the controller's Pod does.
@@ -121,6 +131,7 @@ impl Place {
             gcp_project_number: self.gcp_project_number,
             cluster: self.cluster.clone(),
             controller: self.controller.clone(),
+            shared_namespaces: self.shared_namespaces.clone(),
             registries: self.registries.iter().cloned().collect(),
             operator: credentials::find(token_file, &endpoints, &clock).await?,
             kubernetes: self.kubernetes(vantage).await?,

@@ -1,69 +1,46 @@
-//! Rules about the accounts that Projects act as: who may be them, and whether they are looked after.
+//! Rules about the accounts that Projects act as: whether they are looked after, and without keys.
 
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::controller::revoke;
+use super::places::{Held, each_wide_policy, revoke, roles};
 use super::{Found, Severity};
-use crate::facts::{Facts, Gap, ProjectFacts, Source};
-use crate::policy::{
-    self, Access, Carries, MINT, Member, Policy, PoolMember, PoolSubject, SIGN, TIGHT_MINTER,
-};
-use crate::principal::{Principal, ServiceAccountEmail};
+use crate::facts::{Facts, Gap, ProjectFacts, Reading, Source};
+use crate::policy::{Member, Policy};
+use crate::principal::ServiceAccountEmail;
 use crate::setup::shell::command;
-use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+use crate::setup::{Action, Fix, Resource};
 
 /// How long an account may go without being used.
 pub(crate) const UNUSED_AFTER: SignedDuration = SignedDuration::from_hours(24 * 90);
-
-/// A07: only the controller acts as a Project's account.
-pub(super) fn other_minters(facts: &Facts, found: &mut Found) {
-    each_policy(
-        facts,
-        found,
-        |found, policy, seen_at, (email, principal)| {
-            for grant in policy.grants().filter(|it| !it.member.is(principal)) {
-                let is_nobody = policy::near_miss(&grant.member, principal)
-                    .is_some_and(|miss| miss.reaches_nobody());
-                if is_nobody || matches!(grant.member, Member::Deleted(_)) {
-                    continue;
-                }
-                let role = facts.custom_roles.carries(grant.role, MINT);
-                if role == Carries::Yes {
-                    let says = format!(
-                        "{} may act as {email}, by {}",
-                        whom(&grant.member, grant.text),
-                        grant.role
-                    );
-                    let fix = revoke(
-                        &Resource::ServiceAccount(email.clone()),
-                        grant.role,
-                        grant.text,
-                    );
-                    found.add(danger(&grant.member), email, says, seen_at, fix);
-                } else if role == Carries::Unknown {
-                    found.unread_role(email, seen_at, grant.role);
-                }
-            }
-        },
-    );
-}
 
 /// A08
 pub(super) fn keys(facts: &Facts, found: &mut Found) {
     each_account(facts, found, |found, seen, email| match seen.keys.found() {
         Ok(keys) => {
             for key in keys.into_iter().flatten() {
-                let says = format!(
-                    "{email} has the key {}, which whoever has a copy of can use",
-                    key.id()
-                );
-                let fix = Fix::by(vec![Action::DisableKey {
-                    email: email.clone(),
-                    key: key.id().to_owned(),
-                }])
-                .and_advice("delete the key once nothing has broken");
+                let (says, fix) = if key.disabled {
+                    let says = format!(
+                        "{email} has the key {}, which is disabled and can be enabled again",
+                        key.id()
+                    );
+                    (says, delete_key(email, key.id()))
+                } else {
+                    let says = format!(
+                        "{email} has the key {}, which whoever has a copy of can use",
+                        key.id()
+                    );
+                    let disable = Action::DisableKey {
+                        email: email.clone(),
+                        key: key.id().to_owned(),
+                    };
+                    let fix = Fix::by(vec![disable]);
+                    (
+                        says,
+                        fix.and_advice("delete the key once nothing has broken"),
+                    )
+                };
                 found.add(Severity::High, email, says, &seen.keys.source, fix);
             }
         }
@@ -71,52 +48,55 @@ pub(super) fn keys(facts: &Facts, found: &mut Found) {
     });
 }
 
+fn delete_key(email: &ServiceAccountEmail, key: &str) -> Fix {
+    let words = ["gcloud", "iam", "service-accounts", "keys", "delete", key];
+    let delete = command(&words, &[("iam-account", email.as_str())]);
+    let removed = format!("# Remove the google_service_account_key {key} of {email}.\n");
+    Fix::commands(&[delete]).and_terraform(removed)
+}
+
 /// A09
 pub(super) fn unused(facts: &Facts, found: &mut Found) {
     each_account(facts, found, |found, seen, email| {
+        match seen.account.found() {
+            // Of what is disabled A16 speaks.
+            Ok(account) if account.is_none_or(|it| it.disabled) => return,
+            Ok(_) => {}
+            Err(gap) => return found.gap(email, gap),
+        }
+        let seen_at = &seen.last_used.source;
         match seen.last_used.found() {
-            Ok(Some(last)) => {
-                if last.is_none_or(|last| facts.now.duration_since(last) > UNUSED_AFTER) {
-                    let says = format!("{email} was not used for 90 days");
-                    found.add(
-                        Severity::Medium,
-                        email,
-                        says,
-                        &seen.last_used.source,
-                        disable(email),
-                    );
-                }
+            Ok(Some(Some(last))) if facts.now.duration_since(*last) > UNUSED_AFTER => {
+                let says = format!("{email} was not used for 90 days");
+                found.add(Severity::Medium, email, says, seen_at, disable(email));
             }
-            Ok(None) => {}
+            Ok(Some(None)) => {
+                let says = format!("no use of {email} was seen; it may be new");
+                found.add(Severity::Info, email, says, seen_at, look_at_use(email));
+            }
+            Ok(Some(Some(_)) | None) => {}
             Err(gap) => found.gap(email, gap),
         }
     });
     orphans(facts, found);
 }
 
-/// A14: both spellings mean the same, and the older one is easily forgotten when the grant is taken back.
-pub(super) fn legacy_members(facts: &Facts, found: &mut Found) {
-    each_policy(
-        facts,
-        found,
-        |found, policy, seen_at, (email, principal)| {
-            for grant in policy.grants().filter(|it| it.member.is(principal)) {
-                let is_legacy = matches!(grant.member, Member::LegacyKubernetesAccount { .. });
-                if is_legacy && policy.grants_always(grant.role, &principal.to_string()) {
-                    let says = format!(
-                        "{} on {email} is granted to {} as well as to {principal}",
-                        grant.role, grant.text
-                    );
-                    let fix = revoke(
-                        &Resource::ServiceAccount(email.clone()),
-                        grant.role,
-                        grant.text,
-                    );
-                    found.add(Severity::Info, email, says, seen_at, fix);
-                }
-            }
-        },
+/// Says how to look again: a use shows some days late, and no use that is seen is not the same as none.
+fn look_at_use(email: &ServiceAccountEmail) -> Fix {
+    let words = ["gcloud", "policy-intelligence", "query-activity"];
+    let project = email.project().map(|it| it.to_string());
+    let project = project.unwrap_or_else(|| "PROJECT".to_owned());
+    let filter = format!(
+        "activities.fullResourceName=\"//iam.googleapis.com/projects/{project}/serviceAccounts/{email}\""
     );
+    let options = [
+        ("activity-type", "serviceAccountLastAuthentication"),
+        ("project", &project),
+        ("query-filter", &filter),
+    ];
+    Fix::commands(&[command(&words, &options)])
+        .without_terraform("nothing is to be changed until it is known whether somebody uses it")
+        .and_advice("have its Project promote something, and look again some days later")
 }
 
 /// A16
@@ -149,123 +129,87 @@ pub(super) fn leftovers(facts: &Facts, found: &mut Found) {
             of_the_deleted(found, &resource, policy, &seen.policy.source);
         }
     }
+    each_wide_policy(facts, found, |found, resource, policy, reading| {
+        let of_projects = |it: &Held<'_>| was_of_a_project(&it.grant.member);
+        for held in roles(resource, policy, &reading.source).filter(of_projects) {
+            to_the_deleted(found, resource, &held);
+        }
+    });
+}
+
+/// Says whether somebody who is gone acted for a Project: of a whole project the others are no concern here.
+fn was_of_a_project(member: &Member) -> bool {
+    let Member::Deleted(text) = member else {
+        return false;
+    };
+    let (text, _) = text.split_once('?').unwrap_or((text, ""));
+    let email = text.strip_prefix("serviceAccount:").unwrap_or_default();
+    ServiceAccountEmail::parse(email).is_ok_and(|it| it.kargo_project().is_some())
 }
 
 /// Finds the grants on one resource to those who are gone.
 fn of_the_deleted(found: &mut Found, resource: &Resource, policy: &Policy, seen_at: &Source) {
-    for grant in policy
-        .grants()
-        .filter(|it| matches!(it.member, Member::Deleted(_)))
-    {
-        let says = format!(
-            "{} on {resource} is granted to {}, who is gone",
-            grant.role, grant.text
-        );
-        let fix = revoke(resource, grant.role, grant.text);
-        found.add(Severity::Medium, resource, says, seen_at, fix);
+    let is_gone = |it: &Held<'_>| matches!(it.grant.member, Member::Deleted(_));
+    for held in roles(resource, policy, seen_at).filter(is_gone) {
+        to_the_deleted(found, resource, &held);
     }
+}
+
+fn to_the_deleted(found: &mut Found, resource: &Resource, held: &Held<'_>) {
+    let (role, text) = (held.grant.role, held.grant.text);
+    let says = format!("{role} on {resource} is granted to {text}, who is gone");
+    let fix = revoke(resource, role, text);
+    found.add(Severity::Medium, resource, says, held.seen_at, fix);
 }
 
 /// A20
 pub(super) fn key_secrets(facts: &Facts, found: &mut Found) {
     for project in facts.intent.projects.keys() {
+        let says = "it holds a key of a service account, and wins over every identity without one";
+        let first = "run argosy gcp setup first, so that the Project has an identity without keys";
         let reading = facts.project(project).key_secrets;
-        match reading.known() {
-            Ok(names) => {
-                for name in names {
-                    let resource = format!("secret {project}/{name}");
-                    let says = "it holds a key of a service account, and wins over every identity without one".to_owned();
-                    let fix = delete_secret(project, name)
-                        .and_advice("run argosy gcp setup first, so that the Project has an identity without keys");
-                    found.add(Severity::High, resource, says, &reading.source, fix);
-                }
-            }
-            Err(gap) => found.gap(format!("secrets of {project}"), gap),
-        }
+        keys_in(found, project, &reading, says, first);
+    }
+    for (namespace, reading) in &facts.shared_key_secrets {
+        let says = "it holds a key of a service account, and for every Project wins over identities without one";
+        let first =
+            "run argosy gcp setup for each Project first, so that all have identities without keys";
+        keys_in(found, namespace, reading, says, first);
     }
 }
 
-fn delete_secret(project: &str, name: &str) -> Fix {
+fn keys_in(
+    found: &mut Found,
+    namespace: &str,
+    reading: &Reading<Vec<String>>,
+    says: &str,
+    first: &str,
+) {
+    match reading.known() {
+        Ok(names) => {
+            for name in names {
+                let resource = format!("secret {namespace}/{name}");
+                let fix = delete_secret(namespace, name).and_advice(first);
+                found.add(
+                    Severity::High,
+                    resource,
+                    says.to_owned(),
+                    &reading.source,
+                    fix,
+                );
+            }
+        }
+        Err(gap) => found.gap(format!("secrets of {namespace}"), gap),
+    }
+}
+
+fn delete_secret(namespace: &str, name: &str) -> Fix {
     let delete = command(
         &["kubectl", "delete", "secret", name],
-        &[("namespace", project)],
+        &[("namespace", namespace)],
     );
-    let removed = format!("# Remove the kubernetes_secret_v1 {name} of {project}.\n");
+    let removed = format!("# Remove the kubernetes_secret_v1 {name} of {namespace}.\n");
     Fix::commands(&[delete]).and_terraform(removed)
-}
-
-/// A22: reading needs tokens, never signatures.
-pub(super) fn signing(facts: &Facts, found: &mut Found) {
-    each_policy(
-        facts,
-        found,
-        |found, policy, seen_at, (email, principal)| {
-            let access = policy.access(SIGN[0], &facts.custom_roles, facts.now, |it| {
-                it.is(principal)
-            });
-            if let Access::Yes { role } | Access::Conditional { role, .. } = access {
-                let says = format!(
-                    "{role} lets the controller sign as {email}, beyond getting tokens of it"
-                );
-                let on = |role: &str| {
-                    RoleGrant::new(
-                        Resource::ServiceAccount(email.clone()),
-                        role,
-                        Grantee::Kubernetes(principal.clone()),
-                    )
-                };
-                let fix = Fix::by(vec![
-                    Action::Grant(on(TIGHT_MINTER)),
-                    Action::Revoke(on(&role)),
-                ]);
-                found.add(Severity::Low, email, says, seen_at, fix);
-            }
-        },
-    );
-}
-
-/// A24
-pub(super) fn near_misses(facts: &Facts, found: &mut Found) {
-    each_policy(
-        facts,
-        found,
-        |found, policy, seen_at, (email, principal)| {
-            for grant in policy.grants() {
-                if let Some(miss) = policy::near_miss(&grant.member, principal) {
-                    let says = format!("{} {}; it should be {principal}", grant.text, miss.says());
-                    let on = |member| {
-                        RoleGrant::new(Resource::ServiceAccount(email.clone()), grant.role, member)
-                    };
-                    let fix = Fix::by(vec![
-                        Action::Grant(on(Grantee::Kubernetes(principal.clone()))),
-                        Action::Revoke(on(Grantee::Member(grant.text.to_owned()))),
-                    ]);
-                    found.add(Severity::Medium, email, says, seen_at, fix);
-                }
-            }
-        },
-    );
-}
-
-fn danger(member: &Member) -> Severity {
-    match member {
-        Member::AllUsers
-        | Member::AllAuthenticatedUsers
-        | Member::Pool(PoolMember {
-            subject: PoolSubject::Everyone,
-            ..
-        }) => Severity::Critical,
-        _ => Severity::High,
-    }
-}
-
-fn whom(member: &Member, text: &str) -> String {
-    match member {
-        Member::Pool(pool) => format!("{} ({text})", pool.subject),
-        Member::AllUsers => "anybody".to_owned(),
-        Member::AllAuthenticatedUsers => "anybody with an account of Google".to_owned(),
-        _ => text.to_owned(),
-    }
 }
 
 /// Lists the accounts that are usable and whose Project is gone.
@@ -318,23 +262,4 @@ pub(super) fn each_account(
             Err(gap) => found.gap(project, gap),
         }
     }
-}
-
-/// Visits every account whose policy was read, with who the controller is.
-fn each_policy(
-    facts: &Facts,
-    found: &mut Found,
-    mut visit: impl FnMut(&mut Found, &Policy, &Source, (&ServiceAccountEmail, &Principal)),
-) {
-    let principal = match facts.principal() {
-        Ok(principal) => principal,
-        Err(gap) => return found.gap("the controller", gap),
-    };
-    each_account(facts, found, |found, seen, email| {
-        match seen.policy.found() {
-            Ok(Some(policy)) => visit(found, policy, &seen.policy.source, (email, &principal)),
-            Ok(None) => {}
-            Err(gap) => found.gap(email, gap),
-        }
-    });
 }

@@ -1,7 +1,7 @@
 //! Every rule, by its id.
 
 use super::{Found, Rule, Severity};
-use super::{accounts, controller, repositories, roles, surroundings};
+use super::{accounts, controller, minters, repositories, roles, surroundings};
 use crate::facts::Facts;
 
 /// Every rule. Written down for users in `docs/book/gcp-checks.md`.
@@ -46,7 +46,7 @@ pub const RULES: &[Rule] = &[
         "A07",
         Severity::Critical,
         "others than the controller may act as the account of a Project",
-        accounts::other_minters,
+        minters::other_minters,
     ),
     rule(
         "A08",
@@ -87,8 +87,8 @@ pub const RULES: &[Rule] = &[
     rule(
         "A14",
         Severity::Info,
-        "a grant stands in the older spelling beside the newer one",
-        accounts::legacy_members,
+        "a grant stands in the older spelling of the controller's principal",
+        minters::legacy_members,
     ),
     rule(
         "A15",
@@ -136,7 +136,7 @@ pub const RULES: &[Rule] = &[
         "A22",
         Severity::Low,
         "the controller may sign as the account of a Project",
-        accounts::signing,
+        minters::signing,
     ),
     rule(
         "A23",
@@ -148,7 +148,7 @@ pub const RULES: &[Rule] = &[
         "A24",
         Severity::Medium,
         "a grant was meant for the controller and does not reach it",
-        accounts::near_misses,
+        minters::near_misses,
     ),
 ];
 

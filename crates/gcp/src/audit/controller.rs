@@ -1,9 +1,10 @@
 //! Rules about what the controller's own identity may do.
 
+use super::places::{Held, each_wide_role, each_wide_role_over_accounts, what_was_not_searched};
 use super::{Found, Severity};
-use crate::facts::{Facts, Reading};
-use crate::policy::{Carries, MINT, Member, Policy};
-use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+use crate::facts::Facts;
+use crate::policy::{Carries, DOWNLOAD, MINT, UPLOAD, is_basic};
+use crate::setup::{Fix, Resource};
 
 /// The annotation that ties a Kubernetes account to a Google one.
 pub(crate) const ANNOTATION: &str = "iam.gke.io/gcp-service-account";
@@ -14,46 +15,57 @@ pub(super) fn broad_roles(facts: &Facts, found: &mut Found) {
         Ok(principal) => principal,
         Err(gap) => return found.gap("the controller", gap),
     };
-    each_wide_policy(facts, found, |found, resource, policy, reading| {
-        for grant in policy
-            .grants()
-            .filter(|it| it.member.covers(&principal) && !it.member.is_public())
-        {
-            if facts.custom_roles.carries(grant.role, MINT) != Carries::Yes {
-                let says = format!("{} has {} on {resource}", grant.text, grant.role);
-                found.add(
-                    Severity::High,
-                    resource,
-                    says,
-                    &reading.source,
-                    revoke(resource, grant.role, grant.text),
-                );
-            }
+    each_wide_role(facts, found, |found, held| {
+        let role = held.grant.role;
+        let mints = facts.custom_roles.carries(role, MINT) == Carries::Yes;
+        if mints || only_reads_images(facts, held) || !found.reaches(facts, held, &principal) {
+            return;
         }
+        let says = format!("{} has {role} on {}", held.grant.text, held.place);
+        let fix = held.take_back(facts);
+        found.add(Severity::High, &held.place, says, held.seen_at, fix);
     });
+    what_was_not_searched(facts, found);
+}
+
+/// Says whether a role is for reading the repositories of another project, which A12 finds.
+fn only_reads_images(facts: &Facts, held: &Held<'_>) -> bool {
+    let Some(Resource::Project(project)) = &held.resource else {
+        return false;
+    };
+    let carries = |permission| facts.custom_roles.carries(held.grant.role, permission);
+    let holds_repositories = facts.repositories.keys().any(|it| it.project == *project);
+    let is_home = facts.home.known().is_ok_and(|it| it.project == *project);
+    let reads = carries(DOWNLOAD) == Carries::Yes && carries(UPLOAD) != Carries::Yes;
+    holds_repositories && !is_home && reads && !is_basic(held.grant.role)
 }
 
 /// A02: minting belongs on single accounts; on a project it reaches all of them.
 pub(super) fn project_wide_minting(facts: &Facts, found: &mut Found) {
-    each_wide_policy(facts, found, |found, resource, policy, reading| {
-        for grant in policy.grants() {
-            let is_pod = matches!(
-                grant.member,
-                Member::Pool(_) | Member::LegacyKubernetesAccount { .. }
-            );
-            let mints = facts.custom_roles.carries(grant.role, MINT);
-            if is_pod && mints == Carries::Unknown {
-                found.unread_role(resource, &reading.source, grant.role);
-            }
-            if is_pod && mints == Carries::Yes {
+    let principal = facts.principal().ok();
+    each_wide_role_over_accounts(facts, found, |found, held| {
+        let (role, member) = (held.grant.role, &held.grant.member);
+        let is_controller = |it| facts.covers(member, it);
+        // Where only a search looked, what other Pods do is their own matter.
+        let is_concern = held.is_read || principal.as_ref().is_some_and(is_controller);
+        if !member.is_pod() || !is_concern {
+            return;
+        }
+        match facts.custom_roles.carries(role, MINT) {
+            Carries::Unknown => found.unread_role(&held.place, held.seen_at, role),
+            Carries::Yes => {
                 let says = format!(
-                    "{} may act as every account below {resource}, by {}",
-                    grant.text, grant.role
+                    "{} may act as every account below {}, by {role}",
+                    held.grant.text, held.place
                 );
-                let fix = revoke(resource, grant.role, grant.text)
-                    .and_advice("grant the role on the account of each Project instead: argosy gcp setup writes it");
-                found.add(Severity::Critical, resource, says, &reading.source, fix);
+                let fix = held.take_back(facts).and_advice(
+                    "grant the role on the account of each Project instead: argosy gcp setup writes it",
+                );
+                found
+                    .add(Severity::Critical, &held.place, says, held.seen_at, fix)
+                    .unless_expected(facts, member);
             }
+            Carries::No => {}
         }
     });
 }
@@ -84,30 +96,4 @@ pub(super) fn annotation(facts: &Facts, found: &mut Found) {
 /// Says how to take the annotation off.
 pub(crate) fn remove_annotation(facts: &Facts) -> Fix {
     crate::setup::repair::controller::untie(&facts.intent.controller, ANNOTATION)
-}
-
-/// Visits the policies of the controller's project and of all above it.
-pub(super) fn each_wide_policy(
-    facts: &Facts,
-    found: &mut Found,
-    mut visit: impl FnMut(&mut Found, &Resource, &Policy, &Reading<Policy>),
-) {
-    let home = match facts.home.known() {
-        Ok(home) => Resource::Project(home.project.clone()),
-        Err(gap) => return found.gap("the controller's project", gap),
-    };
-    let above = facts.ancestor_policies.iter();
-    let above = above.map(|(name, reading)| (Resource::Other(name.clone()), reading));
-    for (resource, reading) in std::iter::once((home, &facts.home_policy)).chain(above) {
-        match reading.known() {
-            Ok(policy) => visit(found, &resource, policy, reading),
-            Err(gap) => found.gap(resource, gap),
-        }
-    }
-}
-
-/// Says how to take a role from a member as it stands in the policy.
-pub(super) fn revoke(resource: &Resource, role: &str, member: &str) -> Fix {
-    let grant = RoleGrant::new(resource.clone(), role, Grantee::Member(member.to_owned()));
-    Fix::by(vec![Action::Revoke(grant)])
 }

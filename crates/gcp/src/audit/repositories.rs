@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::controller::revoke;
+use super::places::{Held, on_other_repositories, revoke, roles, what_was_not_searched};
 use super::{Found, Severity};
 use crate::facts::{Facts, Source};
-use crate::policy::{Carries, DOWNLOAD, Grant, Member, Policy, PoolMember, PoolSubject, UPLOAD};
+use crate::policy::{Carries, DOWNLOAD, Member, Policy, PoolMember, PoolSubject, UPLOAD};
 use crate::principal::{KubernetesAccount, PROJECT_ACCOUNT, Principal, ServiceAccountEmail};
 use crate::repository::RepositoryName;
 use crate::setup::Resource;
@@ -20,9 +20,18 @@ pub(super) fn public(facts: &Facts, found: &mut Found) {
                 &Resource::Repository(repository.clone()),
                 grant.role,
                 grant.text,
-            )
-            .and_advice("leave it if the images are meant to be public");
-            found.add(Severity::High, repository, says, seen_at, fix);
+            );
+            let only_reads = facts.custom_roles.carries(grant.role, UPLOAD) == Carries::No;
+            if only_reads && facts.intent.public.contains(repository) {
+                found
+                    .add(Severity::High, repository, says, seen_at, fix)
+                    .is_as_meant(format!("--public {repository}"));
+            } else {
+                let fix = fix.and_advice(
+                    "leave it if the images are meant to be public, and say so to argosy gcp audit with --public REPOSITORY",
+                );
+                found.add(Severity::High, repository, says, seen_at, fix);
+            }
         }
     });
 }
@@ -34,30 +43,41 @@ pub(super) fn writable(facts: &Facts, found: &mut Found) {
     let kubernetes: Vec<_> = names
         .filter_map(|it| facts.kubernetes_principal(it).ok())
         .collect();
-    each_policy(facts, found, |found, repository, policy, seen_at| {
-        for grant in policy.grants() {
-            let of_project = |it: &Principal| grant.member.covers(it) && !grant.member.is_public();
-            let is_ours = is_controller(&grant, principal.as_ref())
-                || kubernetes.iter().any(of_project)
-                || kargo_account(&grant.member).is_some();
-            let writes = facts.custom_roles.carries(grant.role, UPLOAD);
-            if is_ours && writes == Carries::Unknown {
-                found.unread_role(repository, seen_at, grant.role);
+    let ours: Vec<_> = principal.into_iter().chain(kubernetes).collect();
+    each_role(facts, found, |found, held| {
+        let role = held.grant.role;
+        let writes = facts.custom_roles.carries(role, UPLOAD);
+        let is_ours = writes != Carries::No
+            && (kargo_account(&held.grant.member).is_some()
+                || ours.iter().any(|it| facts.covers(&held.grant.member, it))
+                    && !held.grant.member.is_public());
+        match writes {
+            Carries::Yes if is_ours => writer(facts, found, held),
+            Carries::Unknown if is_ours => found.unread_role(&held.place, held.seen_at, role),
+            // Whether it is the controller may be open.
+            Carries::Yes | Carries::Unknown => {
+                ours.first().map(|it| found.reaches(facts, held, it));
             }
-            if is_ours && writes == Carries::Yes {
-                let says = format!(
-                    "{} may write to {repository}, by {}",
-                    grant.text, grant.role
-                );
-                let fix = revoke(
-                    &Resource::Repository(repository.clone()),
-                    grant.role,
-                    grant.text,
-                );
-                found.add(Severity::High, repository, says, seen_at, fix);
-            }
+            Carries::No => {}
         }
     });
+    let Some(controller) = ours.first() else {
+        return;
+    };
+    for held in on_other_repositories(facts) {
+        let writes = facts.custom_roles.carries(held.grant.role, UPLOAD) == Carries::Yes;
+        if writes && found.reaches(facts, &held, controller) {
+            writer(facts, found, &held);
+        }
+    }
+    what_was_not_searched(facts, found);
+}
+
+fn writer(facts: &Facts, found: &mut Found, held: &Held<'_>) {
+    let (role, text) = (held.grant.role, held.grant.text);
+    let says = format!("{text} may write to {}, by {role}", held.place);
+    let fix = held.take_back(facts);
+    found.add(Severity::High, &held.place, says, held.seen_at, fix);
 }
 
 /// A12: with it, a Project without an account of its own reads what other Projects read.
@@ -66,32 +86,14 @@ pub(super) fn read_by_controller(facts: &Facts, found: &mut Found) {
         Ok(principal) => principal,
         Err(gap) => return found.gap("the controller", gap),
     };
-    let carries = |grant: &Grant<'_>| {
-        if is_controller(grant, Some(&principal)) {
-            facts.custom_roles.carries(grant.role, DOWNLOAD)
-        } else {
-            Carries::No
-        }
-    };
-    let reads = |grant: &Grant<'_>| carries(grant) == Carries::Yes;
-    let may_read = |grant: &Grant<'_>| carries(grant) == Carries::Unknown;
-    each_policy(facts, found, |found, repository, policy, seen_at| {
-        for grant in policy.grants().filter(may_read) {
-            found.unread_role(repository, seen_at, grant.role);
-        }
-        for grant in policy.grants().filter(reads) {
-            let says = format!(
-                "the controller reads {repository} itself, by {}",
-                grant.role
-            );
-            let fix = revoke(
-                &Resource::Repository(repository.clone()),
-                grant.role,
-                grant.text,
-            );
-            found.add(Severity::Medium, repository, says, seen_at, fix);
-        }
+    each_role(facts, found, |found, held| {
+        let says = format!("the controller reads {} itself", held.place);
+        reader(facts, found, held, (&principal, Severity::Medium, &says));
     });
+    for held in on_other_repositories(facts) {
+        let says = format!("the controller reads {} itself", held.place);
+        reader(facts, found, &held, (&principal, Severity::Medium, &says));
+    }
     let home = facts.home.known().ok().map(|it| it.project.clone());
     let mut done = BTreeSet::new();
     for (repository, seen) in &facts.repositories {
@@ -100,28 +102,40 @@ pub(super) fn read_by_controller(facts: &Facts, found: &mut Found) {
         if home.as_ref() == Some(project) || !done.insert(project) {
             continue;
         }
+        let resource = Resource::Project(project.clone());
         let policy = match seen.project_policy.known() {
             Ok(policy) => policy,
             Err(gap) => {
-                found.gap(format!("projects/{project}"), gap);
+                found.gap(resource, gap);
                 continue;
             }
         };
-        for grant in policy.grants().filter(reads) {
-            let says = format!(
-                "the controller reads every repository of {project}, by {}",
-                grant.role
-            );
-            let fix = revoke(&Resource::Project(project.clone()), grant.role, grant.text);
-            found.add(
-                Severity::High,
-                format!("projects/{project}"),
-                says,
-                &seen.project_policy.source,
-                fix,
-            );
+        for held in roles(&resource, policy, &seen.project_policy.source) {
+            let says = format!("the controller reads every repository of {project}");
+            reader(facts, found, &held, (&principal, Severity::High, &says));
         }
     }
+    what_was_not_searched(facts, found);
+}
+
+/// Finds one role if it lets the controller read.
+fn reader(
+    facts: &Facts,
+    found: &mut Found,
+    held: &Held<'_>,
+    (controller, severity, says): (&Principal, Severity, &str),
+) {
+    let role = held.grant.role;
+    let reads = facts.custom_roles.carries(role, DOWNLOAD);
+    if reads == Carries::No || !found.reaches(facts, held, controller) {
+        return;
+    }
+    if reads == Carries::Unknown {
+        return found.unread_role(&held.place, held.seen_at, role);
+    }
+    let says = format!("{says}, by {role}");
+    let fix = held.take_back(facts);
+    found.add(severity, &held.place, says, held.seen_at, fix);
 }
 
 /// A13: by service accounts and by Kubernetes accounts.
@@ -142,10 +156,6 @@ pub(super) fn shared_by_projects(facts: &Facts, found: &mut Found) {
             found.add(Severity::Info, repository, says, seen_at, fix);
         }
     });
-}
-
-fn is_controller(grant: &Grant<'_>, principal: Option<&Principal>) -> bool {
-    principal.is_some_and(|it| grant.member.covers(it) && !grant.member.is_public())
 }
 
 /// Finds the account of a Project that a member is.
@@ -176,7 +186,7 @@ fn kargo_projects(facts: &Facts, member: &Member) -> Vec<String> {
     let held = facts.intent.projects.keys().filter(has_account).cloned();
     let is_covered = |it: &String| {
         let principal = facts.kubernetes_principal(it);
-        principal.is_ok_and(|it| member.covers(&it))
+        principal.is_ok_and(|it| facts.covers(member, &it))
     };
     named.into_iter().chain(held).filter(is_covered).collect()
 }
@@ -193,8 +203,17 @@ fn kubernetes_account(member: &Member) -> Option<&KubernetesAccount> {
     }
 }
 
+/// Visits every role on a repository that was read.
+fn each_role(facts: &Facts, found: &mut Found, mut visit: impl FnMut(&mut Found, &Held<'_>)) {
+    each_policy(facts, found, |found, repository, policy, seen_at| {
+        for held in roles(&Resource::Repository(repository.clone()), policy, seen_at) {
+            visit(found, &held);
+        }
+    });
+}
+
 /// Visits the policy of every repository that was read.
-fn each_policy(
+pub(super) fn each_policy(
     facts: &Facts,
     found: &mut Found,
     mut visit: impl FnMut(&mut Found, &RepositoryName, &Policy, &Source),

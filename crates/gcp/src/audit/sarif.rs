@@ -3,6 +3,8 @@
 //! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use url::form_urlencoded::byte_serialize;
 
 use super::{AuditReport, Finding, RULES, Severity, Unread};
 
@@ -21,7 +23,7 @@ pub fn write(report: &AuditReport, version: &str) -> Value {
                     "id": rule.id,
                     "shortDescription": {"text": rule.title},
                     "defaultConfiguration": {"level": level(rule.severity)},
-                    "properties": {"security-severity": score(rule.severity)},
+                    "properties": {"security-severity": score(rule.severity), "tags": ["security"]},
                 })).collect::<Vec<_>>(),
             }},
             "invocations": [{
@@ -41,14 +43,46 @@ fn result(finding: &Finding) -> Value {
         .into_iter()
         .filter(|it| !it.is_empty());
     let text = text.collect::<Vec<_>>().join("\n\n");
-    json!({
+    let mut result = json!({
         "ruleId": finding.rule,
         "level": level(finding.severity),
         "message": {"text": text},
-        "locations": [{"logicalLocations": [{"fullyQualifiedName": finding.resource, "kind": "resource"}]}],
-        "partialFingerprints": {"resource/v1": format!("{}:{}:{}", finding.rule, finding.resource, finding.says)},
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": {"uri": path(&finding.resource)},
+                "region": {"startLine": 1},
+            },
+            "logicalLocations": [{"fullyQualifiedName": finding.resource, "kind": "resource"}],
+        }],
+        "partialFingerprints": fingerprints(finding),
         "properties": {"severity": finding.severity, "evidence": finding.evidence},
-    })
+    });
+    if let Some(argument) = &finding.expected {
+        let accepted =
+            json!([{"kind": "external", "status": "accepted", "justification": argument}]);
+        result["suppressions"] = accepted;
+    }
+    result
+}
+
+/// Gives each resource a file that is not there: code hosts refuse what is in no file, and tell findings of one rule
+/// apart by their files.
+///
+/// Source: <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning#location-object>
+fn path(resource: &str) -> String {
+    let parts = resource.split('/').filter(|it| !it.is_empty());
+    let parts = parts.map(|it| byte_serialize(it.as_bytes()).collect::<String>());
+    let parts: Vec<_> = std::iter::once("gcp".to_owned()).chain(parts).collect();
+    parts.join("/")
+}
+
+/// Tells one finding from the next in two forms: as text, and as the number that GitHub would make of a line of the file.
+fn fingerprints(finding: &Finding) -> Value {
+    let text = format!("{}:{}:{}", finding.rule, finding.resource, finding.says);
+    let hash = Sha256::digest(text.as_bytes());
+    let (start, _) = hash.split_first_chunk().expect("a digest is longer");
+    let hash = format!("{:016x}:1", u64::from_be_bytes(*start));
+    json!({"resource/v1": text, "primaryLocationLineHash": hash})
 }
 
 fn notification(unread: &Unread) -> Value {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::controller::{each_wide_policy, revoke};
-use super::{Found, Severity};
-use crate::facts::{Cluster, Facts, Gap, Home, Source};
+use super::places::{Held, each_wide_policy, roles};
+use super::{Found, Severity, minters, repositories};
+use crate::facts::{Cluster, Facts, Gap, Home, NodePool, Source};
 use crate::policy::{Carries, Member, Policy, UPLOAD, is_basic, is_service_agent_role};
-use crate::principal::{KubernetesAccount, ServiceAccountEmail};
+use crate::principal::KubernetesAccount;
 use crate::setup::repair::nodes::{narrow, project_of_its_own};
 use crate::setup::{Action, BASELINE, Fix, Grantee, Resource, RoleGrant};
 
@@ -27,19 +27,22 @@ pub(super) fn sameness(facts: &Facts, found: &mut Found) {
         };
         found.gap(format!("clusters in {zone}"), gap);
     }
-    let own = facts
-        .cluster
-        .known()
-        .map(|it| (it.location.clone(), it.name.clone()))
-        .ok();
-    let others = clusters
+    let same_pool: Vec<_> = clusters
         .iter()
-        .filter(|it| own.as_ref() != Some(&(it.location.clone(), it.name.clone())));
-    // Where the own cluster is not known, one of those listed is it.
-    let unknown_self = usize::from(own.is_none());
-    let mut others = others
         .filter(|it| it.has_workload_identity())
-        .skip(unknown_self)
+        .collect();
+    if same_pool.is_empty() {
+        return;
+    }
+    let own = match facts.cluster.known() {
+        Ok(own) => (&own.location, &own.name),
+        // Which of those listed is the own one is not known, and a single one may well be it.
+        Err(_) if same_pool.len() == 1 => return,
+        Err(gap) => return found.gap("which cluster is the controller's", gap),
+    };
+    let mut others = same_pool
+        .into_iter()
+        .filter(|it| own != (&it.location, &it.name))
         .peekable();
     if others.peek().is_none() {
         return;
@@ -103,48 +106,64 @@ fn shared_names(
 /// A18
 pub(super) fn agent_roles(facts: &Facts, found: &mut Found) {
     each_wide_policy(facts, found, |found, resource, policy, reading| {
-        for grant in policy.grants().filter(|it| is_service_agent_role(it.role)) {
-            if !is_agent(&grant.member) {
-                let says = format!(
-                    "{} has {}, which is for Google's own service agents",
-                    grant.text, grant.role
-                );
-                let fix = revoke(resource, grant.role, grant.text);
-                found.add(Severity::High, resource, says, &reading.source, fix);
-            }
+        for held in roles(resource, policy, &reading.source) {
+            agent_role(facts, found, &held);
+        }
+    });
+    minters::each_policy(facts, found, |found, seen| {
+        for held in seen.roles() {
+            agent_role(facts, found, &held);
+        }
+    });
+    repositories::each_policy(facts, found, |found, repository, policy, seen_at| {
+        for held in roles(&Resource::Repository(repository.clone()), policy, seen_at) {
+            agent_role(facts, found, &held);
         }
     });
 }
 
+/// Finds one role if it is an agent's and its holder is none.
+fn agent_role(facts: &Facts, found: &mut Found, held: &Held<'_>) {
+    let (role, member) = (held.grant.role, &held.grant.member);
+    let is_agents = member.is_agent() || matches!(member, Member::Deleted(_));
+    if is_service_agent_role(role) && !is_agents {
+        let text = held.grant.text;
+        let says = format!("{text} has {role}, which is for Google's own service agents");
+        let fix = held.take_back(facts);
+        found.add(Severity::High, &held.place, says, held.seen_at, fix);
+    }
+}
+
 /// A19: whoever leaves a Pod for its node has what the node has.
 pub(super) fn node_accounts(facts: &Facts, found: &mut Found) {
-    let (home, cluster, policy) = match (
-        facts.home.known(),
-        facts.cluster.known(),
-        facts.home_policy.known(),
-    ) {
-        (Ok(home), Ok(cluster), Ok(policy)) => (home, cluster, policy),
-        (Err(gap), ..) | (_, Err(gap), _) | (.., Err(gap)) => return found.gap("nodes", gap),
+    let (home, cluster) = match (facts.home.known(), facts.cluster.known()) {
+        (Ok(home), Ok(cluster)) => (home, cluster),
+        (Err(gap), _) | (_, Err(gap)) => return found.gap("nodes", gap),
     };
-    for pool in &cluster.node_pools {
+    let of_pool = |pool: &NodePool| {
         let account = node_account(home, &pool.config.service_account);
-        let policies = facts.repositories.iter().filter_map(|(name, seen)| {
-            let policy = seen.policy.known().ok()?;
-            let resource = Resource::Repository(name.clone());
-            Some((resource, policy, &seen.policy.source))
-        });
-        let wide = Resource::Project(home.project.clone());
-        let wide = std::iter::once((wide, policy, &facts.home_policy.source));
-        let nodes = Nodes {
-            home,
-            cluster,
-            pool: &pool.name,
-            account: &account,
-        };
-        for (place, policy, seen_at) in wide.chain(policies) {
-            excess_of_nodes(facts, found, nodes, (&place, policy, seen_at));
+        (pool.name.clone(), account)
+    };
+    let pools: Vec<_> = cluster.node_pools.iter().map(of_pool).collect();
+    let nodes = |(pool, account)| Nodes {
+        home,
+        cluster,
+        pool,
+        account,
+    };
+    each_wide_policy(facts, found, |found, resource, policy, reading| {
+        for (pool, account) in &pools {
+            let nodes = nodes((pool, account));
+            excess_of_nodes(facts, found, nodes, (resource, policy, &reading.source));
         }
-    }
+    });
+    repositories::each_policy(facts, found, |found, repository, policy, seen_at| {
+        let resource = Resource::Repository(repository.clone());
+        for (pool, account) in &pools {
+            let nodes = nodes((pool, account));
+            excess_of_nodes(facts, found, nodes, (&resource, policy, seen_at));
+        }
+    });
 }
 
 /// The nodes of one pool, and the account that they run as.
@@ -243,11 +262,4 @@ pub(crate) fn node_account(home: &Home, configured: &str) -> String {
         "" | "default" => format!("{}-compute@developer.gserviceaccount.com", home.number),
         chosen => chosen.to_owned(),
     }
-}
-
-fn is_agent(member: &Member) -> bool {
-    let Member::ServiceAccount(email) = member else {
-        return matches!(member, Member::Deleted(_));
-    };
-    ServiceAccountEmail::parse(email).is_ok_and(|it| it.is_service_agent())
 }

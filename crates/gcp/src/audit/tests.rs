@@ -1,7 +1,9 @@
 //! Each rule with something to find and with nothing.
 
 mod excessive;
+mod excessive_wide;
 mod harmless;
+mod meant;
 mod unread;
 
 use std::collections::BTreeSet;
@@ -104,7 +106,7 @@ fn who_acts_for_a_project_elsewhere_may_be_left_open() {
 #[test]
 fn terraform_reads_what_mends_each_finding() -> anyhow::Result<()> {
     let mut written = BTreeSet::new();
-    for (_, _, _, change) in excessive::CASES {
+    for (_, _, _, change) in excessive::cases() {
         let repairs = after(change).findings.into_iter().map(|it| it.fix);
         written.extend(repairs.map(|it| it.terraform.text().to_owned()));
     }
@@ -149,6 +151,15 @@ fn a_log_of_findings_has_what_sarif_asks_for() {
         result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"],
         "projects/acme-gke"
     );
+    // Code hosts refuse a result that is in no file.
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "gcp/projects/acme-gke");
+    assert_eq!(place["region"]["startLine"], 1);
+    let hash = &result["partialFingerprints"]["primaryLocationLineHash"];
+    assert_eq!(hash.as_str().map(str::len), Some(18), "{hash}");
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    let is_security = |it: &serde_json::Value| it["properties"]["tags"][0] == "security";
+    assert!(rules.iter().all(is_security), "{rules:?}");
     let text = result["message"]["text"].as_str().expect("a text");
     assert!(
         text.contains("gcloud projects remove-iam-policy-binding acme-gke"),

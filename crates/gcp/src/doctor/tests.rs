@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::facts::whole::{account, controller, granting, project, refused, whole};
 use crate::facts::{Facts, Reading, Seen};
+use crate::policy::TIGHT_MINTER;
 
 fn result(report: &DoctorReport, id: &str) -> CheckResult {
     let found = report.results.iter().filter(|it| it.id == id);
@@ -260,4 +261,39 @@ fn every_check_is_explained_in_the_book() {
 fn the_metadata_server_is_never_skipped_as_seen() {
     let report = after(|facts| facts.pod.metadata.server.seen = Seen::Skipped);
     assert_eq!(result(&report, "MDS-REACH").status, Status::Skip);
+}
+
+#[test]
+fn an_account_of_which_no_use_was_seen_may_be_new() {
+    let report = after(|facts| {
+        for seen in facts.projects.values_mut() {
+            seen.last_used = Reading::known_from("GET activities:query", None);
+        }
+    });
+    let unused = result(&report, "GSA-UNUSED");
+    assert_eq!(unused.status, Status::Pass, "{unused:?}");
+    assert!(unused.says.ends_with("it may be new"), "{unused:?}");
+    assert_eq!(unused.fix, None, "nothing that was made today is disabled");
+}
+
+#[test]
+fn the_controller_may_be_named_by_the_uid_of_its_account() {
+    let pool = controller().to_string();
+    let (pool, _) = pool.split_once("/subject/").expect("a subject");
+    for (uid, status) in [("u-1", Status::Pass), ("u-2", Status::Fail)] {
+        let report = after(|facts| {
+            let member = format!("{pool}/kubernetes.serviceaccount.uid/{uid}");
+            for seen in facts.projects.values_mut() {
+                let policy = granting(TIGHT_MINTER, &member);
+                seen.policy = Reading::known_from("POST account:getIamPolicy", policy);
+            }
+            let plan = crate::setup::plan(facts, crate::setup::Options::default());
+            let plan = plan.expect("a plan");
+            let is_missing = plan.actions.iter().any(
+                |it| matches!(it, crate::setup::Action::Grant(grant) if grant.role == TIGHT_MINTER),
+            );
+            assert_eq!(is_missing, status == Status::Fail, "{uid}");
+        });
+        assert_eq!(result(&report, "GSA-BINDING").status, status, "{uid}");
+    }
 }

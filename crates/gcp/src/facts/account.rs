@@ -24,6 +24,8 @@ pub struct ProjectFacts {
     pub last_used: Reading<Option<Timestamp>>,
     /// Whether the Project's namespace has the Kubernetes account that may act for it.
     pub kubernetes_account: Reading<()>,
+    /// What tells that account from an earlier one of the same name.
+    pub kubernetes_uid: Reading<String>,
     /// The result of asking for a token of that account, where the service account is not to be had.
     pub kubernetes_token: Reading<Mint>,
     /// What the Project's annotation says of falling back; the inner `None` is that it has none.
@@ -80,7 +82,15 @@ pub struct FoundGrant {
     pub seen_at: Source,
 }
 
-/// How far roles of accounts were searched for, beyond the policies that were read.
+/// A role that somebody in the controller's workload identity pool holds on some resource, as a search found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolGrant {
+    /// As it stands in the policy: one account in either spelling, or a set.
+    pub member: String,
+    pub found: FoundGrant,
+}
+
+/// How far roles of accounts and of the controller's pool were searched for, beyond the policies that were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
     /// The widest places that were searched: `organizations/7`.

@@ -76,6 +76,14 @@ impl Cluster {
         WorkloadPool::parse(&self.workload_identity_config.workload_pool).ok()
     }
 
+    /// Spells the cluster as sets of a workload identity pool name it.
+    ///
+    /// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#kubernetes-resources-iam-policies>
+    pub fn url(&self, project: &ProjectId) -> String {
+        let name = ClusterName::new(project, self);
+        format!("https://container.googleapis.com/v1/{name}")
+    }
+
     /// Says whether the cluster has Workload Identity Federation; Autopilot always does.
     pub fn has_workload_identity(&self) -> bool {
         self.autopilot.enabled || !self.workload_identity_config.workload_pool.is_empty()

@@ -14,6 +14,8 @@ pub struct PodFacts {
     pub pod: Reading<Pod>,
     /// The annotations of the Pod's Kubernetes account.
     pub account_annotations: Reading<BTreeMap<String, String>>,
+    /// What tells that account from an earlier one of the same name.
+    pub account_uid: Reading<String>,
     pub node_labels: Reading<BTreeMap<String, String>>,
     /// What restricts its network.
     pub network: Reading<PodNetwork>,

@@ -27,7 +27,7 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
     let principal = facts.principal()?;
     let on = |policy: &Policy| {
         policy.access(MINT, &facts.custom_roles, facts.now, |it| {
-            it.covers(&principal)
+            facts.covers(it, &principal)
         })
     };
     let unread = |role: &str, seen_at: &Source| Gap {
@@ -35,7 +35,8 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
         why: format!("what {role} carries was not read"),
         skipped: false,
     };
-    match on(seen.policy.known()?) {
+    let policy = seen.policy.known()?;
+    match on(policy) {
         Access::Yes { role } => return Ok(Right::OnAccount { role, only: None }),
         Access::Conditional { role, expression } => {
             let only = Some(expression);
@@ -43,6 +44,9 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
         }
         Access::Unknown { role } => return Err(unread(&role, &seen.policy.source)),
         Access::Lapsed { .. } | Access::No => {}
+    }
+    if let Some(gap) = facts.may_hold(policy, MINT, &principal) {
+        return Err(gap);
     }
     let own = format!("projects/{}", facts.home.known()?.project);
     let above = facts.ancestor_policies.iter();

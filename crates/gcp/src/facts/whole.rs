@@ -40,6 +40,12 @@ pub(crate) fn whole() -> Facts {
                 beyond: None,
             },
         ),
+        pool_grants: Reading::known_from("GET organizations/7:searchAllIamPolicies", Vec::new()),
+        shared_key_secrets: [(
+            "kargo-shared-resources".to_owned(),
+            Reading::known_from("GET secrets of kargo-shared-resources", Vec::new()),
+        )]
+        .into(),
         deny_rules: [(
             "projects/acme-gke".to_owned(),
             Reading::known_from("GET denypolicies", Vec::new()),
@@ -144,6 +150,7 @@ fn pod(facts: &Facts) -> PodFacts {
             },
         ),
         account_annotations: Reading::known_from("GET serviceaccount", BTreeMap::new()),
+        account_uid: Reading::known_from("GET serviceaccount", "u-1".to_owned()),
         node_labels: Reading::known_from(
             "GET node",
             [(
@@ -255,6 +262,7 @@ fn fill_accounts(facts: &mut Facts) {
             ),
             last_used: Reading::known_from("GET activities:query", Some(facts.now)),
             kubernetes_account: Reading::absent("GET serviceaccount argosy-gcp"),
+            kubernetes_uid: Reading::absent("GET serviceaccount argosy-gcp"),
             kubernetes_token: Reading::default(),
             fallback: Reading::known_from("GET project", None),
             key_secrets: Reading::known_from("GET secrets", Vec::new()),

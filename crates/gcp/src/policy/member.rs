@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::principal::{KubernetesAccount, Principal};
+use crate::principal::{KubernetesAccount, Principal, ServiceAccountEmail};
 
 /// Whom a binding names.
 ///
@@ -79,8 +79,7 @@ impl Member {
     pub fn is(&self, principal: &Principal) -> bool {
         match self {
             Self::Pool(member) => {
-                member.project == principal.number.to_string()
-                    && member.pool == principal.pool.as_str()
+                member.is_of(principal)
                     && member.subject == PoolSubject::Account(principal.account.clone())
             }
             Self::LegacyKubernetesAccount { pool, account } => {
@@ -91,24 +90,44 @@ impl Member {
     }
 
     /// Says whether the principal is covered by this member, by name or with others.
+    ///
+    /// Which cluster it is in and which uid it has a principal does not tell; whoever has facts knows more.
     pub fn covers(&self, principal: &Principal) -> bool {
         let Self::Pool(member) = self else {
             return self.is(principal) || matches!(self, Self::AllUsers);
         };
-        let same_pool = member.project == principal.number.to_string()
-            && member.pool == principal.pool.as_str();
         let within = match &member.subject {
             PoolSubject::Account(account) => account == &principal.account,
             PoolSubject::Namespace(namespace) => namespace == &principal.account.namespace,
             PoolSubject::Everyone => true,
             PoolSubject::AccountUid(_) | PoolSubject::Cluster(_) | PoolSubject::Other(_) => false,
         };
-        same_pool && within
+        member.is_of(principal) && within
+    }
+
+    /// Says whether the member is Pods: federated identities of a workload identity pool, in either spelling.
+    pub fn is_pod(&self) -> bool {
+        matches!(self, Self::Pool(_) | Self::LegacyKubernetesAccount { .. })
+    }
+
+    /// Says whether the member is an account that Google made for one of its own services.
+    pub fn is_agent(&self) -> bool {
+        let Self::ServiceAccount(email) = self else {
+            return false;
+        };
+        ServiceAccountEmail::parse(email).is_ok_and(|it| it.is_service_agent())
     }
 
     /// Says whether the member is public: people nobody of the organisation has chosen.
     pub fn is_public(&self) -> bool {
         matches!(self, Self::AllUsers | Self::AllAuthenticatedUsers)
+    }
+}
+
+impl PoolMember {
+    /// Says whether it is of the pool that a principal is in.
+    pub fn is_of(&self, principal: &Principal) -> bool {
+        self.project == principal.number.to_string() && self.pool == principal.pool.as_str()
     }
 }
 

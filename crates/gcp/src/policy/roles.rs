@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::holders::HOLDERS;
+
 /// The permission that lets somebody act as a service account.
 pub const MINT: &str = "iam.serviceAccounts.getAccessToken";
 /// The permissions that let somebody sign as a service account, beyond what acting as it needs.
@@ -21,65 +23,6 @@ pub const OPEN_MINTER: &str = "roles/iam.serviceAccountTokenCreator";
 pub const TIGHT_MINTER: &str = "roles/iam.workloadIdentityUser";
 /// The role for reading one repository.
 pub const READER: &str = "roles/artifactregistry.reader";
-
-/// Predefined roles with each permission, outside of roles for Google's own service agents.
-///
-/// Source: <https://cloud.google.com/iam/docs/roles-permissions>
-const HOLDERS: &[(&str, &[&str])] = &[
-    (MINT, &[OPEN_MINTER, TIGHT_MINTER]),
-    ("iam.serviceAccounts.signBlob", &[OPEN_MINTER]),
-    ("iam.serviceAccounts.signJwt", &[OPEN_MINTER]),
-    ("iam.serviceAccounts.implicitDelegation", &[OPEN_MINTER]),
-    (
-        DOWNLOAD,
-        &[
-            READER,
-            "roles/artifactregistry.viewer",
-            "roles/artifactregistry.writer",
-            "roles/artifactregistry.editor",
-            "roles/artifactregistry.repoAdmin",
-            "roles/artifactregistry.admin",
-            "roles/artifactregistry.createOnPushWriter",
-            "roles/artifactregistry.createOnPushRepoAdmin",
-            "roles/artifactregistry.containerRegistryMigrationAdmin",
-            "roles/viewer",
-            "roles/editor",
-            "roles/owner",
-            "roles/appengine.appAdmin",
-            "roles/appengine.deployer",
-            "roles/cloudfunctions.admin",
-            "roles/cloudfunctions.developer",
-            "roles/cloudfunctions.editor",
-            "roles/cloudbuild.builds.builder",
-            "roles/run.builder",
-            "roles/run.sourceDeveloper",
-            "roles/firebase.admin",
-            "roles/firebase.developAdmin",
-            "roles/composer.worker",
-            "roles/iam.dataScientist",
-            "roles/iam.devOps",
-            "roles/iam.securityAuditor",
-            "roles/iam.supportUser",
-        ],
-    ),
-    (
-        UPLOAD,
-        &[
-            "roles/artifactregistry.writer",
-            "roles/artifactregistry.editor",
-            "roles/artifactregistry.repoAdmin",
-            "roles/artifactregistry.admin",
-            "roles/artifactregistry.createOnPushWriter",
-            "roles/artifactregistry.createOnPushRepoAdmin",
-            "roles/editor",
-            "roles/owner",
-            "roles/cloudbuild.builds.builder",
-            "roles/run.builder",
-            "roles/iam.devOps",
-            "roles/composer.worker",
-        ],
-    ),
-];
 
 /// Whether a role carries a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +106,25 @@ mod tests {
         assert_eq!(roles.carries(READER, DOWNLOAD), Carries::Yes);
         assert_eq!(roles.carries(READER, UPLOAD), Carries::No);
         assert_eq!(roles.carries("roles/editor", UPLOAD), Carries::Yes);
+    }
+
+    #[test]
+    fn roles_of_agents_and_of_other_services_carry_what_they_carry() {
+        let roles = CustomRoles::default();
+        for (role, permission) in [
+            ("roles/artifactregistry.serviceAgent", DOWNLOAD),
+            ("roles/assuredoss.user", DOWNLOAD),
+            ("roles/securitycenter.adminViewer", DOWNLOAD),
+            ("roles/cloudbuild.serviceAgent", UPLOAD),
+            ("roles/compute.serviceAgent", MINT),
+            ("roles/pubsub.serviceAgent", SIGN[0]),
+        ] {
+            assert_eq!(roles.carries(role, permission), Carries::Yes, "{role}");
+        }
+        assert_eq!(
+            roles.carries("roles/artifactregistry.serviceAgent", UPLOAD),
+            Carries::No
+        );
     }
 
     #[test]

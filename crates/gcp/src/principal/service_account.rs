@@ -14,6 +14,13 @@ pub const MAX_PROJECT_NAME: usize = 30 - ACCOUNT_PREFIX.len();
 
 const ENDING: &str = ".iam.gserviceaccount.com";
 
+/// Whose accounts are all agents: projects of Google's own, and what names none.
+const AGENT_PROJECTS: [&str; 3] = [
+    "cloudservices.gserviceaccount.com",
+    "firebase-sa-management",
+    "storage-transfer-service",
+];
+
 /// How the email ends of the account that nodes run as unless somebody chose another.
 pub(crate) const DEFAULT_COMPUTE: &str = "-compute@developer.gserviceaccount.com";
 
@@ -105,12 +112,13 @@ impl ServiceAccountEmail {
             return false;
         };
         let holder = host.strip_suffix(ENDING).unwrap_or(host);
+        // `service-4711@`, `service-org-7@`, `project-4711@`.
+        let (kind, number) = account.rsplit_once('-').unwrap_or_default();
+        let is_numbered = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        let of_service = matches!(kind, "service" | "service-folder" | "service-org");
         holder.starts_with("gcp-sa-")
-            || holder == "cloudservices.gserviceaccount.com"
-            || (account.starts_with("service-")
-                && account["service-".len()..]
-                    .bytes()
-                    .all(|it| it.is_ascii_digit()))
+            || AGENT_PROJECTS.contains(&holder)
+            || (is_numbered && of_service)
     }
 
     /// Says whether this is what nodes and functions run as when nobody chose an account.
@@ -195,10 +203,21 @@ mod tests {
 
     #[test]
     fn accounts_that_google_makes_are_told_apart() {
-        let made_by_google = "service-4711@container-engine-robot.iam.gserviceaccount.com";
-        let made_by_google = ServiceAccountEmail::parse(made_by_google).expect("an email");
-        assert!(made_by_google.is_service_agent());
-        assert_eq!(made_by_google.project(), None);
+        for made_by_google in [
+            "service-4711@container-engine-robot.iam.gserviceaccount.com",
+            "service-org-7@security-center-api.iam.gserviceaccount.com",
+            "p4711-42@gcp-sa-logging.iam.gserviceaccount.com",
+            "4711@cloudservices.gserviceaccount.com",
+            "project-4711@storage-transfer-service.iam.gserviceaccount.com",
+            "firebase-service-account@firebase-sa-management.iam.gserviceaccount.com",
+        ] {
+            let email = ServiceAccountEmail::parse(made_by_google).expect("an email");
+            assert!(email.is_service_agent(), "{made_by_google}");
+            assert_eq!(email.project(), None, "{made_by_google}");
+        }
+        let made_by_people = "project-4711@acme-gke.iam.gserviceaccount.com";
+        let made_by_people = ServiceAccountEmail::parse(made_by_people).expect("an email");
+        assert!(!made_by_people.is_service_agent());
         let compute = ServiceAccountEmail::parse("4711-compute@developer.gserviceaccount.com");
         let compute = compute.expect("an email");
         assert!(compute.is_default_compute() && !compute.is_service_agent());

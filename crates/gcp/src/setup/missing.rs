@@ -4,7 +4,7 @@ use super::shell;
 use super::{Action, BASELINE, Baseline, Grantee, HARDENING, Plan, Resource, RoleGrant};
 use crate::audit::LOGGED;
 use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
-use crate::policy::{Access, DOWNLOAD, MINT, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
+use crate::policy::{Access, DOWNLOAD, MINT, Member, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
 use crate::principal::{PROJECT_ACCOUNT, Principal, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
 
@@ -222,7 +222,8 @@ impl Draft<'_> {
         let roles = &self.facts.custom_roles;
         let access = match seen.policy.found() {
             Ok(Some(policy)) => {
-                policy.access(MINT, roles, self.facts.now, |it| it.covers(&self.principal))
+                let is_it = |it: &Member| self.facts.covers(it, &self.principal);
+                policy.access(MINT, roles, self.facts.now, is_it)
             }
             Ok(None) => Access::No,
             Err(gap) => {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use testkit::Restricted;
 use testkit::google::member;
 
+use super::audit::own_rules;
 use super::{ACCOUNT, CONTROLLER, Place, apps, status, text};
 
 const NAME: &str = "argosy-gcp";
@@ -14,6 +15,11 @@ const REPORT: &[&str] = &["doctor", "-o", "json"];
 /// All that the Project needs, with its Kubernetes account in place of its service account.
 async fn place() -> Result<Place> {
     let place = Place::whole().await?;
+    // Nothing is left of it, as where it never was.
+    let account = format!("serviceAccount:{ACCOUNT}");
+    place
+        .google()
+        .revoke("roles/artifactregistry.reader", &account, &apps())?;
     place.google().delete_account(ACCOUNT)?;
     let account =
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: argosy-gcp, namespace: web}}";
@@ -68,6 +74,9 @@ async fn a_project_may_act_as_its_kubernetes_account_which_is_tried_as_itself() 
     let pulls = asked.filter(|it| it.path.ends_with("/apps/web/tags/list"));
     let who: Vec<_> = pulls.filter_map(|it| it.principal).collect();
     assert_eq!(who, [member("web", NAME)], "nobody else pulled");
+    let (code, report) = place.json(&["audit", "-o", "json"]).await?;
+    assert!(own_rules(&report).is_empty(), "{report:#}");
+    assert_eq!((code, &report["unread"]), (0, &serde_json::json!([])));
     Ok(())
 }
 
@@ -124,6 +133,24 @@ async fn whoever_may_not_have_its_token_is_told_what_to_run() -> Result<()> {
         "kubectl create token argosy-gcp",
     ] {
         assert!(commands.contains(part), "no {part:?}: {commands}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kubernetes_account_that_may_do_more_is_found_as_a_service_account_is() -> Result<()> {
+    let place = place().await?;
+    let project = ResourceName::project("acme-prod");
+    for (role, rule) in [
+        ("roles/editor", "A03"),
+        ("roles/artifactregistry.reader", "A05"),
+        ("roles/pubsub.subscriber", "A06"),
+    ] {
+        let google = place.google();
+        google.grant(role, &member("web", NAME), &project)?;
+        let (_, report) = place.json(&["audit", "-o", "json"]).await?;
+        assert_eq!(own_rules(&report), [rule], "{role}: {report:#}");
+        google.revoke(role, &member("web", NAME), &project)?;
     }
     Ok(())
 }

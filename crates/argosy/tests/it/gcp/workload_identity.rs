@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use gcp_sim::{Cluster, NodePool};
 
+use super::audit::own_rules;
 use super::{ACCOUNT, Place, status, text};
 
 const PROJECT: &str = "--project=web";
@@ -188,6 +189,9 @@ async fn what_makes_nodes_anew_is_left_to_people_and_then_everything_works() -> 
         for link in ["CLUSTER-WIF", "NODEPOOL-MODE", "MDS-EMAIL", "AR-PULL"] {
             assert_eq!(status(&report, link)?, "pass", "{link}: {report:#}");
         }
+        let (code, report) = place.json(&["audit", "-o", "json"]).await?;
+        assert!(own_rules(&report).is_empty(), "{report:#}");
+        assert_eq!((code, &report["unread"]), (0, &serde_json::json!([])));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
             key_secrets: known.key_secrets.clone(),
             fallback: known.fallback.clone(),
             kubernetes_account: known.kubernetes_account.clone(),
+            kubernetes_uid: known.kubernetes_uid.clone(),
             ..seen
         };
     }

@@ -1,4 +1,5 @@
-//! What the accounts of Projects hold anywhere, found by search in as wide a place as whoever asks may search.
+//! What the accounts of Projects and the controller's pool hold anywhere, found by search in as wide a place as whoever
+//! asks may search.
 //!
 //! The inventory lags behind, so a policy that was read itself counts for more.
 //!
@@ -7,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
-use gcp::facts::{Facts, FoundGrant, Home, Inventory, Reading, Seen};
+use gcp::facts::{Facts, FoundGrant, Home, Inventory, PoolGrant, Reading, Seen};
 use gcp::policy::{Member, Policy};
-use gcp::principal::ServiceAccountEmail;
+use gcp::principal::{ServiceAccountEmail, WorkloadPool};
 use gcp::{Apis, Service};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,18 +19,52 @@ use super::AT_ONCE;
 
 const MANAGER: &str = "//cloudresourcemanager.googleapis.com/projects/";
 
-/// Each Project with its account.
-type Accounts = Vec<(String, ServiceAccountEmail)>;
+/// Whom a search is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// The account of a Project, by the Project's name.
+    Account {
+        project: String,
+        email: ServiceAccountEmail,
+    },
+    /// Every member of the controller's pool, in either spelling, and every set of them: all have its name in them, and
+    /// one search is fewer than one for each.
+    Pool(WorkloadPool),
+}
+
+impl Who {
+    /// The words to search for.
+    fn words(&self) -> &str {
+        match self {
+            Self::Account { email, .. } => email.as_str(),
+            Self::Pool(pool) => pool.as_str(),
+        }
+    }
+
+    /// A search finds words, and other members may have them too.
+    fn is(&self, member: &Member) -> bool {
+        match (self, member) {
+            (Self::Account { email, .. }, Member::ServiceAccount(found)) => found == email.as_str(),
+            (Self::Pool(pool), Member::Pool(found)) => found.pool == pool.as_str(),
+            (Self::Pool(pool), Member::LegacyKubernetesAccount { pool: found, .. }) => {
+                found == pool.as_str()
+            }
+            _ => false,
+        }
+    }
+}
 
 pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     let Ok(home) = facts.home.known().cloned() else {
         return;
     };
-    let names = facts.intent.projects.keys();
-    let accounts: Accounts = names
-        .filter_map(|it| Some((it.clone(), facts.account_of(it).ok()?.ok()?)))
-        .collect();
-    if accounts.is_empty() {
+    let accounts = facts.intent.projects.keys().filter_map(|it| {
+        let (project, email) = (it.clone(), facts.account_of(it).ok()?.ok()?);
+        Some(Who::Account { project, email })
+    });
+    let pool = facts.principal().ok().map(|it| Who::Pool(it.pool));
+    let everybody: Vec<Who> = accounts.chain(pool).collect();
+    if everybody.is_empty() {
         return;
     }
     let above = facts.ancestor_policies.keys();
@@ -41,20 +76,27 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     };
     // An organisation holds all folders, and "organizations" comes after "folders".
     for scope in wide.iter().rev() {
-        search.look(apis, scope, &accounts).await;
+        search.look(apis, scope, &everybody).await;
         if scope.starts_with("organizations/") && !search.scopes.is_empty() {
             break;
         }
     }
     if search.scopes.is_empty() {
         let own = format!("projects/{}", home.project);
-        search.look(apis, &own, &accounts).await;
+        search.look(apis, &own, &everybody).await;
     }
     let found = named(apis, &home, std::mem::take(&mut search.found)).await;
     facts.inventory = search.reading();
-    for (name, grants) in found {
-        let request = facts.inventory.source.request.clone();
-        facts.projects.entry(name).or_default().grants = Reading::known_from(&request, grants);
+    let request = facts.inventory.source.request.clone();
+    for (who, grants) in found {
+        match who {
+            Who::Account { project, .. } => {
+                let grants = grants.into_iter().map(|it| it.found).collect();
+                let seen = facts.projects.entry(project).or_default();
+                seen.grants = Reading::known_from(&request, grants);
+            }
+            Who::Pool(_) => facts.pool_grants = Reading::known_from(&request, grants),
+        }
     }
 }
 
@@ -76,7 +118,7 @@ fn out_of_sight(wide: &[String], unlisted: &[String]) -> Option<String> {
 #[derive(Default)]
 struct Search {
     scopes: Vec<String>,
-    found: BTreeMap<String, Vec<FoundGrant>>,
+    found: BTreeMap<Who, Vec<PoolGrant>>,
     /// The last search that was no use.
     refused: Option<Reading<()>>,
     done: Option<Reading<()>>,
@@ -85,12 +127,12 @@ struct Search {
 }
 
 impl Search {
-    /// Searches one place for all accounts; half of an answer is none.
-    async fn look(&mut self, apis: &Apis, scope: &str, accounts: &Accounts) {
+    /// Searches one place for everybody; half of an answer is none.
+    async fn look(&mut self, apis: &Apis, scope: &str, everybody: &[Who]) {
         let now = self.now;
-        let questions = accounts
+        let questions = everybody
             .iter()
-            .map(|(name, email)| async move { (name, held(apis, scope, email, now).await) });
+            .map(|who| async move { (who, held(apis, scope, who, now).await) });
         let answers: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
         if let Some((_, answer)) = answers.iter().find(|(_, it)| it.known().is_err()) {
             let why = answer.known().err().map(|it| it.why).unwrap_or_default();
@@ -99,10 +141,10 @@ impl Search {
             return;
         }
         self.scopes.push(scope.to_owned());
-        for (name, answer) in answers {
+        for (who, answer) in answers {
             self.done = Some(answer.as_ref().map(|_| ()));
             if let Seen::Known(grants) = answer.seen {
-                self.found.entry(name.clone()).or_default().extend(grants);
+                self.found.entry(who.clone()).or_default().extend(grants);
             }
         }
     }
@@ -132,29 +174,23 @@ struct Found {
     policy: Policy,
 }
 
-/// Searches one place for what an account holds there; what is found says when it was asked for.
-async fn held(
-    apis: &Apis,
-    scope: &str,
-    email: &ServiceAccountEmail,
-    now: Timestamp,
-) -> Reading<Vec<FoundGrant>> {
-    let query = format!("policy:\"{email}\"");
+/// Searches one place for what somebody holds there; what is found says when it was asked for.
+async fn held(apis: &Apis, scope: &str, who: &Who, now: Timestamp) -> Reading<Vec<PoolGrant>> {
+    let query = format!("policy:\"{}\"", who.words());
     let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
     let path = format!("/v1/{scope}:searchAllIamPolicies?query={query}&pageSize=500");
     let found: Reading<Vec<Found>> = apis.list(Service::CloudAsset, &path, "results").await;
-    let (source, account) = (
-        found.source.clone().lagging(now),
-        Member::ServiceAccount(email.as_str().to_owned()),
-    );
+    let source = found.source.clone().lagging(now);
     found.map(|all| {
         let grants = all.iter().flat_map(|Found { resource, policy }| {
-            // A search finds words, and other members may have them too.
-            let held = policy.grants().filter(|it| it.member == account);
-            held.map(|it| FoundGrant {
-                resource: resource.clone(),
-                role: it.role.to_owned(),
-                seen_at: source.clone(),
+            let held = policy.grants().filter(|it| who.is(&it.member));
+            held.map(|it| PoolGrant {
+                member: it.text.to_owned(),
+                found: FoundGrant {
+                    resource: resource.clone(),
+                    role: it.role.to_owned(),
+                    seen_at: source.clone(),
+                },
             })
             .collect::<Vec<_>>()
         });
@@ -172,12 +208,12 @@ struct Project {
 async fn named(
     apis: &Apis,
     home: &Home,
-    found: BTreeMap<String, Vec<FoundGrant>>,
-) -> BTreeMap<String, Vec<FoundGrant>> {
+    found: BTreeMap<Who, Vec<PoolGrant>>,
+) -> BTreeMap<Who, Vec<PoolGrant>> {
     let numbers: BTreeSet<String> = found
         .values()
         .flatten()
-        .filter_map(|it| it.resource.strip_prefix(MANAGER))
+        .filter_map(|it| it.found.resource.strip_prefix(MANAGER))
         .filter(|it| it.bytes().all(|it| it.is_ascii_digit()))
         .map(str::to_owned)
         .collect();
@@ -190,19 +226,23 @@ async fn named(
             ids.extend(id.ok().map(|id| (number, id)));
         }
     }
-    let renamed = found.into_iter().map(|(name, mut grants)| {
-        for grant in &mut grants {
-            let number = grant.resource.strip_prefix(MANAGER);
+    let renamed = found.into_iter().map(|(who, mut grants)| {
+        for PoolGrant { found, .. } in &mut grants {
+            let number = found.resource.strip_prefix(MANAGER);
             if let Some(id) = number.and_then(|it| ids.get(it)) {
-                grant.resource = format!("{MANAGER}{id}");
+                found.resource = format!("{MANAGER}{id}");
             }
         }
-        grants
-            .sort_by(|one, other| (&one.resource, &one.role).cmp(&(&other.resource, &other.role)));
-        grants.dedup_by(|one, other| one.resource == other.resource && one.role == other.role);
-        (name, grants)
+        grants.sort_by(|one, other| once(one).cmp(&once(other)));
+        grants.dedup_by(|one, other| once(one) == once(other));
+        (who, grants)
     });
     renamed.collect()
+}
+
+/// What is to be found once, whichever place it was found in.
+fn once(PoolGrant { member, found }: &PoolGrant) -> (&str, &str, &str) {
+    (&found.resource, &found.role, member)
 }
 
 #[cfg(test)]

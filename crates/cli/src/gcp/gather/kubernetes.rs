@@ -1,6 +1,5 @@
 //! What the cluster says: Projects and what they subscribe to, the controller's account, Secrets with keys.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use anyhow::{Context as _, Result};
@@ -63,20 +62,33 @@ pub(in crate::gcp) async fn subscriptions(client: &Client, project: &str) -> Res
     Ok(addresses)
 }
 
-pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Facts) {
+/// Asks the cluster; every Project may use the credentials in the `shared` namespaces.
+pub(super) async fn gather(
+    client: &Client,
+    vantage: PodVantage,
+    shared: &[String],
+    facts: &mut Facts,
+) {
     let projects = list(&Api::<Project>::all(client.clone()), ListParams::default()).await;
     let projects = reading("GET projects.kargo.akuity.io", projects);
     let all = projects.as_ref();
     facts.live_projects = all.map(|all| all.iter().map(ResourceExt::name_any).collect());
     let controller = facts.intent.controller.clone();
-    facts.pod.account_annotations = annotations(client, &controller).await;
+    let account = service_account(client, &controller).await;
+    facts.pod.account_uid = account.as_ref().map(|it| it.uid().unwrap_or_default());
+    facts.pod.account_annotations = account.map(|it| it.annotations().clone());
+    for namespace in shared {
+        let secrets = key_secrets(client, namespace).await;
+        facts.shared_key_secrets.insert(namespace.clone(), secrets);
+    }
     let names: Vec<String> = facts.intent.projects.keys().cloned().collect();
     for name in names {
         let secrets = key_secrets(client, &name).await;
         let account = KubernetesAccount::new(&name, PROJECT_ACCOUNT);
-        let account = annotations(client, &account).await.map(|_| ());
+        let account = service_account(client, &account).await;
         let seen = facts.projects.entry(name.clone()).or_default();
-        seen.kubernetes_account = account;
+        seen.kubernetes_uid = account.as_ref().map(|it| it.uid().unwrap_or_default());
+        seen.kubernetes_account = account.map(|_| ());
         seen.key_secrets = secrets;
         seen.fallback = wish(&projects, &name);
     }
@@ -97,22 +109,18 @@ fn wish(projects: &Reading<Vec<Project>>, name: &str) -> Reading<Option<String>>
     Reading { source, seen }
 }
 
-async fn annotations(
-    client: &Client,
-    account: &KubernetesAccount,
-) -> Reading<BTreeMap<String, String>> {
+async fn service_account(client: &Client, account: &KubernetesAccount) -> Reading<ServiceAccount> {
     let request = format!("GET serviceaccounts {account}");
     let api = Api::<ServiceAccount>::namespaced(client.clone(), &account.namespace);
-    let found = reading(&request, api.get(&account.name).await);
-    found.map(|it| it.annotations().clone())
+    reading(&request, api.get(&account.name).await)
 }
 
-/// Finds the Secrets of a Project that hold a key; the keys themselves are not looked at.
-async fn key_secrets(client: &Client, project: &str) -> Reading<Vec<String>> {
-    let api = Api::<Secret>::namespaced(client.clone(), project);
+/// Finds the Secrets of a namespace that hold a key; the keys themselves are not looked at.
+async fn key_secrets(client: &Client, namespace: &str) -> Reading<Vec<String>> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let credentials = ListParams::default().labels(resources::names::label::CREDENTIAL_TYPE);
     let found = reading(
-        &format!("GET secrets of {project}"),
+        &format!("GET secrets of {namespace}"),
         list(&api, credentials).await,
     );
     found.map(|all| {

@@ -16,7 +16,9 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
         .projects
         .values()
         .filter_map(|it| it.grants.known().ok());
-    let searched = searched.flatten().map(|it| it.role.clone());
+    let pool = facts.pool_grants.known().into_iter().flatten();
+    let searched = searched.flatten().chain(pool.map(|it| &it.found));
+    let searched = searched.map(|it| it.role.clone());
     let named: BTreeSet<String> = all(facts)
         .flat_map(|it| it.bindings.iter().map(|it| it.role.clone()))
         .chain(searched)

@@ -1,15 +1,71 @@
 //! What looks excessive and is not.
 
 use super::excessive::*;
+use super::excessive_wide::*;
 use super::*;
 use crate::facts::whole::cluster;
-use crate::facts::{OrganisationPolicy, ServiceAccount};
-use crate::policy::{OPEN_MINTER, READER, TIGHT_MINTER};
+use crate::facts::{OrganisationPolicy, Seen, ServiceAccount};
+use crate::policy::{Condition, OPEN_MINTER, READER, TIGHT_MINTER};
 
 type Harmless = (&'static str, fn(&mut Facts));
 
 /// Changes that look like findings and are none.
 const HARMLESS: &[Harmless] = &[
+    // Reading of another project's repositories is A12's.
+    ("A01", |it| art(it, READER, &controller().to_string())),
+    ("A01", |it| home(it, "roles/viewer", &other_cluster())),
+    ("A01", |it| {
+        let other = "//cloudresourcemanager.googleapis.com/projects/acme-other";
+        searched(it, &web_principal(), "roles/viewer", other);
+    }),
+    // What other Pods may do in projects that nothing here uses.
+    ("A02", |it| {
+        let other = "//cloudresourcemanager.googleapis.com/projects/acme-other";
+        searched(it, &web_principal(), OPEN_MINTER, other);
+    }),
+    ("A03", |it| {
+        web_is_kubernetes(it);
+        home(it, "roles/editor", &controller().to_string());
+    }),
+    ("A05", |it| {
+        web_is_kubernetes(it);
+        apps(it).policy = known(granting(READER, &web_principal()));
+    }),
+    ("A07", |it| home(it, "roles/owner", "user:ann@example.com")),
+    ("A07", |it| {
+        let agent = "serviceAccount:service-4711@compute-system.iam.gserviceaccount.com";
+        home(it, "roles/compute.serviceAgent", agent);
+    }),
+    // Pods that act as every account are A02's.
+    ("A07", |it| home(it, OPEN_MINTER, &controller().to_string())),
+    ("A07", |it| art(it, OPEN_MINTER, "user:ann@example.com")),
+    ("A07", |it| web_grant(it, TIGHT_MINTER, &uid("u-1"))),
+    ("A09", |it| {
+        web_is_kubernetes(it);
+        web(it).last_used = known(None);
+    }),
+    ("A09", |it| {
+        disabled(it);
+        web(it).last_used = known(Some("2026-08-01T07:00:00Z".parse().expect("a time")));
+    }),
+    ("A12", |it| {
+        apps(it).policy = known(granting(READER, &other_cluster()));
+    }),
+    ("A16", |it| {
+        home(it, READER, "deleted:user:ann@example.com?uid=1");
+    }),
+    ("A18", |it| {
+        let agent = "serviceAccount:project-4711@storage-transfer-service.iam.gserviceaccount.com";
+        home(it, "roles/storagetransfer.serviceAgent", agent);
+    }),
+    ("A22", |it| {
+        let mut policy = granting(OPEN_MINTER, &controller().to_string());
+        policy.bindings[0].condition = Some(Condition {
+            expression: "request.time < timestamp('2026-01-01T00:00:00Z')".to_owned(),
+            ..Condition::default()
+        });
+        web(it).policy = known(policy);
+    }),
     ("A01", |it| home(it, READER, "allAuthenticatedUsers")),
     ("A02", |it| home(it, OPEN_MINTER, "user:ann@example.com")),
     ("A02", |it| {
@@ -42,9 +98,6 @@ const HARMLESS: &[Harmless] = &[
             "roles/artifactregistry.writer",
             "serviceAccount:ci@acme-gke.iam.gserviceaccount.com",
         ));
-    }),
-    ("A14", |it| {
-        web(it).policy = known(granting(TIGHT_MINTER, &controller().legacy_member()));
     }),
     ("A15", |it| {
         let mut other = cluster("two");
@@ -83,6 +136,16 @@ const HARMLESS: &[Harmless] = &[
         );
     }),
 ];
+
+fn other_cluster() -> String {
+    own_cluster().replace("clusters/one", "clusters/two")
+}
+
+fn disabled(facts: &mut Facts) {
+    if let Seen::Known(account) = &mut web(facts).account.seen {
+        account.disabled = true;
+    }
+}
 
 #[test]
 fn what_only_looks_like_it_is_not_found() {

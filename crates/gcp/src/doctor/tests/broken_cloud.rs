@@ -170,8 +170,11 @@ pub(super) const CASES: &[Case] = &[
     ("GSA-ROLES", Status::Unknown, "is off", |it| {
         it.inventory = refused("SERVICE_DISABLED", "x");
     }),
-    ("GSA-UNUSED", Status::Warn, "or never", |it| {
+    ("GSA-UNUSED", Status::Skip, "it is disabled", |it| {
         web(it).last_used = known(None);
+        if let Seen::Known(account) = &mut web(it).account.seen {
+            account.disabled = true;
+        }
     }),
     ("GSA-UNUSED", Status::Warn, "since 2026-08-01", |it| {
         web(it).last_used = known(Some("2026-08-01T07:00:00Z".parse().expect("a time")));
