@@ -109,6 +109,11 @@ fn set_up(binary: &Path, google: &Google, world: &World) -> Result<()> {
         "argosy gcp setup ended with {}",
         output.status
     );
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        told.contains("it works"),
+        "argosy gcp setup has not tried what it set up"
+    );
     Ok(())
 }
 
