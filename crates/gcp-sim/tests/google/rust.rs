@@ -87,9 +87,17 @@ async fn in_the_pod(test: &str) -> Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the process that is the client has its settings from the test"
+)]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// The address of the APIs, where this process is the client.
 fn apis() -> Option<String> {
-    let apis = std::env::var(APIS).ok()?;
+    let apis = setting(APIS)?;
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .ok();
@@ -128,7 +136,7 @@ fn exchanged(apis: &str) -> Result<Value> {
         "audience": AUDIENCE,
         "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
         "token_url": format!("http://{apis}/sts.googleapis.com/v1/token"),
-        "credential_source": {"file": std::env::var(TOKEN_FILE)?},
+        "credential_source": {"file": setting(TOKEN_FILE).context("the pod's own token")?},
     }))
 }
 
