@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use loopback_servers::{Argosy, Kubectl, PROJECT, Quickstart};
+use loopback_servers::{Argosy, Google, Kubectl, PROJECT, Quickstart};
 
 use crate::{generate, tools, workspace};
 
@@ -66,7 +66,7 @@ pub(crate) fn demo(keep: bool) -> Result<()> {
         ));
     }
     if keep {
-        wait_for_enter(&world, &programs)?;
+        wait_for_enter(&world, &google, &programs)?;
     }
     Ok(())
 }
@@ -186,7 +186,7 @@ fn end_with_us() -> Result<()> {
     .context("failed to listen for Ctrl-C")
 }
 
-fn wait_for_enter(world: &World, programs: &Path) -> Result<()> {
+fn wait_for_enter(world: &World, google: &Google, programs: &Path) -> Result<()> {
     title("Still running; look around, then press Enter or Ctrl-C to end");
     say(&format!(
         "export KUBECONFIG={} PATH={}:$PATH",
@@ -202,6 +202,7 @@ fn wait_for_enter(world: &World, programs: &Path) -> Result<()> {
         world.example.repository_path().display()
     ));
     say(&format!("less {}", world.argosy.log().display()));
+    identities::invite(google);
     if std::io::stdin().read_line(&mut String::new())? > 0 {
         return Ok(());
     }

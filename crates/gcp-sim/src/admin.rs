@@ -2,6 +2,9 @@
 
 mod assumptions;
 
+#[cfg(test)]
+pub(crate) use assumptions::is_assumed;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};

@@ -53,7 +53,8 @@ async fn answer(State(apis): State<Apis>, request: Request) -> Response {
         .and_then(|host| host.to_str().ok())
         .or_else(|| head.uri.host())
         .unwrap_or_default();
-    let Some((service, path)) = Service::of(host, head.uri.path()) else {
+    let host = apis.google.read(|world| googles(host, world.universe()));
+    let Some((service, path)) = Service::of(&host, head.uri.path()) else {
         return apis.answer_nobody(&head).await;
     };
     let Ok(body) = axum::body::to_bytes(body, LONGEST).await else {
@@ -70,6 +71,18 @@ async fn answer(State(apis): State<Apis>, request: Request) -> Response {
         body,
     );
     apis.answer(&call).await
+}
+
+/// A host as it is called in Google's own universe.
+fn googles(host: &str, universe: &str) -> String {
+    let name = host.split(':').next().unwrap_or_default();
+    let label = name
+        .strip_suffix(universe)
+        .and_then(|it| it.strip_suffix('.'));
+    label.map_or_else(
+        || host.to_owned(),
+        |label| format!("{label}.googleapis.com"),
+    )
 }
 
 impl Apis {

@@ -4,7 +4,8 @@
 //! Sources: <https://developers.google.com/identity/protocols/oauth2/service-account>,
 //! <https://developers.google.com/identity/protocols/oauth2/web-server#offline>
 
-use axum::Json;
+mod refused;
+
 use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
@@ -53,10 +54,7 @@ fn token(google: &Google, call: &Call) -> Result<Value, ExchangeRefusal> {
         return refreshed(google, field("refresh_token"));
     }
     if field("grant_type") != JWT_BEARER {
-        return Err(ExchangeRefusal::new(
-            "unsupported_grant_type",
-            "Invalid grant_type: ",
-        ));
+        return Err(refused::grant_type(field("grant_type")));
     }
     let claims = verify(google, field("assertion"))?;
     let email = claims["iss"].as_str().unwrap_or_default();
@@ -74,10 +72,7 @@ fn token(google: &Google, call: &Call) -> Result<Value, ExchangeRefusal> {
         .map(str::to_owned)
         .collect();
     if scopes.is_empty() {
-        return Err(ExchangeRefusal::new(
-            "invalid_scope",
-            "Empty or missing scope not allowed.",
-        ));
+        return Err(refused::no_scope());
     }
     let token = google.issue(Principal::service_account(email), scopes, HOUR, Vec::new());
     Ok(json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" }))
@@ -86,8 +81,7 @@ fn token(google: &Google, call: &Call) -> Result<Value, ExchangeRefusal> {
 /// Gives an access token of whoever logged in; with which client is not looked at.
 fn refreshed(google: &Google, refresh_token: &str) -> Result<Value, ExchangeRefusal> {
     let Some(principal) = google.logged_in(refresh_token) else {
-        let text = "Token has been expired or revoked.";
-        return Err(ExchangeRefusal::new("invalid_grant", text));
+        return Err(refused::logged_out());
     };
     let scopes = vec![CLOUD_PLATFORM.to_owned()];
     let token = google.issue(principal, scopes, HOUR, Vec::new());
@@ -98,9 +92,7 @@ fn refreshed(google: &Google, refresh_token: &str) -> Result<Value, ExchangeRefu
 
 /// Checks that an enabled key of the issuer signed the assertion, and that it is of now.
 fn verify(google: &Google, assertion: &str) -> Result<Value, ExchangeRefusal> {
-    let grant = |text: &str| ExchangeRefusal::new("invalid_grant", text);
-    let malformed = || grant("Invalid JWT: Failed to parse.");
-    let header = jsonwebtoken::decode_header(assertion).map_err(|_| malformed())?;
+    let header = jsonwebtoken::decode_header(assertion).map_err(|_| refused::malformed())?;
     let kid = header.kid.unwrap_or_default();
     let public = google
         .read(|world| {
@@ -116,29 +108,26 @@ fn verify(google: &Google, assertion: &str) -> Result<Value, ExchangeRefusal> {
             let (account, key) = owner.filter(|(_, key)| !key.disabled)?;
             Some((account.email.clone(), key.public.clone()?))
         })
-        .ok_or_else(|| grant("Invalid JWT Signature."))?;
+        .ok_or_else(refused::bad_signature)?;
     let (email, jwk) = public;
-    let jwk: Jwk = serde_json::from_value(jwk).map_err(|_| malformed())?;
-    let key = DecodingKey::from_jwk(&jwk).map_err(|_| malformed())?;
+    let jwk: Jwk = serde_json::from_value(jwk).map_err(|_| refused::malformed())?;
+    let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused::malformed())?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
     let claims = jsonwebtoken::decode::<Value>(assertion, &key, &validation)
-        .map_err(|_| grant("Invalid JWT Signature."))?
+        .map_err(|_| refused::bad_signature())?
         .claims;
     let now = google.now().as_second();
     let (issued, expires) = (claims["iat"].as_i64(), claims["exp"].as_i64());
     let timely = issued.is_some_and(|it| it <= now + 60)
         && expires.is_some_and(|it| it > now && it <= now + 3600 + 60);
     if !timely {
-        return Err(grant(
-            "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and \
-             exp values in the JWT claim.",
-        ));
+        return Err(refused::not_of_now());
     }
     if claims["iss"] != json!(email) {
-        return Err(grant("Invalid grant: account not found"));
+        return Err(refused::no_account());
     }
     google.note_key(&email, &kid);
     Ok(claims)
@@ -153,7 +142,7 @@ fn token_info(google: &Google, call: &Call) -> Response {
     });
     let Some(issued) = issued else {
         let body = json!({ "error": "invalid_token", "error_description": "Invalid Value" });
-        return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+        return (StatusCode::BAD_REQUEST, apis::json(&body)).into_response();
     };
     let mut info = json!({
         "scope": issued.scopes.join(" "),

@@ -28,10 +28,16 @@ pub use pubsub::{NoWrapper, OidcToken, PushConfig, Subscription, Topic};
 pub use read::WorldError;
 pub use repository::{Repository, SeedImage};
 
+/// The domain of the APIs of those who are in no other universe.
+const GOOGLES_UNIVERSE: &str = "googleapis.com";
+
 /// Everything that Google knows. [`World::read`] checks a file; tests may build one from YAML text too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct World {
+    /// The domain that metadata servers name in place of `googleapis.com`: clients then ask `sts.DOMAIN` and so on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub universe_domain: String,
     pub organizations: Vec<Organization>,
     pub folders: Vec<Folder>,
     pub projects: Vec<Project>,
@@ -67,21 +73,58 @@ pub struct Project {
     pub subscriptions: Vec<Subscription>,
 }
 
+impl World {
+    /// The domain that Google's hosts lie in.
+    pub(crate) fn universe(&self) -> &str {
+        match self.universe_domain.as_str() {
+            "" => GOOGLES_UNIVERSE,
+            own => own,
+        }
+    }
+}
+
 impl Project {
     /// The pool that Google keeps for the project's clusters.
+    ///
+    /// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity>
     pub fn cluster_pool(&self) -> String {
-        format!("{}.svc.id.goog", self.id)
+        format!("{}.svc.id.goog", self.turned_id())
     }
 
-    /// The email that an account of this project gets. A domain-scoped project turns its id round.
+    /// The email that an account of this project gets.
     ///
     /// Source: <https://cloud.google.com/iam/docs/service-accounts-create>
     pub fn email_of(&self, account: &str) -> String {
+        format!("{account}@{}.iam.gserviceaccount.com", self.turned_id())
+    }
+
+    /// The id as it stands in names of hosts: behind it its domain, or the prefix of a sovereign universe.
+    fn turned_id(&self) -> String {
         match self.id.split_once(':') {
-            Some((domain, project)) => {
-                format!("{account}@{project}.{domain}.iam.gserviceaccount.com")
-            }
-            None => format!("{account}@{}.iam.gserviceaccount.com", self.id),
+            Some((scope, project)) => format!("{project}.{scope}"),
+            None => self.id.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_before_an_id_stands_behind_it_in_pools_and_emails() {
+        for (id, turned) in [
+            ("acme", "acme"),
+            ("example.com:acme", "acme.example.com"),
+            ("eu0:acme", "acme.eu0"),
+        ] {
+            let project = Project {
+                id: id.to_owned(),
+                ..Project::default()
+            };
+            assert_eq!(project.cluster_pool(), format!("{turned}.svc.id.goog"));
+            let email = format!("kargo-project-web@{turned}.iam.gserviceaccount.com");
+            assert_eq!(project.email_of("kargo-project-web"), email);
         }
     }
 }

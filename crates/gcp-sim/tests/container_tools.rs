@@ -5,7 +5,8 @@ use std::process::Output;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gcp_sim::{Effect, Options, Simulator, World};
+use gcp_sim::{Clock, Options, Simulator, World};
+use jiff::SignedDuration;
 use loopback_servers::tools;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -35,13 +36,19 @@ projects:
 /// A simulated registry and what skopeo calls its images.
 struct Registry {
     simulator: Simulator,
+    clock: Clock,
 }
 
 impl Registry {
     async fn start() -> Result<Self> {
         let world = World::from_yaml("world.yaml", WORLD)?;
-        let simulator = Simulator::start(world, Options::default()).await?;
-        Ok(Self { simulator })
+        let clock = Clock::of_the_machine();
+        let options = Options {
+            clock: clock.clone(),
+            ..Options::default()
+        };
+        let simulator = Simulator::start(world, options).await?;
+        Ok(Self { simulator, clock })
     }
 
     fn image(&self, path: &str) -> String {
@@ -175,17 +182,32 @@ async fn a_public_image_needs_no_login() -> Result<()> {
 #[tokio::test]
 async fn an_expired_token_is_refused_without_a_way_out() -> Result<()> {
     let registry = Registry::start().await?;
-    registry
-        .simulator
-        .google()
-        .inject(Effect::RegistryNoChallenge.everywhere());
-    let refused = inspect(&registry, "apps/web:v1", "bob").await?;
-    assert!(!refused.status.success());
-    assert!(
-        complaint(&refused).contains("unauthorized"),
-        "{}",
-        complaint(&refused)
-    );
+    let login = registry.login_of("bob")?;
+    let (_, token) = login.split_once(':').context("a login")?;
+    let image = registry.image("apps/web:v1");
+    let ways = [
+        ["inspect", "--tls-verify=false", "--creds", &login, &image],
+        [
+            "inspect",
+            "--tls-verify=false",
+            "--registry-token",
+            token,
+            &image,
+        ],
+    ];
+    for way in ways {
+        printed(&skopeo(&way).await?)?;
+    }
+    registry.clock.advance(SignedDuration::from_mins(61));
+    for (way, words) in ways
+        .into_iter()
+        .zip(["authentication failed", "unauthorized"])
+    {
+        let refused = skopeo(&way).await?;
+        assert!(!refused.status.success());
+        let complaint = complaint(&refused);
+        assert!(complaint.contains(words), "{complaint}");
+    }
     Ok(())
 }
 

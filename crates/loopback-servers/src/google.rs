@@ -13,6 +13,9 @@ use crate::process::Process;
 /// How long the simulator may take to listen.
 const READY: Duration = Duration::from_secs(20);
 
+/// The last address that it prints.
+const LAST: &str = "GCE_METADATA_ROOT";
+
 /// Who owns the projects of the worlds here.
 const OPERATOR: &str = "user:ops@acme.example";
 
@@ -35,6 +38,7 @@ pub struct Google {
     _process: Process,
     apis: SocketAddr,
     registry: SocketAddr,
+    admin: SocketAddr,
     metadata: SocketAddr,
     token: PathBuf,
 }
@@ -53,12 +57,13 @@ impl Google {
         command.arg(format!("--token={OPERATOR}={}", token.display()));
         let mut process = Process::start(&mut command, &log)?;
         process
-            .wait_until(READY, || find(&log, "GCE_METADATA_HOST").is_ok())
+            .wait_until(READY, || find(&log, LAST).is_ok())
             .context("argosy gcp sim did not listen")?;
         Ok(Self {
             _process: process,
             apis: find(&log, "SIMULATOR_APIS")?,
             registry: find(&log, "SIMULATOR_REGISTRY")?,
+            admin: find(&log, "SIMULATOR_ADMIN")?,
             metadata: find(&log, "GCE_METADATA_HOST")?,
             token,
         })
@@ -67,6 +72,16 @@ impl Google {
     /// The access token of [`OPERATOR`], for `--access-token-file`.
     pub fn operator_token(&self) -> &Path {
         &self.token
+    }
+
+    /// Where faults are injected, and assumptions listed.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The metadata server of the pod, for `GCE_METADATA_HOST`.
+    pub fn metadata(&self) -> SocketAddr {
+        self.metadata
     }
 
     /// What sends an `argosy` here rather than to Google, as its pod.

@@ -53,17 +53,26 @@ async fn run(arguments: GcpSim, stop: CancellationToken) -> Result<()> {
     Ok(())
 }
 
+/// What names the metadata server to clients: most read the first, Google's Python client looks for a machine of Google's at
+/// the second, and gcloud reads the third.
+///
+/// Source: <https://googleapis.dev/python/google-auth/latest/reference/google.auth.environment_vars.html>
+const METADATA_SERVER: [&str; 3] = ["GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT"];
+
 /// Says where everything is, as lines that a shell can source.
+///
+/// There is one metadata server for each pod. A shell would keep the last, so all but the first are comments.
 fn print(simulator: &Simulator) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
     writeln!(output, "SIMULATOR_APIS={}", simulator.apis)?;
     writeln!(output, "SIMULATOR_REGISTRY={}", simulator.registry)?;
     writeln!(output, "SIMULATOR_ADMIN={}", simulator.admin)?;
-    for (pod, address) in &simulator.metadata {
-        writeln!(
-            output,
-            "# the metadata server of the pod {pod}\nGCE_METADATA_HOST={address}"
-        )?;
+    for (index, (pod, address)) in simulator.metadata.iter().enumerate() {
+        writeln!(output, "# the metadata server of the pod {pod}")?;
+        let comment = if index == 0 { "" } else { "# " };
+        for name in METADATA_SERVER {
+            writeln!(output, "{comment}{name}={address}")?;
+        }
     }
     output.flush()
 }

@@ -68,6 +68,14 @@ pub(super) fn tell(binary: &Path, google: &Google, world: &World) -> Result<()> 
     show(world, "payments", "api")
 }
 
+/// Says how to look behind the simulated Google: what goes wrong by order, and what nobody knows of the real one.
+pub(super) fn invite(google: &Google) {
+    let admin = google.admin();
+    say(&format!("curl http://{admin}/faults"));
+    say(&format!("curl http://{admin}/assumptions"));
+}
+
+/// Runs setup with the Pod's view, so that it sees for itself whether what it set up works.
 fn set_up(binary: &Path, google: &Google, world: &World) -> Result<()> {
     let kubeconfig = world.kubectl().kubeconfig().display();
     let kubeconfig = format!("--kubeconfig={kubeconfig}");
@@ -90,6 +98,7 @@ fn set_up(binary: &Path, google: &Google, world: &World) -> Result<()> {
         .arg(google.registry_endpoint(HOST))
         .arg("--access-token-file")
         .arg(google.operator_token())
+        .env("GCE_METADATA_HOST", google.metadata().to_string())
         .output()
         .context("failed to start argosy")?;
     for printed in [&output.stdout, &output.stderr] {
@@ -99,6 +108,11 @@ fn set_up(binary: &Path, google: &Google, world: &World) -> Result<()> {
         output.status.success(),
         "argosy gcp setup ended with {}",
         output.status
+    );
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        told.contains("it works"),
+        "argosy gcp setup has not tried what it set up"
     );
     Ok(())
 }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::workspace;
 
-/// The program that tests drive the simulator with.
+/// The program that tests drive the simulator with, and the tools that its `go.mod` names.
 const CLIENTS: &str = "crates/gcp-sim/tests/go";
 
 /// Runs the Go of the folder that the wrapper lies in, wherever that folder is. Nothing is optimised, which saves a
@@ -40,10 +40,10 @@ pub(super) fn compile_clients(home: &Path) -> Result<()> {
         return Ok(());
     }
     eprintln!("tools: compiling Google's Go clients");
-    // To no file: compiles the packages, and leaves it to the test to link its program.
+    // To no file: compiles the packages, and leaves it to the tests to link their programs.
     super::run(
         Command::new(home.join("bin/go"))
-            .args(["build", "-o", "/dev/null", "."])
+            .args(["build", "-o", "/dev/null", ".", "tool"])
             .current_dir(clients),
         "/bin/sh is needed",
     )

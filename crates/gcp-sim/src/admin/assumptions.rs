@@ -36,6 +36,18 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "a refresh token is good with any client until it is revoked, and gets the scope cloud-platform",
     ),
     (
+        "oauth-words",
+        "/token says which grant type it does not take; what it says of an assertion that is no JWT is made up",
+    ),
+    (
+        "identity-of-workloads",
+        "a pod without a service account of Google's is refused an identity token with 404 and made-up words",
+    ),
+    (
+        "permissions-of-roles",
+        "roles.get and roles.list show those permissions of predefined roles alone that the simulator knows",
+    ),
+    (
         "attribute-conditions",
         "an attribute condition without a value, for a claim that is missing, does not hold",
     ),
@@ -149,6 +161,22 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "tags/list of an image that does not exist answers 404 NAME_UNKNOWN",
     ),
     (
+        "missing-blob",
+        "a blob that does not exist answers 404 BLOB_UNKNOWN in the words for a manifest",
+    ),
+    (
+        "blob-addresses",
+        "the address that a blob is redirected to is good for fifteen minutes",
+    ),
+    (
+        "registry-paths",
+        "a path that is none of the registry's answers 404 NAME_INVALID in made-up words",
+    ),
+    (
+        "tag-immutability-words",
+        "deleting a tag where tags are immutable answers 400 MANIFEST_INVALID, worded after the refusal of moving one",
+    ),
+    (
         "index-times",
         "an index was built at no time: timeCreatedMs is 0, its size is that of the index itself",
     ),
@@ -169,6 +197,23 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "REST lists give the oldest upload first and a hundred a page unless told otherwise",
     ),
     (
+        "docker-images-order",
+        "dockerImages takes the same orderBy as versions: one of name, create_time and update_time",
+    ),
+    (
+        "all-locations",
+        "repositories of the location - are those of all locations",
+    ),
+    (
+        "rest-not-found",
+        "what is missing in the REST API of the registry answers 404 with the words \"Requested entity was not found.\"",
+    ),
+    (
+        "malformed-parents",
+        "a project in Artifact Registry's REST API counts as malformed if it has other characters than a-z, 0-9, hyphen, dot \
+         and colon, or begins with none of the first two",
+    ),
+    (
         "update-time",
         "pushing an image, and moving or deleting a tag of it, changes the updateTime of its versions; nothing else does",
     ),
@@ -181,6 +226,12 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "every project says that its gcr.io hosts went to Artifact Registry for good",
     ),
 ];
+
+/// Says whether an assumption of that name is listed.
+#[cfg(test)]
+pub(crate) fn is_assumed(name: &str) -> bool {
+    ASSUMPTIONS.iter().any(|(known, _)| *known == name)
+}
 
 pub(super) fn list() -> Value {
     let list: Vec<Value> = ASSUMPTIONS

@@ -145,7 +145,7 @@ fn key_file(at: &At<'_>, pair: &SigningKey) -> Value {
         "private_key": pair.pem(), "client_email": at.email(), "client_id": unique_id,
         "auth_uri": "https://accounts.google.com/o/oauth2/auth",
         "token_uri": "https://oauth2.googleapis.com/token",
-        "universe_domain": "googleapis.com",
+        "universe_domain": at.google.read(|world| world.universe().to_owned()),
     })
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Identity {
     cluster_location: String,
     cluster_uid: String,
     return_principal: bool,
+    /// Where clients find Google's hosts, if not in its own universe.
+    universe: Option<String>,
 }
 
 /// Whose token the pod gets.
@@ -95,6 +97,7 @@ impl Identity {
             cluster_location: cluster.location.clone(),
             cluster_uid: cluster.uid.clone(),
             return_principal: pod.return_principal_id_as_email,
+            universe: Some(world.universe_domain.clone()).filter(|it| !it.is_empty()),
         })
     }
 
@@ -138,7 +141,7 @@ impl Identity {
         if matches!(self.base, Base::Node { .. }) {
             attributes["kube-env"] = json!(KUBE_ENV);
         }
-        json!({
+        let mut tree = json!({
             "instance": {
                 "attributes": attributes,
                 "hostname": host,
@@ -147,6 +150,11 @@ impl Identity {
                 "zone": format!("projects/{}/zones/{zone}", self.project_number),
             },
             "project": { "numeric-project-id": self.project_number, "project-id": self.project },
-        })
+        });
+        if let Some(universe) = &self.universe {
+            // Libraries differ in how they spell it.
+            tree["universe"] = json!({ "universe-domain": universe, "universe_domain": universe });
+        }
+        tree
     }
 }

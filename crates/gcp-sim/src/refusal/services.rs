@@ -80,6 +80,19 @@ impl Refusal {
         )
     }
 
+    /// The project that a resource lies in is none by its spelling.
+    ///
+    /// Sources: <https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto>,
+    /// <https://github.com/trailofbits/algo/issues/14854>
+    pub fn resource_project_invalid(service: &str, method: &str) -> Self {
+        let metadata = json!({ "service": service, "method": method });
+        Self::invalid_argument("Invalid resource field value in the request.").with_reason(
+            "RESOURCE_PROJECT_INVALID",
+            "googleapis.com",
+            &metadata,
+        )
+    }
+
     /// The project that pays is in a state that lets nobody use anything: one of the reasons that Google's front end knows.
     ///
     /// Source: <https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto>

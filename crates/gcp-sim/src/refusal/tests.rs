@@ -136,6 +136,14 @@ fn policies() -> Vec<Row> {
             Refusal::location_not_permitted("acme-prod", "us-central1"),
         ),
         row(
+            "resource-project-invalid",
+            "seen: https://github.com/trailofbits/algo/issues/14854; assumed: malformed-parents",
+            Refusal::resource_project_invalid(
+                "artifactregistry.googleapis.com",
+                "/v1/projects/Acme/locations/europe/repositories",
+            ),
+        ),
+        row(
             "etag-conflict",
             "documented: https://cloud.google.com/iam/docs/policies#etag",
             Refusal::etag_conflict(),
@@ -180,7 +188,7 @@ fn others() -> Vec<Row> {
         ),
         row(
             "not-simulated",
-            "assumed: nothing; the simulator says so itself",
+            "ours: the simulator says so itself",
             Refusal::not_simulated("no such thing"),
         ),
         row(

@@ -12,9 +12,9 @@ mod settings;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 
-use super::Registry;
 use super::address::RepositoryName;
 use super::backend::BackendError;
+use super::{REGISTRY, Registry};
 use crate::apis::{self, Answer};
 use crate::call::Call;
 use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller};
@@ -125,6 +125,9 @@ impl Registry {
         };
         let caller = call.caller(&self.google, scopes)?;
         let project = resource.project_id().unwrap_or_default();
+        if !may_be_a_project(project) {
+            return Err(Refusal::resource_project_invalid(REGISTRY, &call.path));
+        }
         if self.google.read(|world| world.project(project).is_some()) {
             call.require_api(&self.google, &caller, project)?;
         }
@@ -154,6 +157,14 @@ impl Registry {
             .read(|world| world.project(project).map(|project| project.id.clone()));
         id.unwrap_or_else(|| project.to_owned())
     }
+}
+
+/// Says whether an id or number of a project may be spelled so, `example.com:web` included. Where Google draws the line is
+/// assumed.
+fn may_be_a_project(id: &str) -> bool {
+    let inner = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "-.:".contains(it);
+    id.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && id.chars().all(inner)
 }
 
 /// Something that is not there, for a caller who may know. The words are assumed.

@@ -3,10 +3,11 @@
 //! Source: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>; words as seen by people who probe the service, see the
 //! list of assumptions.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
+
+use crate::apis;
 
 /// Why a token was not exchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl ExchangeRefusal {
 impl IntoResponse for ExchangeRefusal {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.error, "error_description": self.description });
-        (self.status, Json(body)).into_response()
+        (self.status, apis::json(&body)).into_response()
     }
 }
 

@@ -34,7 +34,7 @@ impl WorldError {
         match self {
             Self::Read { .. } => "name a file with: argosy gcp sim --world FILE",
             Self::Parse { .. } | Self::Field { .. } => {
-                "examples/gcp/world.yaml shows every field that a world may have"
+                "examples/gcp/every-field.yaml shows every field that a world may have"
             }
         }
     }

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// otherUniverse is what the hosts of a universe end in that is not Google's own.
+const otherUniverse = ".universe.example"
+
 // loopback carries requests for Google's hosts to the simulator, over TCP and without TLS, and no others anywhere.
 //
 // Clients go on using Google's names and `https`, so that what depends on the name is proven too.
@@ -30,7 +33,7 @@ func simulatorOf(host string) (string, error) {
 	switch {
 	case strings.HasSuffix(host, "-docker.pkg.dev"):
 		return os.Getenv("SIMULATOR_REGISTRY"), nil
-	case strings.HasSuffix(host, ".googleapis.com"):
+	case strings.HasSuffix(host, ".googleapis.com"), strings.HasSuffix(host, otherUniverse):
 		return os.Getenv("SIMULATOR_APIS"), nil
 	default:
 		return "", fmt.Errorf("%s is not simulated", host)

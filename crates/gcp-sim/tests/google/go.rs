@@ -1,5 +1,6 @@
 //! Google's own Go clients, which Kargo too is made of, are judges as the Python ones are.
 
+mod crane;
 mod credentials;
 mod registry;
 
@@ -12,27 +13,30 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// Builds `tests/go` once for all tests. Its modules lie in the tools' folder, so that nothing is fetched here.
+/// Builds `tests/go` once for all tests.
 async fn program() -> Result<&'static Path> {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
-    let program = PROGRAM.get_or_try_init(|| async {
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("google-go-clients");
-        let output = Command::new(tools::path("go")?)
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go"))
-            .env("GOPROXY", "off")
-            .output()
-            .await?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "the Go clients cannot be built: {errors}if a module is missing, run: cargo xtask tools"
-        );
-        Ok(program)
-    });
+    let program = PROGRAM.get_or_try_init(|| build(".", "google-go-clients"));
     program.await.map(PathBuf::as_path)
+}
+
+/// Builds a program that `tests/go` names. The modules lie in the tools' folder, so that nothing is fetched here.
+async fn build(package: &str, name: &str) -> Result<PathBuf> {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let output = Command::new(tools::path("go")?)
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(package)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go"))
+        .env("GOPROXY", "off")
+        .output()
+        .await?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "the Go clients cannot be built: {errors}if a module is missing, run: cargo xtask tools"
+    );
+    Ok(program)
 }
 
 /// Runs a scenario of `tests/go` in a pod, with more of the environment, and gives what it printed.

@@ -1,6 +1,7 @@
 //! The simulator over HTTP, as a client sees it.
 
 mod administration;
+mod examples;
 mod exchange;
 mod faults;
 mod go;
@@ -9,4 +10,5 @@ mod metadata;
 mod minting;
 mod pubsub;
 mod python;
+mod rust;
 mod talk;

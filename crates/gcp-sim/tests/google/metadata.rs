@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use gcp_sim::{Effect, NotReady, ResourceName};
+use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -219,5 +220,26 @@ async fn tokens_can_be_old_or_dead_on_arrival() -> Result<()> {
         talk.metadata("controller", path).await?.json()?["expires_in"],
         0
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_universe_is_told_only_where_it_is_another() -> Result<()> {
+    let talk = Talk::start().await?;
+    let spellings = ["universe/universe-domain", "universe/universe_domain"];
+    for path in spellings {
+        assert_eq!(
+            talk.metadata("controller", path).await?.status,
+            StatusCode::NOT_FOUND
+        );
+    }
+    talk.google()
+        .change(|world| "universe.example".clone_into(&mut world.universe_domain));
+    for path in spellings {
+        assert_eq!(
+            talk.metadata("controller", path).await?.text,
+            "universe.example"
+        );
+    }
     Ok(())
 }

@@ -3,20 +3,36 @@
 import json
 import os
 
+import google.auth
 import google.oauth2.credentials
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import artifactregistry_v1
-from google.cloud.artifactregistry_v1.services.artifact_registry.transports import ArtifactRegistryRestTransport
+
+from clients import acting_as
 
 APIS = os.environ["SIMULATOR_APIS"]
 LOCATION = "projects/acme/locations/europe-west1"
 APPS = f"{LOCATION}/repositories/apps"
 
 
+ACCOUNT = "kargo-project-web@acme.iam.gserviceaccount.com"
+
+
+def client_with(credentials):
+    return artifactregistry_v1.ArtifactRegistryClient(
+        credentials=credentials, transport="rest", client_options={"api_endpoint": f"http://{APIS}"}
+    )
+
+
 def client_of(token):
-    credentials = google.oauth2.credentials.Credentials(token)
-    transport = ArtifactRegistryRestTransport(credentials=credentials, host=APIS, url_scheme="http")
-    return artifactregistry_v1.ArtifactRegistryClient(transport=transport)
+    return client_with(google.oauth2.credentials.Credentials(token))
+
+
+def seen_as_the_account():
+    """The pod's token becomes the account's, which the client gets for itself and lists images with."""
+    credentials = acting_as(ACCOUNT)
+    images = list(client_with(credentials).list_docker_images(parent=APPS))
+    return {"images": len(images), "simulated": credentials.token.startswith("ya29.sim-")}
 
 
 def refusal(call):
@@ -39,6 +55,7 @@ def main():
     tags = list(client.list_tags(request={"parent": f"{APPS}/packages/team%2Fweb"}))
     repository = client.get_repository(name=APPS)
     stranger = client_of(os.environ["STRANGER_TOKEN"])
+    pod, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     return {
         "images": len(images),
         "built": web.build_time.isoformat(),
@@ -51,6 +68,8 @@ def main():
         "format": repository.format_.name,
         "repositories": [it.name == APPS for it in client_of(os.environ["OWNER_TOKEN"]).list_repositories(parent=LOCATION)],
         "denied": refusal(lambda: stranger.get_repository(name=APPS)),
+        "account": seen_as_the_account(),
+        "pod": refusal(lambda: client_with(pod).get_repository(name=APPS)),
         "missing": refusal(lambda: client.get_package(name=f"{APPS}/packages/none")),
     }
 

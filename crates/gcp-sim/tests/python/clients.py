@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import sys
+import urllib.request
 
 import google.auth
 import google.auth.transport.requests
@@ -12,7 +13,6 @@ from google.api_core.exceptions import Forbidden
 from google.auth import identity_pool, impersonated_credentials
 from google.auth.compute_engine import credentials as compute_engine
 from google.cloud import iam_credentials_v1
-from google.cloud.iam_credentials_v1.services.iam_credentials.transports import IAMCredentialsRestTransport
 from google.oauth2 import service_account
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
@@ -30,7 +30,22 @@ def metadata():
     credentials.refresh(request)
     first = credentials.token
     credentials.refresh(request)
-    return {"project": project, "simulated": first.startswith("ya29.sim-"), "cached": first == credentials.token}
+    second = credentials.token
+    pass_an_hour()
+    credentials.refresh(request)
+    return {
+        "project": project,
+        "simulated": first.startswith("ya29.sim-"),
+        "cached": first == second,
+        "another": credentials.token != first,
+    }
+
+
+def pass_an_hour():
+    """Moves the simulator's clock to when every token has ended that was given out before."""
+    address = f"http://{os.environ['SIMULATOR_ADMIN']}/clock"
+    body = json.dumps({"advanceSeconds": 3601}).encode()
+    urllib.request.urlopen(urllib.request.Request(address, body, {"content-type": "application/json"})).close()
 
 
 def impersonated():
@@ -49,17 +64,21 @@ def impersonated_missing():
 
 
 def minted(account):
+    credentials = acting_as(account)
+    credentials.refresh(google.auth.transport.requests.Request())
+    return credentials
+
+
+def acting_as(account):
     source, _ = google.auth.default(scopes=SCOPES)
     endpoint = f"http://{APIS}/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
-    credentials = impersonated_credentials.Credentials(
+    return impersonated_credentials.Credentials(
         source_credentials=source,
         target_principal=account,
         target_scopes=SCOPES,
         lifetime=900,
         iam_endpoint_override=endpoint,
     )
-    credentials.refresh(google.auth.transport.requests.Request())
-    return credentials
 
 
 def external_account():
@@ -81,8 +100,9 @@ def external_account():
 def iam_credentials():
     """The generated client of IAM Credentials, over REST."""
     source, _ = google.auth.default(scopes=SCOPES)
-    transport = IAMCredentialsRestTransport(credentials=source, host=APIS, url_scheme="http")
-    client = iam_credentials_v1.IAMCredentialsClient(transport=transport)
+    client = iam_credentials_v1.IAMCredentialsClient(
+        credentials=source, transport="rest", client_options={"api_endpoint": f"http://{APIS}"}
+    )
     name = f"projects/-/serviceAccounts/{ACCOUNT}"
     answer = client.generate_access_token(name=name, scope=SCOPES)
     reason = None
@@ -130,7 +150,7 @@ def administration():
 
 
 def key():
-    """A JSON key signs for its account at the token endpoint."""
+    """A JSON key signs for its account at the token endpoint, while it is enabled and the client's clock is right."""
     accounts = service("iam", "v1").projects().serviceAccounts()
     made = accounts.keys().create(name=f"projects/acme-prod/serviceAccounts/{ACCOUNT}", body={}).execute()
     info = json.loads(base64.b64decode(made["privateKeyData"]))
@@ -138,11 +158,18 @@ def key():
     credentials = service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
     credentials.refresh(google.auth.transport.requests.Request())
     accounts.keys().disable(name=made["name"], body={}).execute()
+    disabled = refused(credentials)
+    accounts.keys().enable(name=made["name"], body={}).execute()
+    pass_an_hour()
+    return {"disabled": disabled, "behind": refused(credentials)}
+
+
+def refused(credentials):
     try:
         credentials.refresh(google.auth.transport.requests.Request())
     except google.auth.exceptions.RefreshError as error:
-        return {"disabled": error.args[1]["error"]}
-    return {"disabled": None}
+        return error.args[1]["error_description"]
+    return None
 
 
 def assets():

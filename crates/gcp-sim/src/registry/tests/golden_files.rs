@@ -104,7 +104,7 @@ async fn of_contents(front: &Front) -> Vec<Row> {
         ),
         answered(
             "no-blob",
-            "assumed: worded as for a manifest",
+            "assumed: missing-blob",
             get(&missing_blob, "reader").await,
         ),
         answered(

@@ -371,3 +371,22 @@ async fn an_organization_keeps_repositories_out_of_locations() {
     );
     assert_eq!(create("europe-west3").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_project_that_is_none_by_its_spelling_is_refused_as_such() {
+    let front = Front::new();
+    for (project, reason) in [
+        ("Acme", Some("RESOURCE_PROJECT_INVALID")),
+        ("-", Some("RESOURCE_PROJECT_INVALID")),
+        ("ac me", Some("RESOURCE_PROJECT_INVALID")),
+        ("example.com:web", Some("IAM_PERMISSION_DENIED")),
+        ("acme", None),
+        ("123456789012", None),
+    ] {
+        let path = format!("/v1/projects/{project}/locations/europe-west1/repositories/apps");
+        let seen = front.rest(Method::GET, &path, "reader", Value::Null).await;
+        let json = seen.json();
+        let found = json["error"]["details"][0]["reason"].as_str();
+        assert_eq!(found, reason, "{project}: {json}");
+    }
+}

@@ -141,3 +141,16 @@ async fn an_audience_of_no_pool_is_refused() -> Result<()> {
     refused(&seen.await?, &["invalid_"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn in_another_universe_the_hosts_are_called_after_it() -> Result<()> {
+    let talk = Talk::start().await?;
+    talk.google()
+        .change(|world| "universe.example".clone_into(&mut world.universe_domain));
+    let seen = run(&talk.simulator, "controller", "metadata", &[]).await?;
+    assert_eq!(seen["universe"], "universe.example");
+    let environment = [("TARGET_PRINCIPAL", WEB)];
+    let seen = run(&talk.simulator, "controller", "impersonated", &environment).await?;
+    assert_eq!(seen, json!({ "account": WEB }));
+    Ok(())
+}
