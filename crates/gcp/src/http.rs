@@ -16,7 +16,7 @@ use crate::TokenError;
 use crate::endpoints::{host_of, is_on_this_machine};
 use crate::token::SIMULATED_TOKENS;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, believed};
 
 /// One request that was answered, or was not.
 #[derive(Debug)]
@@ -67,6 +67,11 @@ impl Pace {
         Instant::now() + self.budget
     }
 
+    /// Lets one more service have a chance where others took nearly all of the time: it is not blamed for what they took.
+    pub(crate) fn chance(&self, deadline: Instant) -> Instant {
+        deadline.max(Instant::now() + self.budget / 6)
+    }
+
     /// Repeats what may pass, until `deadline` or the last try, and gives the last error.
     pub(crate) async fn repeat<T, F>(
         &self,
@@ -107,6 +112,20 @@ impl Pace {
             _ => jittered,
         }
     }
+}
+
+/// So much longer than a request goes on it is waited for, so that it says itself why it failed.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// Waits for what somebody else may have begun and others wait for too, until `deadline`; whose silence it was then says
+/// `host`.
+pub(crate) async fn awaited<T>(
+    deadline: Instant,
+    host: impl FnOnce() -> String,
+    shared: impl Future<Output = Result<T, TokenError>>,
+) -> Result<T, TokenError> {
+    let ended = timeout_at(deadline + LAST_WORD, shared).await;
+    ended.unwrap_or_else(|_| Err(TokenError::Silent { host: host() }))
 }
 
 /// Sends requests of one pace.
@@ -243,6 +262,33 @@ mod tests {
         }
         let asked = Duration::from_secs(7);
         assert_eq!(Pace::METADATA.pause(0, &limited(Some(asked))), asked);
+    }
+
+    #[tokio::test]
+    async fn a_wait_as_long_as_time_itself_ends_the_tries_and_nothing_else() {
+        let url: Url = "https://sts.googleapis.invalid/".parse().expect("a URL");
+        let longest = limited(Some(believed(Duration::MAX)));
+        let attempt = || async { Err::<(), _>(longest.clone()) };
+        let pace = Pace::GOOGLE;
+        let ended = pace.repeat(&url, pace.deadline(), attempt).await;
+        assert_eq!(ended.expect_err("a limit").label(), "rate-limited");
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_last_is_not_blamed_for_what_others_took() {
+        let (pace, now) = (Pace::GOOGLE, Instant::now());
+        assert!(pace.chance(now) >= now + Duration::from_secs(5));
+        let later = now + Duration::from_hours(1);
+        assert_eq!(pace.chance(later), later);
+        let silent = awaited(
+            now,
+            || "metadata".to_owned(),
+            std::future::pending::<Result<(), _>>(),
+        );
+        match silent.await {
+            Err(TokenError::Silent { host }) => assert_eq!(host, "metadata"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[tokio::test]

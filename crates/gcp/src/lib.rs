@@ -49,7 +49,7 @@ pub use identities::{Base, Identities, Settings};
 pub use impersonated_account::ImpersonatedAccount;
 pub use metadata::{Glance, Metadata};
 pub use service_account_key::{KeyError, ServiceAccountKey};
-pub use sts::{PoolProvider, Provider};
+pub use sts::{NamespaceProvider, PoolProvider, Provider};
 pub use token::{Identity, SIMULATED_TOKENS, Scope, Token};
 
 /// Tells the time.

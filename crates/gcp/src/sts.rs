@@ -19,15 +19,58 @@ use crate::{Clock, TokenError};
 /// Who vouches for a cluster's Kubernetes accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
-    /// A GKE cluster, whose pool Google made.
+    /// A GKE cluster, whose pool Google made: that of its own project, or that of a fleet's.
     Gke {
         project: ProjectId,
         number: ProjectNumber,
+        pool: WorkloadPool,
         location: String,
         cluster: String,
     },
+    /// A cluster whose accounts are in a pool that Google made, as a credential file names it: GKE where no metadata
+    /// server is asked, and members of a fleet.
+    Namespace(NamespaceProvider),
     /// Any other cluster, registered with a pool that people made.
     Pool(PoolProvider),
+}
+
+/// A pool that Google made, and a cluster whose accounts are in it:
+/// `identitynamespace:acme-gke.svc.id.goog:https://container.googleapis.com/v1/projects/acme-gke/locations/europe-west1/clusters/one`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceProvider {
+    pool: WorkloadPool,
+    /// The address of the cluster at Google, of its membership in a fleet, or of its issuer.
+    issuer: String,
+}
+
+impl NamespaceProvider {
+    /// Reads the name of a cluster, as the audience of a credential file has it.
+    pub fn parse(audience: &str) -> Option<Self> {
+        let rest = audience.strip_prefix("identitynamespace:")?;
+        // The id of a project may have a colon too.
+        let (pool, issuer) = rest.split_once(":https://")?;
+        let is_address = !issuer.is_empty() && issuer.bytes().all(|it| it.is_ascii_graphic());
+        Some(Self {
+            pool: WorkloadPool::parse(pool).ok().filter(|_| is_address)?,
+            issuer: format!("https://{issuer}"),
+        })
+    }
+
+    /// Finds the project of the cluster, where the pool is that project's own.
+    fn project(&self) -> Option<ProjectId> {
+        let path = self
+            .issuer
+            .strip_prefix("https://container.googleapis.com/v1/projects/")?;
+        let (project, _) = path.split_once('/')?;
+        let of_pool = self.pool.project()?;
+        (of_pool.as_str() == project).then_some(of_pool)
+    }
+
+    /// Spells a Kubernetes account as the member of a policy without the number of the pool's project, which is not
+    /// known here.
+    fn member(&self, account: &KubernetesAccount) -> String {
+        format!("serviceAccount:{}[{account}]", self.pool)
+    }
 }
 
 /// A provider of a pool that people made:
@@ -78,24 +121,52 @@ impl PoolProvider {
 
 impl PoolProvider {
     /// Spells all subjects of the pool as the member of a policy.
-    pub(crate) fn everyone(&self) -> String {
+    fn everyone(&self) -> String {
         format!("principalSet://iam.googleapis.com/{}/*", self.pool)
     }
 }
 
 impl Provider {
+    /// Reads the audience of a credential file.
+    pub fn parse(audience: &str) -> Option<Self> {
+        let of_google = NamespaceProvider::parse(audience).map(Self::Namespace);
+        of_google.or_else(|| PoolProvider::parse(audience).map(Self::Pool))
+    }
+
+    /// Finds the project that the cluster is in, where its pool says so surely.
+    pub(crate) fn project(&self) -> Option<ProjectId> {
+        match self {
+            Self::Gke { project, .. } => Some(project.clone()),
+            Self::Namespace(provider) => provider.project(),
+            Self::Pool(_) => None,
+        }
+    }
+
+    /// Names somebody of the pool, where it is not known who.
+    pub(crate) fn somebody(&self) -> Identity {
+        match self {
+            Self::Gke { pool, .. } | Self::Namespace(NamespaceProvider { pool, .. }) => {
+                Identity::Pool(pool.clone())
+            }
+            Self::Pool(provider) => Identity::Federated(provider.everyone()),
+        }
+    }
+
     /// Says whom STS is told the token is for.
     pub fn audience(&self) -> String {
         match self {
             Self::Gke {
                 project,
+                pool,
                 location,
                 cluster,
                 ..
             } => format!(
-                "identitynamespace:{}:https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{cluster}",
-                WorkloadPool::of(project)
+                "identitynamespace:{pool}:https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{cluster}"
             ),
+            Self::Namespace(NamespaceProvider { pool, issuer }) => {
+                format!("identitynamespace:{pool}:{issuer}")
+            }
             Self::Pool(PoolProvider { pool, provider }) => {
                 format!("//iam.googleapis.com/{pool}/providers/{provider}")
             }
@@ -105,7 +176,9 @@ impl Provider {
     /// Says for which audience the Kubernetes token must be made.
     pub fn kubernetes_audience(&self) -> String {
         match self {
-            Self::Gke { project, .. } => WorkloadPool::of(project).to_string(),
+            Self::Gke { pool, .. } | Self::Namespace(NamespaceProvider { pool, .. }) => {
+                pool.to_string()
+            }
             Self::Pool(PoolProvider { pool, provider }) => {
                 format!("https://iam.googleapis.com/{pool}/providers/{provider}")
             }
@@ -116,12 +189,18 @@ impl Provider {
     pub fn identity(&self, account: &KubernetesAccount) -> Identity {
         match self {
             Self::Gke {
-                project, number, ..
-            } => Identity::Kubernetes(Principal {
+                project,
+                number,
+                pool,
+                ..
+            } if pool.project().as_ref() == Some(project) => Identity::Kubernetes(Principal {
                 number: *number,
-                pool: WorkloadPool::of(project),
+                pool: pool.clone(),
                 account: account.clone(),
             }),
+            // The number before a fleet's pool is another project's.
+            Self::Gke { pool, .. } => Identity::Pool(pool.clone()),
+            Self::Namespace(provider) => Identity::Federated(provider.member(account)),
             Self::Pool(PoolProvider { pool, .. }) => Identity::Federated(format!(
                 "principal://iam.googleapis.com/{pool}/subject/system:serviceaccount:{}:{}",
                 account.namespace, account.name
@@ -253,8 +332,10 @@ mod tests {
             ("acme-gke", "acme-gke.svc.id.goog"),
             ("eu0:acme", "acme.eu0.svc.id.goog"),
         ] {
+            let project_id = ProjectId::parse(project).expect("a project");
             let provider = Provider::Gke {
-                project: ProjectId::parse(project).expect("a project"),
+                pool: WorkloadPool::of(&project_id),
+                project: project_id,
                 number: ProjectNumber(4_711),
                 location: "europe-west1-b".to_owned(),
                 cluster: "one".to_owned(),
@@ -266,6 +347,68 @@ mod tests {
                 provider.audience(),
                 format!("identitynamespace:{pool}:{issuer}")
             );
+        }
+    }
+
+    #[test]
+    fn the_pool_of_a_fleet_is_not_paired_with_the_number_of_the_cluster() {
+        let fleet = WorkloadPool::parse("fleet-host.svc.id.goog").expect("a pool");
+        let provider = Provider::Gke {
+            project: ProjectId::parse("acme-gke").expect("a project"),
+            number: ProjectNumber(4_711),
+            pool: fleet.clone(),
+            location: "europe-west1".to_owned(),
+            cluster: "one".to_owned(),
+        };
+        assert_eq!(provider.kubernetes_audience(), "fleet-host.svc.id.goog");
+        let audience = provider.audience();
+        let cluster = "projects/acme-gke/locations/europe-west1/clusters/one";
+        let issuer = format!("https://container.googleapis.com/v1/{cluster}");
+        assert_eq!(
+            audience,
+            format!("identitynamespace:fleet-host.svc.id.goog:{issuer}")
+        );
+        let account = KubernetesAccount::new("web", "argosy-gcp");
+        assert_eq!(provider.identity(&account), Identity::Pool(fleet));
+    }
+
+    #[test]
+    fn a_pool_of_google_is_named_with_a_cluster_and_members_without_a_number() {
+        let gke = "https://container.googleapis.com/v1/projects/acme-gke/locations/europe-west1/clusters/one";
+        let fleet =
+            "https://gkehub.googleapis.com/projects/acme-gke/locations/global/memberships/one";
+        let scoped =
+            "https://container.googleapis.com/v1/projects/example.com:acme/locations/l/clusters/c";
+        for (pool, issuer, project) in [
+            ("acme-gke.svc.id.goog", gke, Some("acme-gke")),
+            ("fleet-host.svc.id.goog", gke, None),
+            ("acme-gke.svc.id.goog", fleet, None),
+            (
+                "example.com:acme.svc.id.goog",
+                scoped,
+                Some("example.com:acme"),
+            ),
+        ] {
+            let audience = format!("identitynamespace:{pool}:{issuer}");
+            let provider = Provider::parse(&audience).expect(&audience);
+            assert_eq!(provider.audience(), audience);
+            assert_eq!(provider.kubernetes_audience(), pool);
+            let found = provider.project();
+            assert_eq!(found.as_ref().map(ProjectId::as_str), project, "{audience}");
+            let account = KubernetesAccount::new("argosy", "controller");
+            assert_eq!(
+                provider.identity(&account).to_string(),
+                format!("serviceAccount:{pool}[argosy/controller]")
+            );
+        }
+        for audience in [
+            "identitynamespace:acme-gke:https://x.test",
+            "identitynamespace:acme-gke.svc.id.goog",
+            "identitynamespace:acme-gke.svc.id.goog:http://x.test",
+            "identitynamespace:acme-gke.svc.id.goog:https://",
+            "identitynamespace:acme-gke.svc.id.goog:https://x.test/a b",
+        ] {
+            assert_eq!(Provider::parse(audience), None, "{audience}");
         }
     }
 

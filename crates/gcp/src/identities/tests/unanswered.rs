@@ -122,6 +122,46 @@ async fn whoever_has_no_certificate_is_shown_no_token_and_nobody_acts() {
 }
 
 #[tokio::test]
+async fn while_the_metadata_server_is_late_nobody_waits_longer_than_for_one_attempt() {
+    let budget = Duration::from_secs(1);
+    let pace = Pace { budget, ..QUICK };
+    // Nobody listens there, or whoever does keeps silent.
+    let (closed, silent) = (Closed::new(), Loopback::start().await);
+    let never = Reply::new(200, "").after(Duration::from_hours(1));
+    silent.answer("/", [never]);
+    for metadata in [closed.url(), silent.url.clone()] {
+        let (google, hands) = (Loopback::start().await, Hands::new());
+        let mut endpoints = google.endpoints();
+        endpoints.metadata = metadata.clone();
+        let identities = Identities::paced(
+            Settings::new(endpoints),
+            &hands.clock(),
+            quick(pace.clone()),
+            quick(pace.clone()),
+        );
+        let started = tokio::time::Instant::now();
+        let projects = ["one", "two", "three", "four", "five"];
+        let asked = projects.map(|it| identities.own(it, Scope::ReadOnly));
+        let at = metadata.port().expect("a port").to_string();
+        for token in futures::future::join_all(asked).await {
+            let error = token.expect_err("nobody answers").to_string();
+            assert!(error.contains(&at), "it is the metadata server: {error}");
+        }
+        let account = KubernetesAccount::new("web", "argosy-gcp");
+        let request = |_| async { Err(std::io::Error::other("nobody asks")) };
+        let token = identities.kubernetes(&account, "u", Scope::ReadOnly, request);
+        let error = token.await.expect_err("nobody answers").to_string();
+        assert!(error.contains(&at), "it is the metadata server: {error}");
+        let took = started.elapsed();
+        assert!(
+            took < 4 * budget,
+            "one attempt for all, and another: {took:?}"
+        );
+        assert!(google.seen("/").is_empty(), "Google is not asked");
+    }
+}
+
+#[tokio::test]
 async fn without_a_metadata_server_nobody_acts_and_nobody_is_asked_anonymously() {
     let closed = Closed::new();
     let metadata = closed.url();
