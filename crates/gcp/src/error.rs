@@ -1,4 +1,4 @@
-//! Why there is no token, and when and what may help.
+//! Why there is no token, and what may help.
 
 mod hint;
 
@@ -148,50 +148,7 @@ pub enum Problem {
     Flavor,
 }
 
-/// When asking again could help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    After(Duration),
-    /// Once somebody changed something; looking again now and then finds out.
-    OnChange,
-}
-
 impl TokenError {
-    /// Says when asking again could help.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::RateLimited { retry_after, .. } => {
-                Retry::After(retry_after.unwrap_or(Duration::from_secs(30)))
-            }
-            Self::Unconfirmed { again_in, .. } => Retry::After(*again_in),
-            Self::Unreachable { .. }
-            | Self::Silent { .. }
-            | Self::Unavailable { .. }
-            | Self::NotReady { .. }
-            | Self::Malformed { .. }
-            | Self::Unauthenticated { .. }
-            | Self::OfNode { .. }
-            | Self::KubernetesToken { .. }
-            | Self::Abandoned => Retry::After(Duration::from_secs(10)),
-            Self::Absent { .. }
-            | Self::Forbidden { .. }
-            | Self::ApiDisabled { .. }
-            | Self::Unexpected { .. }
-            | Self::ScopeInsufficient { .. }
-            | Self::PolicyViolated { .. }
-            | Self::ConsumerRefused { .. }
-            | Self::Lifetime { .. }
-            | Self::Refused { .. }
-            | Self::Rejected { .. }
-            | Self::Annotated { .. }
-            | Self::File(_)
-            | Self::Key(_)
-            | Self::Roots(_)
-            | Self::Simulated { .. }
-            | Self::NoProject => Retry::OnChange,
-        }
-    }
-
     /// Says in one word what happened, for metrics.
     pub fn label(&self) -> &'static str {
         match self {
@@ -266,8 +223,6 @@ mod tests {
         };
         assert!(absent.is_definite() && forbidden.is_definite());
         assert!(!unconfirmed.is_definite());
-        assert_eq!(unconfirmed.retry(), Retry::After(Duration::from_secs(9)));
-        assert_eq!(absent.retry(), Retry::OnChange);
         assert_eq!(
             absent.hint(),
             "gcloud iam service-accounts create kargo-project-web --project=eu0:acme"
