@@ -23,6 +23,7 @@ use std::sync::Arc;
 use ::gcp::{Clock, Endpoints};
 use anyhow::{Context as _, Result, anyhow};
 use secret::Secret;
+use url::Url;
 
 pub use audit::Audit;
 pub use doctor::Doctor;
@@ -63,13 +64,19 @@ fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     runtime.block_on(work)
 }
 
-/// Gets an access token of whoever runs the command, as Google's own tools would.
+/// Gets an access token of whoever runs the command, as Google's own tools would, from services that may be elsewhere.
 ///
 /// # Errors
-/// When nobody is to be found, or Google turns them down.
-pub(crate) async fn access_token() -> Result<Secret<String>> {
+/// When nobody is to be found, a service is unknown, or Google turns them down.
+pub(crate) async fn access_token(elsewhere: &[(String, Url)]) -> Result<Secret<String>> {
     let clock: Clock = Arc::new(jiff::Timestamp::now);
-    let found = credentials::find(None, &Endpoints::default(), &clock).await?;
+    let mut endpoints = Endpoints::default();
+    for (service, url) in elsewhere {
+        endpoints.set(service, url.as_str()).map_err(|error| {
+            anyhow!("--gcp-endpoint {service}={url}: {error}; {}", error.hint())
+        })?;
+    }
+    let found = credentials::find(None, &endpoints, &clock).await?;
     let found = found
         .context("nobody is there to ask Google as: run gcloud auth application-default login")?;
     Ok(found.token().clone())

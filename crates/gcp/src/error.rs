@@ -1,4 +1,4 @@
-//! Why there is no token, and when and what may help.
+//! Why there is no token, and what may help.
 
 mod hint;
 
@@ -91,6 +91,9 @@ pub enum TokenError {
     /// The Pod's Kubernetes account is tied to a service account, and that one cannot be used.
     #[error("the metadata server cannot act as the account its annotation names: {message}")]
     Annotated { status: u16, message: String },
+    /// The node of the Pod, whose identity all that runs on it has: never taken for the controller's.
+    #[error("the metadata server gives the identity of the node, {account}, not the controller's")]
+    OfNode { account: String },
     #[error("failed to get a token of the Kubernetes account {account}")]
     KubernetesToken {
         account: String,
@@ -145,49 +148,7 @@ pub enum Problem {
     Flavor,
 }
 
-/// When asking again could help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    After(Duration),
-    /// Once somebody changed something; looking again now and then finds out.
-    OnChange,
-}
-
 impl TokenError {
-    /// Says when asking again could help.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::RateLimited { retry_after, .. } => {
-                Retry::After(retry_after.unwrap_or(Duration::from_secs(30)))
-            }
-            Self::Unconfirmed { again_in, .. } => Retry::After(*again_in),
-            Self::Unreachable { .. }
-            | Self::Silent { .. }
-            | Self::Unavailable { .. }
-            | Self::NotReady { .. }
-            | Self::Malformed { .. }
-            | Self::Unauthenticated { .. }
-            | Self::KubernetesToken { .. }
-            | Self::Abandoned => Retry::After(Duration::from_secs(10)),
-            Self::Absent { .. }
-            | Self::Forbidden { .. }
-            | Self::ApiDisabled { .. }
-            | Self::Unexpected { .. }
-            | Self::ScopeInsufficient { .. }
-            | Self::PolicyViolated { .. }
-            | Self::ConsumerRefused { .. }
-            | Self::Lifetime { .. }
-            | Self::Refused { .. }
-            | Self::Rejected { .. }
-            | Self::Annotated { .. }
-            | Self::File(_)
-            | Self::Key(_)
-            | Self::Roots(_)
-            | Self::Simulated { .. }
-            | Self::NoProject => Retry::OnChange,
-        }
-    }
-
     /// Says in one word what happened, for metrics.
     pub fn label(&self) -> &'static str {
         match self {
@@ -208,6 +169,7 @@ impl TokenError {
             Self::Refused { .. } => "refused",
             Self::Rejected { .. } => "rejected",
             Self::Annotated { .. } => "annotated",
+            Self::OfNode { .. } => "of-node",
             Self::KubernetesToken { .. } => "kubernetes-token",
             Self::File(_)
             | Self::Key(_)
@@ -261,13 +223,50 @@ mod tests {
         };
         assert!(absent.is_definite() && forbidden.is_definite());
         assert!(!unconfirmed.is_definite());
-        assert_eq!(unconfirmed.retry(), Retry::After(Duration::from_secs(9)));
-        assert_eq!(absent.retry(), Retry::OnChange);
         assert_eq!(
             absent.hint(),
             "gcloud iam service-accounts create kargo-project-web --project=eu0:acme"
         );
         assert!(forbidden.hint().contains("--member='principal://x'"));
+    }
+
+    #[test]
+    fn a_command_names_the_account_it_is_about_and_who_was_refused() {
+        let refused = |said: &str| {
+            let error = TokenError::KubernetesToken {
+                account: "web/argosy-gcp".to_owned(),
+                source: Arc::new(std::io::Error::other(said.to_owned())),
+            };
+            error.hint()
+        };
+        let asked = "let the controller create tokens of web/argosy-gcp: kubectl auth can-i create \
+             serviceaccounts/argosy-gcp --subresource=token --namespace web --as ";
+        assert_eq!(
+            refused(
+                "serviceaccounts \"argosy-gcp\" is forbidden: User \"system:serviceaccount:argosy:kargo-controller\" \
+                 cannot create resource \"serviceaccounts/token\""
+            ),
+            format!("{asked}system:serviceaccount:argosy:kargo-controller")
+        );
+        let unknown = format!("{asked}system:serviceaccount:NAMESPACE:CONTROLLER");
+        assert_eq!(refused("timed out"), unknown);
+        let long = TokenError::Absent {
+            account: "kargo-project-a-name-that-is-too-long".to_owned(),
+            why: Absence::Name,
+        };
+        let command =
+            "kubectl create serviceaccount argosy-gcp --namespace a-name-that-is-too-long";
+        assert!(long.hint().ends_with(command), "{}", long.hint());
+        let annotated = TokenError::Annotated {
+            status: 403,
+            message: String::new(),
+        };
+        assert!(annotated.hint().contains(" --namespace NAMESPACE "));
+        let narrow = TokenError::ScopeInsufficient {
+            host: "iamcredentials.googleapis.com".to_owned(),
+        };
+        assert!(!narrow.hint().contains("--gcp-token-scope"));
+        assert!(narrow.hint().contains("argosy gcp doctor"));
     }
 
     #[test]

@@ -6,14 +6,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use secret::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::endpoints::is_on_this_machine;
-use crate::principal::ServiceAccountEmail;
-use crate::sts::{JWT, PoolProvider};
+use crate::principal::{KubernetesAccount, ServiceAccountEmail};
+use crate::sts::{JWT, Provider};
 
 /// A credential file of type `external_account` whose token is read from a file.
 ///
@@ -22,7 +23,7 @@ use crate::sts::{JWT, PoolProvider};
 #[derive(Debug, Clone)]
 pub struct ExternalAccount {
     pub(crate) audience: String,
-    pub(crate) provider: PoolProvider,
+    pub(crate) provider: Provider,
     pub(crate) token_type: String,
     /// The STS to ask, if the file names one.
     pub(crate) token_url: Option<Url>,
@@ -139,7 +140,7 @@ impl ExternalAccount {
             .token_url
             .map(|url| address(&url).ok_or(FileError::Address { field: "token_url" }));
         Ok(Self {
-            provider: PoolProvider::parse(&file.audience).ok_or_else(|| FileError::Audience {
+            provider: Provider::parse(&file.audience).ok_or_else(|| FileError::Audience {
                 audience: file.audience.clone(),
             })?,
             audience: file.audience,
@@ -218,6 +219,19 @@ impl TokenFile {
         }
         Ok(Secret::new(token))
     }
+}
+
+/// Reads whose a Kubernetes token is, as far as it says: who it is to others decides whoever takes it.
+pub(crate) fn subject_of(token: &Secret<String>) -> Option<KubernetesAccount> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sub: String,
+    }
+    let Claims { sub } = insecure_decode_claims(token.expose()).ok()?;
+    let (namespace, name) = sub
+        .strip_prefix("system:serviceaccount:")?
+        .split_once(':')?;
+    KubernetesAccount::parse(&format!("{namespace}/{name}")).ok()
 }
 
 /// Reads an address that a token may be sent to: https, or this machine.

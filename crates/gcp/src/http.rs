@@ -16,7 +16,7 @@ use crate::TokenError;
 use crate::endpoints::{host_of, is_on_this_machine};
 use crate::token::SIMULATED_TOKENS;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, believed};
 
 /// One request that was answered, or was not.
 #[derive(Debug)]
@@ -67,6 +67,11 @@ impl Pace {
         Instant::now() + self.budget
     }
 
+    /// Lets one more service have a chance where others took nearly all of the time: it is not blamed for what they took.
+    pub(crate) fn chance(&self, deadline: Instant) -> Instant {
+        deadline.max(Instant::now() + self.budget / 6)
+    }
+
     /// Repeats what may pass, until `deadline` or the last try, and gives the last error.
     pub(crate) async fn repeat<T, F>(
         &self,
@@ -109,6 +114,20 @@ impl Pace {
     }
 }
 
+/// So much longer than a request goes on it is waited for, so that it says itself why it failed.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// Waits for what somebody else may have begun and others wait for too, until `deadline`; whose silence it was then says
+/// `host`.
+pub(crate) async fn awaited<T>(
+    deadline: Instant,
+    host: impl FnOnce() -> String,
+    shared: impl Future<Output = Result<T, TokenError>>,
+) -> Result<T, TokenError> {
+    let ended = timeout_at(deadline + LAST_WORD, shared).await;
+    ended.unwrap_or_else(|_| Err(TokenError::Silent { host: host() }))
+}
+
 /// Sends requests of one pace.
 #[derive(Clone)]
 pub(crate) struct Http {
@@ -133,6 +152,16 @@ impl Http {
                 observer,
             }),
         }
+    }
+
+    /// Trusts these roots instead of the system's, which may have none.
+    #[cfg(test)]
+    pub(crate) fn trusting(pace: Pace, observer: Observer, roots: rustls::RootCertStore) -> Self {
+        let tls = connect::tls_trusting(roots).expect("the usual versions");
+        let client = connect::client(&pace, tls).expect("a client");
+        let it = Self::new(pace, observer);
+        it.inner.verifying.set(client).expect("a new one");
+        it
     }
 
     pub(crate) fn pace(&self) -> &Pace {
@@ -214,7 +243,7 @@ impl fmt::Debug for Http {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loopback::{Closed, Loopback, QUICK, Reply, quick};
+    use crate::loopback::{Closed, Loopback, QUICK, Reply, nobody, quick};
 
     fn limited(retry_after: Option<Duration>) -> TokenError {
         TokenError::RateLimited {
@@ -243,6 +272,33 @@ mod tests {
         }
         let asked = Duration::from_secs(7);
         assert_eq!(Pace::METADATA.pause(0, &limited(Some(asked))), asked);
+    }
+
+    #[tokio::test]
+    async fn a_wait_as_long_as_time_itself_ends_the_tries_and_nothing_else() {
+        let url: Url = "https://sts.googleapis.invalid/".parse().expect("a URL");
+        let longest = limited(Some(believed(Duration::MAX)));
+        let attempt = || async { Err::<(), _>(longest.clone()) };
+        let pace = Pace::GOOGLE;
+        let ended = pace.repeat(&url, pace.deadline(), attempt).await;
+        assert_eq!(ended.expect_err("a limit").label(), "rate-limited");
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_last_is_not_blamed_for_what_others_took() {
+        let (pace, now) = (Pace::GOOGLE, Instant::now());
+        assert!(pace.chance(now) >= now + Duration::from_secs(5));
+        let later = now + Duration::from_hours(1);
+        assert_eq!(pace.chance(later), later);
+        let silent = awaited(
+            now,
+            || "metadata".to_owned(),
+            std::future::pending::<Result<(), _>>(),
+        );
+        match silent.await {
+            Err(TokenError::Silent { host }) => assert_eq!(host, "metadata"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[tokio::test]
@@ -297,13 +353,13 @@ mod tests {
     #[tokio::test]
     async fn https_is_spoken_where_the_address_says_so() {
         let server = Loopback::start().await;
+        let http = Http::trusting(QUICK, nobody(), rustls::RootCertStore::empty());
         for mut url in [server.url.clone(), Closed::new().url()] {
             url.set_scheme("https").expect("a scheme");
             let build = |client: &reqwest::Client| client.get(url.clone());
-            let sent = quick(QUICK).send("sts", &url, build, |_| Ok(())).await;
-            // A system without certificates says that instead.
-            let label = sent.expect_err("no TLS there").label();
-            assert!(["unreachable", "configuration"].contains(&label), "{label}");
+            let sent = http.send("sts", &url, build, |_| Ok(())).await;
+            let error = sent.expect_err("no TLS there");
+            assert!(matches!(error, TokenError::Unreachable { .. }), "{error:?}");
         }
         assert!(server.seen("/").is_empty());
     }

@@ -13,6 +13,7 @@ use url::Url;
 use crate::error::Problem;
 use crate::granted::Granted;
 use crate::http::{Answer, Http};
+use crate::principal::ServiceAccountEmail;
 use crate::redact::redact;
 use crate::refusal::{Asked, classify};
 use crate::token::{Scope, Token};
@@ -20,6 +21,11 @@ use crate::{Clock, TokenError};
 
 /// What is granted without a policy that allows more.
 const HOUR: Duration = Duration::from_hours(1);
+
+/// Says at which path tokens of an account are asked for.
+pub(crate) fn token_path(email: &ServiceAccountEmail) -> String {
+    format!("/v1/projects/-/serviceAccounts/{email}:generateAccessToken")
+}
 
 /// Asks for tokens of service accounts.
 #[derive(Clone)]
@@ -131,7 +137,6 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::principal::ServiceAccountEmail;
     use crate::token::Identity;
 
     const ACCOUNT: Asked<'_> = Asked {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::cache::TokenCache;
 use crate::endpoints::at;
-use crate::http::{Http, Observer, Pace};
+use crate::http::{Http, Observer, Pace, awaited};
 use crate::iam_credentials::IamCredentials;
 use crate::metadata::Metadata;
 use crate::principal::{KubernetesAccount, MAX_PROJECT_NAME, ProjectId};
@@ -72,7 +72,8 @@ impl ByScope {
     }
 
     fn invalidate(&self, token: &Token) -> bool {
-        self.read_only.invalidate(token) || self.cloud_platform.invalidate(token)
+        // The same token may be there under both scopes, as a metadata server may give one for either.
+        self.read_only.invalidate(token) | self.cloud_platform.invalidate(token)
     }
 
     fn forget_refusals(&self, concerns: impl Fn(&str) -> bool) {
@@ -127,26 +128,39 @@ impl Identities {
 
     /// Says which project holds the Projects' accounts.
     pub async fn project(&self) -> Result<ProjectId, TokenError> {
+        self.project_until(self.deadline()).await
+    }
+
+    async fn project_until(&self, deadline: Instant) -> Result<ProjectId, TokenError> {
         match (&self.inner.settings.project, &self.inner.settings.base) {
             (Some(project), _) => Ok(project.clone()),
-            (None, Base::Metadata) => self.inner.metadata.project_id().await,
+            (None, Base::Metadata) => self.inner.metadata.project_id_until(deadline).await,
             (None, Base::Key(key)) => key.email.project().ok_or(TokenError::NoProject),
             (None, Base::ExternalAccount(file)) => {
                 let impersonated = file.impersonation.as_ref();
                 impersonated
                     .and_then(|it| it.email.project())
+                    .or_else(|| file.provider.project())
                     .ok_or(TokenError::NoProject)
             }
         }
     }
 
     /// Gives the controller's own token.
+    ///
+    /// # Errors
+    /// [`TokenError::OfNode`] where the metadata server gives the identity of the node: nobody acts as that.
     pub async fn base(&self, scope: Scope) -> Result<Arc<Token>, TokenError> {
+        self.base_until(scope, self.deadline()).await
+    }
+
+    async fn base_until(&self, scope: Scope, deadline: Instant) -> Result<Arc<Token>, TokenError> {
         let fetch = || {
             let it = self.clone();
-            async move { it.fetch_base(scope).await }
+            async move { it.fetch_base(scope, deadline).await }
         };
-        self.inner.tokens.base.of(scope).get("", fetch).await
+        let asked = self.inner.tokens.base.of(scope).get("", fetch);
+        awaited(deadline, || self.base_host(), asked).await
     }
 
     /// Gives the token of the Google service account that `kargo_project` acts as.
@@ -205,7 +219,7 @@ impl Identities {
     ) -> Result<Arc<Token>, TokenError> {
         let fetch = || {
             let (it, key) = (self.clone(), key.clone());
-            async move { it.fetch_key(&key, scope).await }
+            async move { it.fetch_key(&key, scope, it.deadline()).await }
         };
         self.inner
             .tokens
@@ -223,8 +237,8 @@ impl Identities {
             kubernetes,
             keys,
         } = &self.inner.tokens;
-        let mut caches = [own, kubernetes, keys, base].into_iter();
-        caches.any(|cache| cache.invalidate(token))
+        let caches = [own, kubernetes, keys, base].into_iter();
+        caches.fold(false, |was_held, cache| cache.invalidate(token) | was_held)
     }
 
     /// Lets the accounts of a Project be asked for anew, since somebody says that what was refused has been mended.
@@ -237,17 +251,23 @@ impl Identities {
         });
     }
 
-    async fn fetch_key(&self, key: &ServiceAccountKey, scope: Scope) -> Result<Token, TokenError> {
-        let granted = self
-            .inner
-            .oauth
-            .exchange(key, scope, self.deadline())
-            .await?;
+    async fn fetch_key(
+        &self,
+        key: &ServiceAccountKey,
+        scope: Scope,
+        deadline: Instant,
+    ) -> Result<Token, TokenError> {
+        let granted = self.inner.oauth.exchange(key, scope, deadline).await?;
         Ok(granted.of(Identity::ServiceAccount(key.email.clone())))
     }
 
+    /// Says until when it is tried to have a token that is asked for now, whoever has to be asked for it.
     fn deadline(&self) -> Instant {
-        self.inner.sts.http.pace().deadline()
+        self.pace().deadline()
+    }
+
+    fn pace(&self) -> &Pace {
+        self.inner.sts.http.pace()
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::endpoints::at;
 use crate::external_account::{FileError, impersonated, unreadable};
 use crate::http::{Http, Pace};
-use crate::iam_credentials::{IamCredentials, Wanted};
+use crate::iam_credentials::{IamCredentials, Wanted, token_path};
 use crate::principal::ServiceAccountEmail;
 use crate::token::{Identity, Scope, Token};
 use crate::{Clock, Endpoints, TokenError};
@@ -75,10 +75,6 @@ impl ImpersonatedAccount {
         clock: &Clock,
         caller: &Token,
     ) -> Result<Token, TokenError> {
-        let path = format!(
-            "/v1/projects/-/serviceAccounts/{}:generateAccessToken",
-            self.email
-        );
         let asking = IamCredentials {
             http: Http::new(Pace::GOOGLE, Arc::new(|_| {})),
             clock: Arc::clone(clock),
@@ -90,7 +86,7 @@ impl ImpersonatedAccount {
             scope: Scope::CloudPlatform,
             lifetime: Duration::from_hours(1),
         };
-        let url = at(&endpoints.iam_credentials, &path);
+        let url = at(&endpoints.iam_credentials, &token_path(&self.email));
         let granted = asking.generate(&url, caller, wanted, deadline).await?;
         Ok(granted.of(Identity::ServiceAccount(self.email.clone())))
     }

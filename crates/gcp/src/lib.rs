@@ -41,7 +41,7 @@ use jiff::Timestamp;
 pub use apis::{Apis, Service, Touch, shown};
 pub use authorized_user::AuthorizedUser;
 pub use endpoints::{EndpointError, Endpoints, HostError, is_on_this_machine, named_address};
-pub use error::{Absence, Problem, Retry, TokenError};
+pub use error::{Absence, Problem, TokenError};
 pub use external_account::{ExternalAccount, FileError};
 pub use fallback::{Fallback, UnknownFallback};
 pub use http::{Call, Observer};
@@ -49,7 +49,7 @@ pub use identities::{Base, Identities, Settings};
 pub use impersonated_account::ImpersonatedAccount;
 pub use metadata::{Glance, Metadata};
 pub use service_account_key::{KeyError, ServiceAccountKey};
-pub use sts::{PoolProvider, Provider};
+pub use sts::{NamespaceProvider, PoolProvider, Provider};
 pub use token::{Identity, SIMULATED_TOKENS, Scope, Token};
 
 /// Tells the time.

@@ -6,30 +6,37 @@
 //! Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server>
 
 mod glance;
+mod kept;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use reqwest::StatusCode;
-use tokio::sync::OnceCell;
-use tokio::time::sleep;
+use reqwest::header::SERVER;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::endpoints::{at, host_of};
 use crate::error::Problem;
 use crate::granted::{Granted, read_granted};
-use crate::http::{Answer, Http, Observer, Pace};
+use crate::http::{Answer, Http, Observer, Pace, awaited};
 use crate::principal::{ProjectId, ProjectNumber};
 use crate::redact::redact;
 use crate::token::{Identity, Scope};
 use crate::{Clock, TokenError};
 
 pub use glance::Glance;
+use kept::Kept;
 
 const ROOT: &str = "/computeMetadata/v1/";
 /// Longest text the server is believed.
 const TEXT_BOUND: usize = 1_024;
+/// What the server of a virtual machine calls itself; a Pod is answered by it where the one of GKE is not in between.
+const OF_THE_NODE: &str = "Metadata Server for VM";
+
+/// How many times longer than between requests it is waited between attempts to find the server at all.
+const BETWEEN_ATTEMPTS: u32 = 30;
 
 /// Asks the metadata server.
 #[derive(Clone)]
@@ -41,10 +48,26 @@ struct Inner {
     http: Http,
     endpoint: Url,
     clock: Clock,
-    project: OnceCell<ProjectId>,
-    number: OnceCell<ProjectNumber>,
-    cluster_name: OnceCell<String>,
-    cluster_location: OnceCell<String>,
+    project: Kept<ProjectId>,
+    number: Kept<ProjectNumber>,
+    cluster_name: Kept<String>,
+    cluster_location: Kept<String>,
+}
+
+/// A value that is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    path: &'static str,
+    /// What it has to be, for messages.
+    expected: &'static str,
+}
+
+/// Whose tokens the server gives.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) identity: Identity,
+    /// Whether the server of the node spoke, and not the one of GKE for its Pods.
+    pub(crate) is_of_node: bool,
 }
 
 impl Metadata {
@@ -58,65 +81,96 @@ impl Metadata {
                 http,
                 endpoint,
                 clock,
-                project: OnceCell::new(),
-                number: OnceCell::new(),
-                cluster_name: OnceCell::new(),
-                cluster_location: OnceCell::new(),
+                project: Kept::default(),
+                number: Kept::default(),
+                cluster_name: Kept::default(),
+                cluster_location: Kept::default(),
             }),
         }
     }
 
     /// Says which project the cluster is in; its per-project accounts are there too.
     pub async fn project_id(&self) -> Result<ProjectId, TokenError> {
-        let fetch = || {
-            self.parsed("project/project-id", "a project id", |text| {
-                ProjectId::parse(text).ok()
-            })
+        self.project_id_until(self.deadline()).await
+    }
+
+    pub(crate) async fn project_id_until(
+        &self,
+        deadline: Instant,
+    ) -> Result<ProjectId, TokenError> {
+        let parse = |text: &str| ProjectId::parse(text).ok();
+        let asked = Asked {
+            path: "project/project-id",
+            expected: "a project id",
         };
-        self.inner.project.get_or_try_init(fetch).await.cloned()
+        self.remembered(&self.inner.project, asked, parse, deadline)
+            .await
     }
 
     pub async fn project_number(&self) -> Result<ProjectNumber, TokenError> {
-        let fetch = || {
-            let parse = |text: &str| ProjectNumber::parse(text).ok();
-            self.parsed("project/numeric-project-id", "a project number", parse)
+        self.project_number_until(self.deadline()).await
+    }
+
+    pub(crate) async fn project_number_until(
+        &self,
+        deadline: Instant,
+    ) -> Result<ProjectNumber, TokenError> {
+        let parse = |text: &str| ProjectNumber::parse(text).ok();
+        let asked = Asked {
+            path: "project/numeric-project-id",
+            expected: "a project number",
         };
-        self.inner.number.get_or_try_init(fetch).await.copied()
+        self.remembered(&self.inner.number, asked, parse, deadline)
+            .await
     }
 
     pub async fn cluster_name(&self) -> Result<String, TokenError> {
-        let fetch = || self.name("instance/attributes/cluster-name");
-        self.inner
-            .cluster_name
-            .get_or_try_init(fetch)
+        self.cluster_name_until(self.deadline()).await
+    }
+
+    pub(crate) async fn cluster_name_until(&self, deadline: Instant) -> Result<String, TokenError> {
+        let asked = Asked {
+            path: "instance/attributes/cluster-name",
+            expected: "the name of a cluster",
+        };
+        self.remembered(&self.inner.cluster_name, asked, plain, deadline)
             .await
-            .cloned()
     }
 
     /// Says the region or the zone of the cluster.
     pub async fn cluster_location(&self) -> Result<String, TokenError> {
-        let fetch = || self.name("instance/attributes/cluster-location");
-        self.inner
-            .cluster_location
-            .get_or_try_init(fetch)
+        self.cluster_location_until(self.deadline()).await
+    }
+
+    pub(crate) async fn cluster_location_until(
+        &self,
+        deadline: Instant,
+    ) -> Result<String, TokenError> {
+        let asked = Asked {
+            path: "instance/attributes/cluster-location",
+            expected: "the name of a location",
+        };
+        self.remembered(&self.inner.cluster_location, asked, plain, deadline)
             .await
-            .cloned()
     }
 
-    /// Says whose token [`token`](Self::token) gives.
+    /// Says whose token [`token`](Self::token) gives, and whether it is a Pod's or that of the node below.
     ///
-    /// A service account here is one that the Kubernetes account is tied to by an annotation, or the node's own.
-    pub async fn account(&self) -> Result<Identity, TokenError> {
+    /// A service account that is a Pod's is one that the Kubernetes account is tied to by an annotation.
+    pub(crate) async fn account_until(&self, deadline: Instant) -> Result<Account, TokenError> {
         let path = "instance/service-accounts/default/email";
-        self.parsed(path, "an account", Identity::parse).await
-    }
-
-    /// Fetches any text below `/computeMetadata/v1/`, within the time that a late server is given.
-    pub async fn text(&self, path: &str) -> Result<String, TokenError> {
-        self.ask(path, None, read_text).await
+        self.ask(path, None, deadline, |answer| {
+            Ok(Account {
+                identity: parsed(answer, "an account", Identity::parse)?,
+                is_of_node: is_of_node(answer),
+            })
+        })
+        .await
     }
 
     /// Waits until the server answers, for as long as it takes, and says of each attempt why it did not.
+    ///
+    /// Attempts are up to a minute apart: whoever needs a token asks by itself meanwhile.
     pub async fn wait(&self, mut told: impl FnMut(&TokenError)) -> ProjectId {
         let mut pauses = 0;
         loop {
@@ -124,7 +178,8 @@ impl Metadata {
                 Ok(project) => return project,
                 Err(error) => {
                     told(&error);
-                    sleep(self.inner.http.pace().pause(pauses, &error)).await;
+                    let pace = self.inner.http.pace();
+                    sleep(pace.pause(pauses, &error) * BETWEEN_ATTEMPTS).await;
                     pauses += 1;
                 }
             }
@@ -132,10 +187,14 @@ impl Metadata {
     }
 
     /// Fetches a token; the server keeps it, so there may be as little as four minutes left of it.
-    pub(crate) async fn token(&self, scope: Scope) -> Result<Granted, TokenError> {
+    pub(crate) async fn token(
+        &self,
+        scope: Scope,
+        deadline: Instant,
+    ) -> Result<Granted, TokenError> {
         let asked_at = (self.inner.clock)();
         let path = "instance/service-accounts/default/token";
-        self.ask(path, Some(scope), |answer| {
+        self.ask(path, Some(scope), deadline, |answer| {
             if answer.status != StatusCode::OK {
                 return Err(not_a_token(answer));
             }
@@ -144,39 +203,38 @@ impl Metadata {
         .await
     }
 
-    async fn name(&self, path: &'static str) -> Result<String, TokenError> {
-        let is_plain = |text: &str| {
-            let is_plain = text
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || it == b'-');
-            (!text.is_empty() && is_plain).then(|| text.to_owned())
-        };
-        self.parsed(path, "the name of a cluster or a location", is_plain)
-            .await
+    /// Says until when an attempt that begins now goes on.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.inner.http.pace().deadline()
     }
 
-    async fn parsed<T>(
+    pub(crate) fn host(&self) -> String {
+        host_of(&self.inner.endpoint)
+    }
+
+    /// Gives what is remembered, or asks for it together with all who wait, until `deadline` at most.
+    async fn remembered<T: Clone + Send + Sync + 'static>(
         &self,
-        path: &str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
+        kept: &Kept<T>,
+        asked: Asked,
+        parse: impl Fn(&str) -> Option<T> + Send + Sync + 'static,
+        deadline: Instant,
     ) -> Result<T, TokenError> {
-        self.ask(path, None, |answer| {
-            let text = read_text(answer)?;
-            parse(&text).ok_or_else(|| {
-                answer.malformed(Problem::Value {
-                    text: redact(&text),
-                    expected,
-                })
-            })
-        })
-        .await
+        let fetch = || {
+            let (it, Asked { path, expected }) = (self.clone(), asked);
+            async move {
+                let read = |answer: &Answer| parsed(answer, expected, &parse);
+                it.ask(path, None, deadline, read).await
+            }
+        };
+        awaited(deadline, || self.host(), kept.get(fetch)).await
     }
 
     fn ask<T>(
         &self,
         path: &str,
         scope: Option<Scope>,
+        deadline: Instant,
         read: impl Fn(&Answer) -> Result<T, TokenError>,
     ) -> impl Future<Output = Result<T, TokenError>> {
         let Inner { http, endpoint, .. } = &*self.inner;
@@ -197,9 +255,7 @@ impl Metadata {
                 };
                 http.send("metadata", &url, build, &read)
             };
-            http.pace()
-                .repeat(&url, http.pace().deadline(), attempt)
-                .await
+            http.pace().repeat(&url, deadline, attempt).await
         }
     }
 }
@@ -211,6 +267,34 @@ impl fmt::Debug for Metadata {
             .field("host", &host)
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a value of the shape that is expected.
+fn parsed<T>(
+    answer: &Answer,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, TokenError> {
+    let text = read_text(answer)?;
+    parse(&text).ok_or_else(|| {
+        answer.malformed(Problem::Value {
+            text: redact(&text),
+            expected,
+        })
+    })
+}
+
+/// Takes the name of a cluster or a location.
+fn plain(text: &str) -> Option<String> {
+    let is_plain = text
+        .bytes()
+        .all(|it| it.is_ascii_alphanumeric() || it == b'-');
+    (!text.is_empty() && is_plain).then(|| text.to_owned())
+}
+
+/// Says whether it was not the server of GKE that answered, which is between Pods and the one of their node.
+fn is_of_node(answer: &Answer) -> bool {
+    answer.header(&SERVER) == Some(OF_THE_NODE)
 }
 
 fn read_text(answer: &Answer) -> Result<String, TokenError> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::Absence;
-use crate::http::Answer;
+use crate::http::{Answer, believed};
 use crate::{TokenError, redact::redact};
 
 /// What one must be permitted to get a token of a service account.
@@ -200,7 +200,13 @@ impl Status {
     fn retry_delay(&self) -> Option<Duration> {
         let info = self.details.iter().find(|it| is_a(it, RETRY_INFO))?;
         let seconds = info.get("retryDelay")?.as_str()?.strip_suffix('s')?;
-        Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
+        let seconds: f64 = seconds.parse().ok()?;
+        if seconds.is_nan() || seconds < 0.0 {
+            return None;
+        }
+        // What is longer than a duration can be is very long too.
+        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        Some(believed(delay))
     }
 
     /// Says why in a word, or else as the server does.

@@ -37,6 +37,7 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
     kinds_are_known(&client).await?;
     let mut registry = Registry::default();
     let measured = Metrics::register(&mut registry);
+    let identity_ready = metrics::ready(&mut registry);
     let identities = Identities {
         controller: client.clone(),
         management: client,
@@ -53,6 +54,7 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
         api_server,
         freight: FreightIndex::new(),
         metrics: measured,
+        identity_ready,
     })?;
     let health = health(arguments.health_listen, context.ready.subscribe(), registry).await?;
     let serving = tokio::spawn(health);

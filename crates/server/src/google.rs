@@ -9,13 +9,21 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gcp::principal::KubernetesAccount;
-use gcp::{Base, Call, Endpoints, ExternalAccount, Identities, Scope, ServiceAccountKey, Settings};
+use gcp::{
+    Base, Call, Endpoints, ExternalAccount, Identities, Scope, ServiceAccountKey, Settings,
+    TokenError,
+};
 use kube::Client;
+use prometheus_client::metrics::gauge::Gauge;
 use secret::Secret;
 use url::Url;
 
 use crate::args::{self, Mode, TokenScope};
+use crate::metrics::{Provider, Ready};
 use crate::parts::Place;
+
+/// The one provider of identities so far.
+const GOOGLE: Provider = Provider { provider: "google" };
 
 /// Where Kubernetes puts the token of a Pod's account.
 ///
@@ -27,6 +35,8 @@ const METADATA_HOST: &str = "GCE_METADATA_HOST";
 
 /// Wires who acts at Google's registries; says too whether identities are used where no Secret speaks.
 ///
+/// Where the metadata server says who the controller is, it is waited for beside everything else, and `ready` tells.
+///
 /// # Errors
 /// When a setting makes no sense, or the credential file cannot be read.
 pub(crate) fn google(
@@ -34,6 +44,7 @@ pub(crate) fn google(
     place: Place,
     client: Client,
     clock: &gcp::Clock,
+    ready: &Ready,
 ) -> Result<(credentials::Google, bool)> {
     let metadata_host = std::env::var_os(METADATA_HOST)
         .and_then(|it| it.into_string().ok())
@@ -47,15 +58,13 @@ pub(crate) fn google(
                 || arguments.gcp_credentials.is_some()
         }
     };
-    let endpoints = endpoints(arguments, metadata_host.as_deref())?;
-    let settings = Settings {
-        account: account(),
-        base: base(arguments.gcp_credentials.as_deref())?,
-        project: arguments.gcp_project.clone(),
-        lifetime: arguments.gcp_token_lifetime,
-        ..Settings::new(endpoints)
-    };
+    let settings = settings(arguments, metadata_host.as_deref(), account())?;
+    let is_waited_for = is_wanted && matches!(settings.base, Base::Metadata);
     let identities = Identities::new(settings, clock, &(Arc::new(log) as gcp::Observer));
+    if is_waited_for {
+        let ready = ready.get_or_create(&GOOGLE).clone();
+        tokio::spawn(wait(identities.clone(), ready));
+    }
     let scope = match arguments.gcp_token_scope {
         TokenScope::ReadOnly => Scope::ReadOnly,
         TokenScope::CloudPlatform => Scope::CloudPlatform,
@@ -65,13 +74,45 @@ pub(crate) fn google(
     Ok((google, is_wanted))
 }
 
+fn settings(
+    arguments: &args::Google,
+    metadata_host: Option<&str>,
+    account: Option<KubernetesAccount>,
+) -> Result<Settings> {
+    Ok(Settings {
+        account,
+        base: base(arguments.gcp_credentials.as_deref())?,
+        project: arguments.gcp_project.clone(),
+        lifetime: arguments.gcp_token_lifetime,
+        ..Settings::new(endpoints(arguments, metadata_host)?)
+    })
+}
+
+/// Waits for the metadata server, says the first time that it is late, and when it has answered.
+async fn wait(identities: Identities, ready: Gauge) {
+    ready.set(0);
+    let mut is_told = false;
+    let tell = |error: &TokenError| {
+        if !std::mem::replace(&mut is_told, true) {
+            let next = error.hint();
+            tracing::warn!(%error, next, "the metadata server has not answered yet; it is asked until it does");
+        }
+    };
+    let project = identities.metadata().wait(tell).await;
+    ready.set(1);
+    tracing::info!(%project, "the metadata server answers");
+}
+
 /// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
 fn account() -> Option<KubernetesAccount> {
+    account_of(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
+}
+
+fn account_of(token: &Secret<String>) -> Option<KubernetesAccount> {
     #[derive(serde::Deserialize)]
     struct Claims {
         sub: String,
     }
-    let token = Secret::new(fs::read_to_string(POD_TOKEN).ok()?);
     let claims = BASE64_URL_SAFE_NO_PAD
         .decode(token.expose().split('.').nth(1)?)
         .ok()?;
@@ -160,3 +201,6 @@ fn base(file: Option<&Path>) -> Result<Base> {
         Err(error) => Err(unusable(&error, error.hint())),
     }
 }
+
+#[cfg(test)]
+mod tests;

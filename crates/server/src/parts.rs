@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::args::{PushIntegration, Work};
 use crate::google;
+use crate::metrics::Ready;
 
 /// Who acts: each part of a control plane is its own service account.
 #[derive(Clone)]
@@ -60,6 +61,7 @@ pub(crate) struct Installation<'a> {
     pub(crate) api_server: Option<SocketAddr>,
     pub(crate) freight: FreightIndex,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) identity_ready: Ready,
 }
 
 /// Wires the loops' context.
@@ -76,6 +78,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         api_server,
         freight,
         metrics,
+        identity_ready,
     } = installation;
     let policy = Arc::new(egress(work, place, api_server));
     let launcher = launcher(work)?;
@@ -86,8 +89,13 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         Place::Cluster => PlainHttp::Never,
     };
     let clock: controllers::Clock = Arc::new(jiff::Timestamp::now);
-    let (google, workload_identity) =
-        google::google(&work.google, place, identities.controller.clone(), &clock)?;
+    let (google, workload_identity) = google::google(
+        &work.google,
+        place,
+        identities.controller.clone(),
+        &clock,
+        &identity_ready,
+    )?;
     let credentials = Credentials::new(
         identities.controller.clone(),
         work.shared_namespaces.clone(),

@@ -61,6 +61,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
     admission::install(&api, account(&api, "kargo-admission"), &freight, settings);
     let mut registry = Registry::default();
     let measured = Metrics::register(&mut registry);
+    let identity_ready = metrics::ready(&mut registry);
     let listening = listen(&api, &arguments, &data, metrics::route(registry)).await?;
     let kubeconfig = write_kubeconfig(&arguments, &data, &listening)?;
     let context = parts::context(Installation {
@@ -72,6 +73,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
         api_server: Some(listening.address),
         freight,
         metrics: measured,
+        identity_ready,
     })?;
     let mut filled = context.ready.subscribe();
     let loops = tokio::spawn(controllers::run(context, stop.clone()));

@@ -5,6 +5,7 @@ mod credentials;
 mod doctor;
 mod fallback;
 mod faults;
+mod flags;
 mod kubernetes_account;
 mod setup;
 mod sim;

@@ -47,6 +47,15 @@ pub(super) struct Outside {
     /// Asks Google's registries as you: gcloud auth application-default login
     #[arg(long)]
     google: bool,
+    /// Asks a service of Google for that token elsewhere, such as oauth2=http://127.0.0.1:8080; repeatable
+    #[arg(
+        long = "gcp-endpoint",
+        env = "ARGOSY_GCP_ENDPOINT",
+        value_name = "SERVICE=URL",
+        value_delimiter = ',',
+        value_parser = ::gcp::named_address
+    )]
+    gcp_endpoints: Vec<(String, Url)>,
     /// Where connections to a registry's host go instead, such as europe-docker.pkg.dev=http://127.0.0.1:5000; repeatable
     #[arg(
         long = "registry-endpoint",
@@ -81,7 +90,7 @@ impl Outside {
             return Ok(Some(Login::SshKey(Secret::from(key))));
         }
         if self.google {
-            let password = gcp::access_token().await?;
+            let password = gcp::access_token(&self.gcp_endpoints).await?;
             let username = AccessToken::USERNAME.to_owned();
             return Ok(Some(Login::Basic { username, password }));
         }

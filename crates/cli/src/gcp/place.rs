@@ -118,7 +118,7 @@ impl ClusterAddress {
 impl Place {
     /// Finds out who can be asked.
     pub(super) async fn access(&self) -> Result<Access> {
-        let vantage = match (is_in_pod(), &self.metadata_host) {
+        let vantage = match (is_in_pod(), self.metadata_host()) {
             (true, _) => PodVantage::Inside,
             (false, Some(_)) => PodVantage::Named,
             (false, None) => PodVantage::No,
@@ -151,12 +151,19 @@ impl Place {
                 .set(service, url)
                 .map_err(|error| anyhow!("--gcp-endpoint {text}: {error}; {}", error.hint()))?;
         }
-        match &self.metadata_host {
+        // As for the controller, a flag names the metadata server more closely than the environment does.
+        let is_named = self.endpoints.iter().any(|it| it.starts_with("metadata="));
+        match self.metadata_host().filter(|_| !is_named) {
             None => Ok(endpoints),
             Some(host) => endpoints
                 .with_metadata_host(host)
                 .map_err(|error| anyhow!("{error}; {}", error.hint())),
         }
+    }
+
+    /// A variable that is empty is not set.
+    fn metadata_host(&self) -> Option<&str> {
+        self.metadata_host.as_deref().filter(|it| !it.is_empty())
     }
 
     async fn kubernetes(&self, vantage: PodVantage) -> Result<Option<Client>> {
@@ -252,6 +259,32 @@ mod tests {
         for text in ["all=http://sim.example:8080", "sts=http://10.0.0.1", "sts"] {
             let refused = endpoints(text).expect_err(text).to_string();
             assert!(refused.starts_with("--gcp-endpoint "), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_flag_names_the_metadata_server_more_closely_than_the_environment() {
+        for (flags, metadata) in [
+            (&["--metadata-host=127.0.0.1:1"][..], "http://127.0.0.1:1/"),
+            (
+                &[
+                    "--metadata-host=127.0.0.1:1",
+                    "--gcp-endpoint=metadata=http://127.0.0.1:2",
+                ],
+                "http://127.0.0.1:2/",
+            ),
+            (
+                &[
+                    "--metadata-host=127.0.0.1:1",
+                    "--gcp-endpoint=all=http://127.0.0.1:2",
+                ],
+                "http://127.0.0.1:1/",
+            ),
+            (&["--metadata-host="], "http://metadata.google.internal/"),
+        ] {
+            let place = Line::parse_from(["gcp"].iter().chain(flags)).place;
+            let endpoints = place.endpoints().expect("endpoints");
+            assert_eq!(endpoints.metadata.as_str(), metadata, "{flags:?}");
         }
     }
 

@@ -49,7 +49,7 @@ impl Drive {
 
 /// The metadata server is in trouble for so many requests, and is waited for.
 fn late(effect: Effect, times: u32, label: &'static str) -> Drive {
-    // After those it gives a token, and says whose it is.
+    // After those it says whose token it gives, and gives it.
     let troubled = (0..times).map(|_| label);
     Drive {
         effect,
@@ -149,7 +149,11 @@ faults! {
         file: OWN,
         test: "a_token_that_is_nearly_over_is_used_and_not_asked_for_in_a_loop",
     },
-    Effect::MetadataExpired => here([late(Effect::MetadataExpired, 2, "malformed")]),
+    // Whose the token is has been said before.
+    Effect::MetadataExpired => here([Drive {
+        calls: vec!["ok", "malformed", "malformed", "ok"],
+        ..late(Effect::MetadataExpired, 2, "malformed")
+    }]),
     Effect::Latency { .. } => here([
         harmless(Effect::Latency { milliseconds: 50, p99_milliseconds: None }),
     ]),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use credentials::google::Fallback;
 use credentials::{Kind, Outcome, RegistryIdentity};
-use testkit::google::{Effect, GCP_PROJECT, IAM_CREDENTIALS, METADATA, account_of, image_of};
+use testkit::google::{
+    Effect, GCP_PROJECT, IAM_CREDENTIALS, METADATA, ResourceName, account_of, image_of,
+};
 
 use crate::installation::{Installation, PROJECT};
 
@@ -41,32 +43,43 @@ fn give_nodes_an_account(installation: &Installation) -> Result<()> {
 
 #[tokio::test]
 async fn the_identity_of_a_node_is_never_taken_for_the_controllers() -> Result<()> {
-    for (fallback, outcome) in [
-        (Fallback::IfAbsent, Outcome::Refused),
-        (Fallback::Allow, Outcome::Controller),
-    ] {
+    for fallback in [Fallback::Allow, Fallback::IfAbsent, Fallback::Deny] {
         let installation = Installation::open_under(fallback).await?;
         give_nodes_an_account(&installation)?;
+        // What the node may read, nobody reads as it.
+        let node = format!("serviceAccount:{NODE}");
+        let everything = ResourceName::project(GCP_PROJECT);
+        let google = installation.google.google();
+        google.grant("roles/artifactregistry.reader", &node, &everything)?;
+        let too_long = "a-name-that-is-too-long";
+        installation.tenant_without_account(too_long).await?;
         let wrong = Effect::MetadataWrongIdentity.on(METADATA);
         installation.google.inject(wrong);
-        let found = look(&installation).await?;
-        let node = format!("serviceAccount:{NODE}");
-        assert_eq!(found.outcome, outcome, "{}", found.why);
-        // Whoever acts is called what it is, and who was refused is the node.
-        let acting = (outcome == Outcome::Controller).then(|| node.clone());
-        assert_eq!(found.identity, acting);
-        assert!(
-            found.why.contains(&format!("{node} lacks ")),
-            "{}",
-            found.why
-        );
-        // Nobody is told to let all that runs on nodes act as the Project.
-        assert_eq!(found.next.as_deref(), Some("argosy gcp doctor"));
-        assert_eq!(installation.take_calls("iam-credentials"), ["forbidden"]);
+        for _ in 0..2 {
+            let found = look(&installation).await?;
+            let case = format!("{fallback}: {}", found.why);
+            assert_eq!(found.outcome, Outcome::Unavailable, "{case}");
+            assert_eq!(found.identity, None, "{case}");
+            let next = found.next.context("something to do")?;
+            assert!(next.ends_with("argosy gcp doctor"), "{case}: {next}");
+            assert!(next.contains("NODEPOOL-MODE"), "{case}: {next}");
+        }
+        // Where the account is surely absent, it is for the controller to act, and that one is not to be had.
+        let refused = if fallback == Fallback::Deny {
+            Outcome::Refused
+        } else {
+            Outcome::Unavailable
+        };
+        let image = image_of(PROJECT);
+        let absent = installation.outcome(too_long, Kind::Image, &image).await;
+        assert_eq!(absent, Some(refused), "{fallback}");
+        // Nobody was asked as the node.
+        let calls = installation.take_calls("iam-credentials");
+        assert!(calls.is_empty(), "{fallback}: {calls:?}");
 
         installation.google.mend();
-        // The refusal is forgotten after two minutes, the token of the node with its end.
-        installation.advance(3_601);
+        // No token of the node is kept, and that there was one only is believed for half a minute.
+        installation.advance(61);
         let found = look(&installation).await?;
         let own = format!("serviceAccount:{}", account_of(PROJECT));
         assert_eq!(found.identity, Some(own), "{}", found.why);

@@ -91,11 +91,16 @@ impl Installation {
         self.world.apply(&project.to_string()).await
     }
 
-    /// Makes a Project with an account of its own, which the controller may act as.
-    pub(crate) async fn tenant(&self, name: &str) -> Result<()> {
+    /// Makes a Project without an account of its own.
+    pub(crate) async fn tenant_without_account(&self, name: &str) -> Result<()> {
         self.namespace(name, &json!({"kargo.akuity.io/project": "true"}))
             .await?;
-        self.project(name).await?;
+        self.project(name).await
+    }
+
+    /// Makes a Project with an account of its own, which the controller may act as.
+    pub(crate) async fn tenant(&self, name: &str) -> Result<()> {
+        self.tenant_without_account(name).await?;
         let google = self.google.google();
         google.create_account(GCP_PROJECT, &format!("kargo-project-{name}"))?;
         self.google.let_controller_act_as(name)

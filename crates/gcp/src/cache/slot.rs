@@ -24,6 +24,8 @@ const STRIKES_APART: SignedDuration = SignedDuration::from_secs(30);
 pub(super) struct Slot {
     held: Option<Held>,
     refusal: Option<Refusal>,
+    /// Until when nobody asks, while the token that is held serves as long as it is good.
+    limit: Option<Refusal>,
     /// The first refusal since there was a token.
     strike: Option<Strike>,
     /// When the last token was got, if there ever was one.
@@ -81,6 +83,9 @@ impl Slot {
                 _ if now < held.fresh_until => Look::ServeAndRenew(Arc::clone(&held.token)),
                 _ => Look::Fetch,
             };
+        }
+        if let Some(limit) = self.limit.as_ref().filter(|it| now < it.until) {
+            return Look::Refuse(limit.error.clone());
         }
         match &self.strike {
             Some(strike) if now < strike.counts_from() => Look::Refuse(strike.unconfirmed(now)),
@@ -201,11 +206,15 @@ impl Slot {
             self.refuse(&error, now, jitter);
             return Err(error);
         }
-        let pause = match error {
-            TokenError::RateLimited {
-                retry_after: Some(asked),
-                ..
-            } => SignedDuration::try_from(asked).map_or(BETWEEN, |asked| asked.max(BETWEEN)),
+        let pause = match remembered(&error) {
+            Some(asked) if matches!(error, TokenError::RateLimited { .. }) => {
+                // Whoever says how long to wait is not asked earlier, not even once the token is over.
+                self.limit = Some(Refusal {
+                    error: error.clone(),
+                    until: now + asked,
+                });
+                asked.max(BETWEEN)
+            }
             _ => scale(BETWEEN, jitter),
         };
         self.doubt(error, now, now + pause)
@@ -269,13 +278,12 @@ fn remembered(error: &TokenError) -> Option<SignedDuration> {
         | TokenError::PolicyViolated { .. }
         | TokenError::ConsumerRefused { .. }
         | TokenError::Refused { status: 403, .. } => Some(SignedDuration::from_mins(1)),
+        // Somebody moves the Pod to another node, or the server of GKE was not there yet.
+        TokenError::OfNode { .. } => Some(SignedDuration::from_secs(30)),
         TokenError::RateLimited {
             retry_after: Some(asked),
             ..
-        } => {
-            let asked = SignedDuration::try_from(*asked).ok()?;
-            Some(asked.min(SignedDuration::from_mins(1)))
-        }
+        } => SignedDuration::try_from(*asked).ok(),
         _ => None,
     }
 }

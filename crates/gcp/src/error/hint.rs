@@ -1,7 +1,11 @@
 //! The next command to try, for each error.
 
+use std::error::Error;
+use std::iter::successors;
+
 use super::{Absence, TokenError};
-use crate::principal::DEFAULT_COMPUTE;
+use crate::principal::{ACCOUNT_PREFIX, DEFAULT_COMPUTE, PROJECT_ACCOUNT};
+use crate::setup::shell::quote;
 
 impl TokenError {
     /// Says what to do next.
@@ -50,7 +54,9 @@ impl TokenError {
                     .to_owned()
             }
             Self::ScopeInsufficient { .. } => {
-                "start the controller with --gcp-token-scope=cloud-platform".to_owned()
+                "the controller asks with a token of all scopes, so it was a node with narrow OAuth scopes that gave a \
+                 narrower one: argosy gcp doctor"
+                    .to_owned()
             }
             Self::PolicyViolated { uid, .. } => perimeter(uid.as_deref()),
             Self::ConsumerRefused { consumer, .. } => {
@@ -64,16 +70,16 @@ impl TokenError {
             Self::Refused { .. } => "argosy gcp doctor".to_owned(),
             Self::Rejected { error, .. } => rejected(error).to_owned(),
             Self::Annotated { .. } => {
-                "take the annotation away: kubectl annotate serviceaccount NAME iam.gke.io/gcp-service-account-"
+                "take the annotation away: kubectl annotate serviceaccount CONTROLLER --namespace NAMESPACE \
+                 iam.gke.io/gcp-service-account-"
                     .to_owned()
             }
-            Self::KubernetesToken { account, .. } => {
-                let (namespace, _) = account.split_once('/').unwrap_or((account, ""));
-                format!(
-                    "let the controller create tokens of {account}: kubectl auth can-i create serviceaccounts \
-                     --subresource=token --namespace {namespace} --as system:serviceaccount:NAMESPACE:CONTROLLER"
-                )
+            Self::OfNode { .. } => {
+                "take hostNetwork from the controller's Pod, and give its node pool GKE_METADATA (NODEPOOL-MODE): \
+                 argosy gcp doctor"
+                    .to_owned()
             }
+            Self::KubernetesToken { account, source } => may_create(account, source.as_ref()),
             Self::File(error) => error.hint().to_owned(),
             Self::Key(error) => error.hint().to_owned(),
             Self::Roots(_) => {
@@ -100,9 +106,12 @@ fn may_be_granted(caller: &str) -> bool {
 fn absent(account: &str, why: Absence) -> String {
     match why {
         Absence::Name => {
-            "an account id ends at 30 characters: give the Project a name of at most 16, \
-             or let it use its Kubernetes account argosy-gcp"
-                .to_owned()
+            let namespace = account.strip_prefix(ACCOUNT_PREFIX).unwrap_or("NAME");
+            format!(
+                "an account id ends at 30 characters, so give the Project a Kubernetes account instead: kubectl create \
+                 serviceaccount {PROJECT_ACCOUNT} --namespace {}",
+                quote(namespace)
+            )
         }
         Absence::NotFound => {
             let (id, host) = account.split_once('@').unwrap_or((account, ""));
@@ -116,6 +125,28 @@ fn absent(account: &str, why: Absence) -> String {
             format!("gcloud iam service-accounts create {id} --project={project}")
         }
     }
+}
+
+/// Writes the command that says whether tokens of an account may be created, as whoever Kubernetes says was refused.
+fn may_create(account: &str, source: &(dyn Error + 'static)) -> String {
+    let (namespace, name) = account
+        .split_once('/')
+        .unwrap_or((account, PROJECT_ACCOUNT));
+    let causes = successors(Some(source), |&it| it.source());
+    let refused = causes.map(ToString::to_string).find_map(|said| {
+        let (_, rest) = said.split_once("User \"")?;
+        Some(rest.split_once('"')?.0.to_owned())
+    });
+    let whom = refused.map_or_else(
+        || "system:serviceaccount:NAMESPACE:CONTROLLER".to_owned(),
+        |it| quote(&it),
+    );
+    format!(
+        "let the controller create tokens of {account}: kubectl auth can-i create serviceaccounts/{} \
+         --subresource=token --namespace {} --as {whom}",
+        quote(name),
+        quote(namespace)
+    )
 }
 
 fn perimeter(uid: Option<&str>) -> String {

@@ -14,6 +14,8 @@ use crate::error::Problem;
 
 /// Most bytes of an answer that are read.
 const BOUND: usize = 256 * 1024;
+/// Longest wait that is believed, whatever an answer asks for.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -86,14 +88,16 @@ impl Answer {
         flavor.is_some_and(|flavor| flavor == "Google")
     }
 
-    /// Says how long to wait, where the answer says so in seconds or by a date.
+    /// Says how long to wait, where the answer says so in seconds or by a date: an hour at most.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let text = self.header(&RETRY_AFTER)?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
+        if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {
+            // More digits than a number has are very long too.
+            let seconds = text.parse().unwrap_or(u64::MAX);
+            return Some(believed(Duration::from_secs(seconds)));
         }
         let wait = parse_date(text)?.duration_since(self.date()?);
-        Duration::try_from(wait).ok()
+        Duration::try_from(wait).ok().map(believed)
     }
 
     /// Says what time it is where the answer comes from.
@@ -134,6 +138,11 @@ impl Answer {
         let kind = self.header(&CONTENT_TYPE).unwrap_or_default();
         kind.starts_with("text/html") || self.body.0.trim_ascii_start().starts_with(b"<")
     }
+}
+
+/// Shortens a wait that Google asks for to what is believed.
+pub(crate) fn believed(wait: Duration) -> Duration {
+    wait.min(LONGEST_WAIT)
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {
@@ -183,6 +192,11 @@ mod tests {
     fn a_pause_is_asked_for_in_seconds_or_by_a_date() {
         let after = |headers: &[_]| Answer::of(429, headers, "").retry_after();
         assert_eq!(after(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        let endless = ["3601", "18446744073709551615", "99999999999999999999999"];
+        for endless in endless {
+            let hour = Some(Duration::from_hours(1));
+            assert_eq!(after(&[("retry-after", endless)]), hour, "{endless}");
+        }
         let date = ("date", "Sun, 29 Nov 2026 10:00:00 GMT");
         assert_eq!(
             after(&[date, ("retry-after", "Sun, 29 Nov 2026 10:00:30 GMT")]),
@@ -191,6 +205,10 @@ mod tests {
         assert_eq!(
             after(&[date, ("retry-after", "Sun, 29 Nov 2026 09:00:00 GMT")]),
             None
+        );
+        assert_eq!(
+            after(&[date, ("retry-after", "Mon, 29 Nov 2027 10:00:00 GMT")]),
+            Some(Duration::from_hours(1))
         );
         assert_eq!(after(&[("retry-after", "soon")]), None);
         assert_eq!(after(&[]), None);

@@ -36,6 +36,15 @@ pub(super) fn tls(verifies: bool) -> Result<ClientConfig, rustls::Error> {
     Ok(tls)
 }
 
+/// Trusts these roots.
+#[cfg(test)]
+pub(super) fn tls_trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}
+
 /// Tells silence from a refused or broken connection; the address stays out of the cause, as a query may hold a secret.
 pub(super) fn fault(host: &str, error: reqwest::Error) -> TokenError {
     let host = host.to_owned();

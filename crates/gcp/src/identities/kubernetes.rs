@@ -4,28 +4,44 @@ use std::future::Future;
 use std::sync::Arc;
 
 use secret::Secret;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Base, Identities, Inner};
 use crate::TokenError;
-use crate::principal::KubernetesAccount;
+use crate::principal::{KubernetesAccount, WorkloadPool};
 use crate::sts::{JWT, Provider, Subject};
-use crate::token::{Scope, Token};
+use crate::token::{Identity, Scope, Token};
 
 impl Identities {
     /// Says who vouches for the cluster's accounts.
     pub async fn provider(&self) -> Result<Provider, TokenError> {
+        self.provider_until(self.deadline()).await
+    }
+
+    async fn provider_until(&self, deadline: Instant) -> Result<Provider, TokenError> {
         let Inner {
             settings, metadata, ..
         } = &*self.inner;
         match (&settings.provider, &settings.base) {
             (Some(provider), _) => Ok(provider.clone()),
-            (None, Base::ExternalAccount(file)) => Ok(Provider::Pool(file.provider.clone())),
-            (None, Base::Metadata | Base::Key(_)) => Ok(Provider::Gke {
-                project: metadata.project_id().await?,
-                number: metadata.project_number().await?,
-                location: metadata.cluster_location().await?,
-                cluster: metadata.cluster_name().await?,
-            }),
+            (None, Base::ExternalAccount(file)) => Ok(file.provider.clone()),
+            (None, Base::Metadata | Base::Key(_)) => {
+                let project = metadata.project_id_until(deadline).await?;
+                let pool = match metadata.account_until(deadline).await?.identity {
+                    Identity::Pool(pool) => pool,
+                    // An annotation hides the pool.
+                    Identity::ServiceAccount(_)
+                    | Identity::Kubernetes(_)
+                    | Identity::Federated(_) => WorkloadPool::of(&project),
+                };
+                Ok(Provider::Gke {
+                    project,
+                    number: metadata.project_number_until(deadline).await?,
+                    pool,
+                    location: metadata.cluster_location_until(deadline).await?,
+                    cluster: metadata.cluster_name_until(deadline).await?,
+                })
+            }
         }
     }
 
@@ -39,22 +55,24 @@ impl Identities {
         F: Future<Output = Result<Secret<String>, E>>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let provider = self.provider().await?;
-        let token = request(provider.kubernetes_audience()).await;
-        let token = token.map_err(|error| TokenError::KubernetesToken {
+        let failed = |source| TokenError::KubernetesToken {
             account: account.to_string(),
-            source: Arc::new(error),
-        })?;
+            source,
+        };
+        let deadline = self.deadline();
+        let provider = self.provider_until(deadline).await?;
+        let deadline = self.pace().chance(deadline);
+        let token = timeout_at(deadline, request(provider.kubernetes_audience())).await;
+        let token = token
+            .map_err(|silent| failed(Arc::new(silent)))?
+            .map_err(|error| failed(Arc::new(error)))?;
         let subject = Subject {
             audience: &provider.audience(),
             token: &token,
             token_type: JWT,
         };
-        let granted = self
-            .inner
-            .sts
-            .exchange(&subject, scope, self.deadline())
-            .await?;
+        let deadline = self.pace().chance(deadline);
+        let granted = self.inner.sts.exchange(&subject, scope, deadline).await?;
         Ok(granted.of(provider.identity(&account)))
     }
 }

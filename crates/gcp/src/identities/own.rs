@@ -6,7 +6,7 @@ use super::Identities;
 use crate::TokenError;
 use crate::endpoints::at;
 use crate::error::Absence;
-use crate::iam_credentials::Wanted;
+use crate::iam_credentials::{Wanted, token_path};
 use crate::principal::{ACCOUNT_PREFIX, NameError, ServiceAccountEmail};
 use crate::token::{Identity, Scope, Token};
 
@@ -17,15 +17,15 @@ impl Identities {
         scope: Scope,
     ) -> Result<Token, TokenError> {
         let deadline = self.deadline();
-        let project = self.project().await?;
+        let project = self.project_until(deadline).await?;
         let email = ServiceAccountEmail::of_kargo_project(kargo_project, &project)
             .map_err(|_: NameError| impossible(kargo_project))?;
-        let base = self.base(Scope::CloudPlatform).await?;
+        let base = self.base_until(Scope::CloudPlatform, deadline).await?;
         let mut generated = self.generate(&base, &email, scope, deadline).await;
         // The base token may have been revoked: a new one is worth one more try.
         if matches!(generated, Err(TokenError::Unauthenticated { .. })) {
             self.invalidate(&base);
-            let base = self.base(Scope::CloudPlatform).await?;
+            let base = self.base_until(Scope::CloudPlatform, deadline).await?;
             generated = self.generate(&base, &email, scope, deadline).await;
         }
         generated
@@ -39,8 +39,8 @@ impl Identities {
         deadline: Instant,
     ) -> Result<Token, TokenError> {
         let settings = &self.inner.settings;
-        let path = format!("/v1/projects/-/serviceAccounts/{email}:generateAccessToken");
-        let url = at(&settings.endpoints.iam_credentials, &path);
+        let url = at(&settings.endpoints.iam_credentials, &token_path(email));
+        let deadline = self.pace().chance(deadline);
         let wanted = Wanted {
             account: email.as_str(),
             delegates: &[],

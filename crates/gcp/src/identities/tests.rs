@@ -3,6 +3,7 @@
 mod answers;
 mod external;
 mod kubernetes;
+mod node;
 mod unanswered;
 
 use std::time::Duration;
@@ -211,7 +212,11 @@ async fn trouble_is_tried_three_times_and_a_limit_is_respected() {
             .own("web", Scope::ReadOnly)
             .await
             .expect_err("a limit");
-        assert_eq!(error.retry(), crate::Retry::After(Duration::from_mins(10)));
+        let ten = Some(Duration::from_mins(10));
+        assert!(
+            matches!(error, TokenError::RateLimited { retry_after, .. } if retry_after == ten),
+            "{error:?}"
+        );
     }
     assert_eq!(server.seen("generateAccessToken").len(), 4);
     let passing = [
@@ -291,6 +296,20 @@ async fn a_token_that_a_registry_turned_down_is_asked_for_once_more() {
         .await
         .expect("a token");
     assert_eq!(token.access_token.expose(), "ya29.new");
+}
+
+#[tokio::test]
+async fn a_token_that_is_held_for_both_scopes_is_forgotten_for_both() {
+    let (server, _, identities) = gke().await;
+    let scopes = [Scope::ReadOnly, Scope::CloudPlatform];
+    let base = async |scope| identities.base(scope).await.expect("a token");
+    let old = base(scopes[0]).await;
+    assert!(base(scopes[1]).await.is(&old), "the server gives the same");
+    server.answer("default/token", [Reply::metadata(&granted("new", 3_600))]);
+    assert!(identities.invalidate(&old));
+    for scope in scopes {
+        assert_eq!(base(scope).await.access_token.expose(), "ya29.new");
+    }
 }
 
 #[tokio::test]

@@ -14,10 +14,16 @@ fn metadata(url: &Url, pace: Pace) -> Metadata {
     Metadata::paced(url.clone(), Hands::new().clock(), quick(pace))
 }
 
+fn later() -> Instant {
+    QUICK.deadline()
+}
+
 async fn token_error(reply: Reply) -> TokenError {
     let server = Loopback::start().await;
     server.answer("token", [reply]);
-    let token = metadata(&server.url, BRIEF).token(Scope::ReadOnly).await;
+    let token = metadata(&server.url, BRIEF)
+        .token(Scope::ReadOnly, later())
+        .await;
     token.expect_err("an error")
 }
 
@@ -36,7 +42,8 @@ async fn project_cluster_and_account_are_read_and_remembered() {
             "europe-west1"
         );
     }
-    let account = metadata.account().await.expect("an account");
+    let account = metadata.account_until(later()).await;
+    let account = account.expect("an account").identity;
     assert_eq!(account.to_string(), "acme-gke.svc.id.goog");
     let seen = server.seen("/computeMetadata/v1/");
     assert_eq!(seen.len(), 5);
@@ -61,13 +68,14 @@ async fn an_account_has_three_shapes_and_no_fourth() {
     ] {
         let server = Loopback::start().await;
         server.answer("email", [Reply::metadata(email)]);
-        let account = metadata(&server.url, BRIEF).account().await;
-        assert_eq!(account.expect("an account").to_string(), shown);
+        let account = metadata(&server.url, BRIEF).account_until(later()).await;
+        let account = account.expect("an account").identity;
+        assert_eq!(account.to_string(), shown);
     }
     let server = Loopback::start().await;
     server.answer("email", [Reply::metadata("<html>")]);
     let error = metadata(&server.url, BRIEF)
-        .account()
+        .account_until(later())
         .await
         .expect_err("no account");
     assert_eq!(error.label(), "malformed");
@@ -77,7 +85,9 @@ async fn an_account_has_three_shapes_and_no_fourth() {
 async fn a_token_is_asked_for_with_its_scope() {
     let server = Loopback::start().await;
     server.answer("token", [Reply::metadata(&granted("a", 3_599))]);
-    let token = metadata(&server.url, QUICK).token(Scope::ReadOnly).await;
+    let token = metadata(&server.url, QUICK)
+        .token(Scope::ReadOnly, later())
+        .await;
     assert!(token.is_ok());
     let seen = server.seen("instance/service-accounts/default/token");
     let query = seen[0].uri.query().expect("a query");
@@ -93,7 +103,7 @@ async fn a_late_server_is_waited_for() {
     let told = Arc::clone(&attempts);
     let http = Http::new(QUICK, Arc::new(move |_| told.notify_one()));
     let metadata = Metadata::paced(closed.url(), Hands::new().clock(), http);
-    let asking = tokio::spawn(async move { metadata.token(Scope::ReadOnly).await });
+    let asking = tokio::spawn(async move { metadata.token(Scope::ReadOnly, later()).await });
     attempts.notified().await;
     let server = closed.open();
     server.answer(
@@ -129,6 +139,27 @@ async fn a_server_that_is_later_than_one_request_waits_is_never_given_up() {
 }
 
 #[tokio::test]
+async fn all_who_wait_share_an_attempt_and_its_failure_and_the_next_ask_anew() {
+    let server = Loopback::start().await;
+    server.answer(
+        "project-id",
+        [Reply::new(503, "").after(Duration::from_millis(50))],
+    );
+    let metadata = metadata(&server.url, BRIEF);
+    let asked = (0..5).map(|_| metadata.project_id());
+    for project in futures::future::join_all(asked).await {
+        assert_eq!(project.expect_err("trouble").label(), "unavailable");
+    }
+    assert_eq!(
+        server.seen("project-id").len(),
+        2,
+        "one attempt of two tries"
+    );
+    server.answer("project-id", [Reply::metadata("acme-gke")]);
+    assert!(metadata.project_id().await.is_ok(), "it is not believed");
+}
+
+#[tokio::test]
 async fn silence_is_not_waited_for_longer_than_a_request_may_take() {
     let server = Loopback::start().await;
     server.answer(
@@ -139,13 +170,14 @@ async fn silence_is_not_waited_for_longer_than_a_request_may_take() {
         request: Duration::from_millis(50),
         ..BRIEF
     };
-    let token = metadata(&server.url, pace).token(Scope::ReadOnly).await;
+    let token = metadata(&server.url, pace)
+        .token(Scope::ReadOnly, later())
+        .await;
     assert!(matches!(token, Err(TokenError::Silent { .. })));
-    let pace = Pace {
-        budget: Duration::from_millis(50),
-        ..QUICK
-    };
-    let token = metadata(&server.url, pace).token(Scope::ReadOnly).await;
+    let soon = Instant::now() + Duration::from_millis(50);
+    let token = metadata(&server.url, QUICK)
+        .token(Scope::ReadOnly, soon)
+        .await;
     assert!(matches!(token, Err(TokenError::Silent { .. })));
 }
 
@@ -215,7 +247,7 @@ async fn a_connection_that_breaks_is_a_failure_to_reach() {
     ] {
         let url = say(bytes).await;
         let error = metadata(&url, BRIEF)
-            .token(Scope::ReadOnly)
+            .token(Scope::ReadOnly, later())
             .await
             .expect_err("no answer");
         assert_eq!(error.label(), "unreachable", "{bytes}: {error:?}");

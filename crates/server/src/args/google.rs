@@ -31,8 +31,8 @@ pub struct Google {
     /// What tokens may be used for at most, whatever IAM grants
     #[arg(long, env = "ARGOSY_GCP_TOKEN_SCOPE", value_enum, default_value_t = TokenScope::ReadOnly)]
     pub gcp_token_scope: TokenScope,
-    /// How long the tokens of projects' accounts live, such as 15m or 1h
-    #[arg(long, env = "ARGOSY_GCP_TOKEN_LIFETIME", value_name = "DURATION", default_value = "1h", value_parser = super::duration)]
+    /// How long the tokens of projects' accounts live, from 15m to 12h; more than 1h takes a policy that allows it
+    #[arg(long, env = "ARGOSY_GCP_TOKEN_LIFETIME", value_name = "DURATION", default_value = "1h", value_parser = lifetime)]
     pub gcp_token_lifetime: Duration,
     /// Google Cloud project of the accounts kargo-project-NAME [default: the metadata server's]
     #[arg(long, env = "ARGOSY_GCP_PROJECT", value_name = "ID", value_parser = project)]
@@ -81,6 +81,32 @@ pub enum TokenScope {
     CloudPlatform,
 }
 
+/// Shorter tokens are over before they are shared, and none live longer.
+///
+/// Source: <https://cloud.google.com/iam/docs/create-short-lived-credentials-direct>
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = super::duration(text)?;
+    if (Duration::from_mins(15)..=Duration::from_hours(12)).contains(&lifetime) {
+        return Ok(lifetime);
+    }
+    Err("choose from 15m to 12h".to_owned())
+}
+
 fn project(text: &str) -> Result<ProjectId, String> {
     ProjectId::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_live_from_a_quarter_of_an_hour_to_half_a_day() {
+        for (text, minutes) in [("15m", 15), ("900s", 15), ("1h", 60), ("12h", 720)] {
+            assert_eq!(lifetime(text), Ok(Duration::from_mins(minutes)), "{text}");
+        }
+        for text in ["0s", "10s", "14m59s", "12h1s", "13h", "-1h", "1", ""] {
+            assert!(lifetime(text).is_err(), "{text}");
+        }
+    }
 }

@@ -113,6 +113,9 @@ failures! {
         status: 403,
         message: message(),
     },
+    TokenError::OfNode { .. } => TokenError::OfNode {
+        account: "serviceAccount:1-compute@developer.gserviceaccount.com".to_owned(),
+    },
     TokenError::KubernetesToken { .. } => TokenError::KubernetesToken {
         account: "acme/argosy-gcp".to_owned(),
         source: Arc::new(std::io::Error::other("no API")),

@@ -176,7 +176,7 @@ fn an_error_is_remembered_as_long_as_it_is_likely_to_last() {
             check(&slot, &[(0, &label), (until - 1, &label), (until, "fetch")]);
         }
     }
-    for (asked, seconds) in [(20, 20), (600, 60)] {
+    for (asked, seconds) in [(20, 20), (600, 600), (3_600, 3_600)] {
         let mut slot = Slot::default();
         let refused = slot.settle(Err(limited(asked)), at(0), 0.8);
         assert!(refused.is_err());
@@ -185,6 +185,14 @@ fn an_error_is_remembered_as_long_as_it_is_likely_to_last() {
             &slot,
             &[(0, limit), (seconds - 1, limit), (seconds, "fetch")],
         );
+    }
+    let of_node = TokenError::OfNode {
+        account: "serviceAccount:node".to_owned(),
+    };
+    for (jitter, until) in [(0.8, 24), (1.0, 30)] {
+        let mut slot = Slot::default();
+        assert!(slot.settle(Err(of_node.clone()), at(0), jitter).is_err());
+        check(&slot, &[(until - 1, "refuse of-node"), (until, "fetch")]);
     }
     for error in [
         trouble(),
@@ -232,6 +240,25 @@ fn trouble_does_not_take_away_a_token_that_is_still_good() {
         "refuse unavailable"
     );
     check(&slot, &[(3_596, "fetch")]);
+}
+
+#[test]
+fn a_limit_lasts_longer_than_the_token_that_serves_meanwhile() {
+    let mut slot = Slot::default();
+    settle(&mut slot, Ok(token("a", 3_600)), 0);
+    let limited = settle(&mut slot, Err(limited(600)), 3_300);
+    assert_eq!(limited, "a despite rate-limited");
+    check(
+        &slot,
+        &[
+            (3_589, "serve a despite rate-limited"),
+            (3_590, "refuse rate-limited"),
+            (3_899, "refuse rate-limited"),
+            (3_900, "fetch"),
+        ],
+    );
+    assert_eq!(settle(&mut slot, Ok(token("b", 7_500)), 3_900), "b");
+    check(&slot, &[(3_901, "serve b")]);
 }
 
 #[test]

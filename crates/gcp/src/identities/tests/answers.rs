@@ -234,13 +234,24 @@ async fn trouble_lets_nobody_act_is_tried_three_times_and_spares_the_token() {
 
 #[tokio::test]
 async fn a_limit_lets_nobody_act_and_nobody_asks_earlier_than_it_says() {
-    let limited = Meaning {
-        believed: Some((39, 40)),
+    let limited = |seconds| Meaning {
+        believed: Some((seconds - 1, seconds)),
         requests: 1,
         ..passing("rate-limited")
     };
-    check(Reply::new(429, "").header("retry-after", "40"), limited).await;
-    let retry = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "40s"});
-    let quota = refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded", &[retry]);
-    check(quota, limited).await;
+    let retry = |delay: &str| json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay});
+    // Nothing longer than an hour is believed.
+    for (asked, seconds) in [
+        ("40", 40),
+        ("600", 600),
+        ("3601", 3_600),
+        ("18446744073709551615", 3_600),
+        ("99999999999999999999999", 3_600),
+    ] {
+        let header = Reply::new(429, "").header("retry-after", asked);
+        check(header, limited(seconds)).await;
+        let quota = [retry(&format!("{asked}s"))];
+        let quota = refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded", &quota);
+        check(quota, limited(seconds)).await;
+    }
 }
