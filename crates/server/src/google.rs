@@ -66,7 +66,7 @@ pub(crate) fn google(
 }
 
 /// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
-fn account() -> Option<KubernetesAccount> {
+pub(crate) fn account() -> Option<KubernetesAccount> {
     #[derive(serde::Deserialize)]
     struct Claims {
         sub: String,
