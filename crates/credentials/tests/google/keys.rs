@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use credentials::{Error, Kind, Outcome};
+use credentials::{Credentials, Error, Kind, Outcome};
 use serde_json::{Value, json};
 use testkit::google::{GCP_PROJECT, account_of, image_of};
 
@@ -131,10 +131,65 @@ async fn a_key_that_cannot_be_used_says_why_and_nobody_else_acts() -> Result<()>
             "{told}"
         );
         assert!(error.hint().contains(next), "{}", error.hint());
+        let identity = error.identity().context("it is about identities")?;
+        assert_eq!(identity.outcome, Outcome::UnusableKey);
+        assert_eq!(identity.next, Some(error.hint()));
         assert!(
             !format!("{error:?} {told}").contains("PRIVATE KEY"),
             "{told}"
         );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_holds_nothing_of_use_is_passed_over_and_that_is_said() -> Result<()> {
+    let installation = Installation::open().await?;
+    let passed_over =
+        "it is the Project's own; the Secret for the repository holds nothing that is used for it";
+    // An empty value is none.
+    store(&installation, &image_of(PROJECT), "").await?;
+    let access = installation
+        .find(PROJECT, Kind::Image, &image_of(PROJECT))
+        .await?;
+    let identity = access.identity.context("an identity")?;
+    assert_eq!(identity.outcome, Outcome::OwnServiceAccount);
+    assert_eq!(identity.why, passed_over);
+    // Elsewhere nobody is asked for.
+    store(&installation, "ghcr.io/acme/web", "").await?;
+    let access = installation
+        .find(PROJECT, Kind::Image, "ghcr.io/acme/web")
+        .await?;
+    assert!(
+        access.login.is_none() && access.identity.is_none(),
+        "{access:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_kubernetes_does_not_answer_it_is_not_known_who_may_act() -> Result<()> {
+    let installation = Installation::open().await?;
+    let nowhere = kube::Config::new("http://127.0.0.1:1".parse()?);
+    let nowhere = kube::Client::try_from(nowhere)?;
+    let credentials =
+        Credentials::new(nowhere, Vec::new()).with_google(installation.acting(), true);
+    for (repository, is_googles) in [
+        (image_of(PROJECT), true),
+        ("ghcr.io/acme/web".to_owned(), false),
+        (format!("docker.io/{}", image_of(PROJECT)), false),
+    ] {
+        // The last one is Docker Hub's, and no credential is looked for.
+        let found = credentials.find(PROJECT, Kind::Image, &repository).await;
+        let Err(error) = found else {
+            assert!(!is_googles, "{repository}");
+            continue;
+        };
+        let identity = credentials.identity_of(Kind::Image, &repository, &error);
+        assert_eq!(identity.is_some(), is_googles, "{repository}: {error}");
+        let Some(identity) = identity else { continue };
+        assert_eq!(identity.outcome, Outcome::Unavailable);
+        assert_eq!(identity.next, Some(error.hint()));
     }
     Ok(())
 }
