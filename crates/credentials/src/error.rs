@@ -26,13 +26,13 @@ pub enum Error {
     #[error("failed to use the service account key of project {project:?}")]
     Key {
         project: String,
-        identity: RegistryIdentity,
+        identity: Box<RegistryIdentity>,
         source: google::KeyError,
     },
     /// No identity acts, so nothing is asked: not even anonymously.
     #[error("no identity may read the registry: {}", identity.why)]
     Identity {
-        identity: RegistryIdentity,
+        identity: Box<RegistryIdentity>,
         source: Option<Box<gcp::TokenError>>,
     },
 }
@@ -41,7 +41,7 @@ impl Error {
     /// Gives what is known of the identity that would have acted.
     pub fn identity(&self) -> Option<&RegistryIdentity> {
         match self {
-            Self::Identity { identity, .. } | Self::Key { identity, .. } => Some(identity),
+            Self::Identity { identity, .. } | Self::Key { identity, .. } => Some(identity.as_ref()),
             Self::List { .. } | Self::TooMany { .. } | Self::Read { .. } => None,
         }
     }

@@ -90,12 +90,9 @@ impl Google {
             Standing::Project { annotation } => self.fallback.tightened(annotation.as_deref()),
             Standing::Nobody { why } => return Err(refused(why, project::hint(request.project))),
         };
-        let mut notes = String::new();
-        if let Some(unknown) = unknown {
-            notes += &format!(
-                "; annotation {FALLBACK_ANNOTATION}, which counts as {fallback}: {unknown}"
-            );
-        }
+        let mut notes = unknown.map_or_else(String::new, |unknown| {
+            format!("; annotation {FALLBACK_ANNOTATION}, which counts as {fallback}: {unknown}")
+        });
         if !request.secret.is_empty() {
             notes += "; the Secret for the repository holds nothing that is used for it";
         }
@@ -197,20 +194,20 @@ fn lacking(mut access: Access, lack: &Lack) -> Access {
 
 /// Adds what is said whoever acts.
 fn noted(mut found: Result<Access, Error>, notes: &str) -> Result<Access, Error> {
-    match &mut found {
-        Ok(Access {
-            identity: Some(identity),
-            ..
-        })
-        | Err(Error::Identity { identity, .. }) => identity.why += notes,
-        Ok(_) | Err(_) => {}
+    let identity = match &mut found {
+        Ok(access) => access.identity.as_mut(),
+        Err(Error::Identity { identity, .. }) => Some(identity.as_mut()),
+        Err(_) => None,
+    };
+    if let Some(identity) = identity {
+        identity.why += notes;
     }
     found
 }
 
 fn refused(why: String, next: String) -> Error {
     Error::Identity {
-        identity: RegistryIdentity::nobody(Outcome::Refused, why, next),
+        identity: Box::new(RegistryIdentity::nobody(Outcome::Refused, why, next)),
         source: None,
     }
 }
@@ -218,10 +215,10 @@ fn refused(why: String, next: String) -> Error {
 fn unavailable(why: &str, error: TokenError) -> Error {
     let (why, next) = (why.to_owned(), error.hint());
     Error::Identity {
-        identity: RegistryIdentity {
+        identity: Box::new(RegistryIdentity {
             cause: Some(identity::cause_of(&error)),
             ..RegistryIdentity::nobody(Outcome::Unavailable, why, next)
-        },
+        }),
         source: Some(Box::new(error)),
     }
 }

@@ -93,7 +93,7 @@ pub struct Controller {
     pub shard: Option<String>,
     /// Kubernetes account that this runs as, which Projects let read their Secrets [default: the pod's own, else
     /// argosy/kargo-controller]
-    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", value_parser = account)]
+    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", value_parser = KubernetesAccount::parse)]
     pub controller: Option<KubernetesAccount>,
     #[command(flatten)]
     pub work: Work,
@@ -227,8 +227,7 @@ pub struct Work {
         value_parser = network
     )]
     pub deny_networks: Vec<Network>,
-    /// Sends credentials to Git and chart repositories that are written with http://, on any host and not only on this
-    /// machine; for registries and --registry-endpoint it changes nothing
+    /// Sends credentials over http:// to any host of Git or charts, not only to this machine; not to registries
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,
     /// The kustomize program
@@ -357,10 +356,6 @@ fn size(text: &str) -> Result<u64, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| format!("too large; {example}"))
-}
-
-fn account(text: &str) -> Result<KubernetesAccount, String> {
-    KubernetesAccount::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
 }
 
 fn network(text: &str) -> Result<Network, String> {

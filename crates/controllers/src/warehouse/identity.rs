@@ -72,15 +72,16 @@ fn told(repo_url: &str, identity: RegistryIdentity, error: Option<&Error>) -> Id
         (None, Some(error)) => failed(repo_url, error, &error.hint()).message,
         (None, None) => why.clone(),
         (Some(member), _) => {
-            let mut message = format!("{member} acts, since {why}");
-            if let Some(next) = &next {
-                message += &format!("; to give the Project its own: {next}");
+            let own = next
+                .as_ref()
+                .map(|next| format!("; to give the Project its own: {next}"));
+            let acts = format!("{member} acts, since {why}{}", own.unwrap_or_default());
+            match &doubt {
+                Some(Doubt { why, next, .. }) => {
+                    message::with_next(format!("{acts}; renewal failed: {why}"), next)
+                }
+                None => acts,
             }
-            if let Some(Doubt { why, next, .. }) = &doubt {
-                let failed = format!("{message}; renewal failed: {why}");
-                message = message::with_next(failed, next);
-            }
-            message
         }
     };
     let why = match (error, &doubt) {

@@ -44,7 +44,7 @@ fn unavailable(namespace: &str, what: &str) -> Error {
          kubectl get serviceaccount {ACCOUNT} --namespace {namespace} -o yaml"
     );
     Error::Identity {
-        identity: RegistryIdentity::nobody(Outcome::Unavailable, why, next),
+        identity: Box::new(RegistryIdentity::nobody(Outcome::Unavailable, why, next)),
         source: None,
     }
 }

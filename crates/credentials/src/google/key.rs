@@ -69,10 +69,10 @@ fn unusable(request: &Request<'_>, source: KeyError) -> Error {
     let next = source.hint(project, *kind, repo_url);
     Error::Key {
         project: (*project).to_owned(),
-        identity: RegistryIdentity {
+        identity: Box::new(RegistryIdentity {
             cause: Some(with_causes(&source)),
             ..RegistryIdentity::nobody(Outcome::UnusableKey, why, next)
-        },
+        }),
         source,
     }
 }

@@ -88,12 +88,11 @@ impl AccessToken {
     pub fn grant(&self, repo_url: &str) -> String {
         let identity = &self.token.identity;
         match (ImageAddress::parse(repo_url), identity, &self.actor) {
-            (Err(_), _, _) => "argosy gcp doctor".to_owned(),
             (Ok(_), Identity::ServiceAccount(email), _) if email.is_default_compute() => {
                 "argosy gcp doctor".to_owned()
             }
             (Ok(_), _, Actor::Controller { way_out }) => way_out.clone(),
-            (Ok(_), Identity::Pool(_), _) => "argosy gcp doctor".to_owned(),
+            (Err(_), _, _) | (Ok(_), Identity::Pool(_), _) => "argosy gcp doctor".to_owned(),
             // Everybody in a pool is not who is meant.
             (Ok(_), Identity::Federated(set), _) if set.starts_with("principalSet://") => {
                 "argosy gcp doctor".to_owned()

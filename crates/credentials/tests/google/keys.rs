@@ -37,7 +37,7 @@ async fn key(installation: &Installation, project: &str) -> Result<Value> {
 }
 
 /// The Secret as it is found: in the Project's namespace, with a label, for this repository.
-const HOW_TO_STORE: &str = r#"kubectl create secret generic NAME --namespace acme --from-literal=repoURL=europe-docker.pkg.dev/acme-prod/acme/web --from-file=gcpServiceAccountKey=<(base64 -w0 key.json) --dry-run=client -o yaml | kubectl label --local -f - kargo.akuity.io/cred-type=image -o yaml | kubectl apply -f -"#;
+const HOW_TO_STORE: &str = r"kubectl create secret generic NAME --namespace acme --from-literal=repoURL=europe-docker.pkg.dev/acme-prod/acme/web --from-file=gcpServiceAccountKey=<(base64 -w0 key.json) --dry-run=client -o yaml | kubectl label --local -f - kargo.akuity.io/cred-type=image -o yaml | kubectl apply -f -";
 
 async fn store(installation: &Installation, repo_url: &str, value: &str) -> Result<()> {
     let secret = json!({

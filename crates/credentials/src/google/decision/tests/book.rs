@@ -48,8 +48,13 @@ fn every_failure_has_a_row() {
 fn errors() -> Vec<Error> {
     let source = || kube::Error::Api(Status::failure("no", "Forbidden").with_code(403).boxed());
     let name = || "acme".to_owned();
-    let identity =
-        |outcome| RegistryIdentity::nobody(outcome, UNKNOWN.to_owned(), "run this".to_owned());
+    let identity = |outcome| {
+        Box::new(RegistryIdentity::nobody(
+            outcome,
+            UNKNOWN.to_owned(),
+            "run this".to_owned(),
+        ))
+    };
     let read = |what| Error::Read {
         what,
         name: name(),
