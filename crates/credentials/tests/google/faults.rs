@@ -10,7 +10,7 @@ use testkit::google::{Effect, GCP_PROJECT, IAM_CREDENTIALS, METADATA, account_of
 use crate::installation::{Installation, PROJECT};
 
 /// The account of nodes for which nobody chose another.
-const NODE: &str = "123456789012-compute@developer.gserviceaccount.com";
+pub(crate) const NODE: &str = "123456789012-compute@developer.gserviceaccount.com";
 
 /// Says who acts for the Project, or why nobody does.
 async fn look(installation: &Installation) -> Result<RegistryIdentity> {
@@ -24,7 +24,7 @@ async fn look(installation: &Installation) -> Result<RegistryIdentity> {
 }
 
 /// Gives the nodes their account.
-fn give_nodes_an_account(installation: &Installation) -> Result<()> {
+pub(crate) fn give_nodes_an_account(installation: &Installation) -> Result<()> {
     let google = installation.google.google();
     google.create_account(GCP_PROJECT, "node-account")?;
     google.change(|world| {

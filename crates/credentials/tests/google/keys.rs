@@ -3,25 +3,27 @@
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use credentials::{Credentials, Error, Kind, Outcome};
+use credentials::{Credentials, Error, Kind, Login, Outcome};
 use serde_json::{Value, json};
 use testkit::google::{GCP_PROJECT, account_of, image_of};
 
+use crate::faults::{NODE, give_nodes_an_account};
 use crate::installation::{Installation, PROJECT};
 
 /// Where a tenant would have our signature sent.
 const TRAP: &str = "http://127.0.0.1:1/token";
 
-/// Lets Google make a key of an account, and gives the file.
+/// Lets Google make a key of a Project's account, and gives the file.
 async fn key(installation: &Installation, project: &str) -> Result<Value> {
+    key_of(installation, &account_of(project)).await
+}
+
+async fn key_of(installation: &Installation, account: &str) -> Result<Value> {
     let google = &installation.google;
     let operator = google
         .token_of("user:ops@acme.example")
         .context("a token")?;
-    let path = format!(
-        "v1/projects/{GCP_PROJECT}/serviceAccounts/{}/keys",
-        account_of(project)
-    );
+    let path = format!("v1/projects/{GCP_PROJECT}/serviceAccounts/{account}/keys");
     let request = reqwest::Client::new().post(google.apis()?.join(&path)?);
     let made: Value = request
         .bearer_auth(operator)
@@ -71,6 +73,23 @@ async fn a_key_in_a_secret_acts_and_does_not_choose_where_it_is_shown() -> Resul
         .outcome(PROJECT, Kind::Image, &image_of(PROJECT))
         .await;
     assert_eq!(outcome, Some(Outcome::OwnServiceAccount));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_let_all_nodes_read_because_a_key_is_theirs() -> Result<()> {
+    let installation = Installation::open().await?;
+    give_nodes_an_account(&installation)?;
+    let file = key_of(&installation, NODE).await?;
+    store(&installation, &image_of(PROJECT), &encoded(&file)).await?;
+    let access = installation
+        .find(PROJECT, Kind::Image, &image_of(PROJECT))
+        .await?;
+    let Some(Login::AccessToken(token)) = access.login else {
+        anyhow::bail!("{access:?}");
+    };
+    assert_eq!(token.identity(), format!("serviceAccount:{NODE}"));
+    assert_eq!(token.grant(&image_of(PROJECT)), "argosy gcp doctor");
     Ok(())
 }
 
