@@ -100,6 +100,8 @@ pub struct Settings {
     pub patience: Duration,
     /// Namespace of the service accounts of this installation.
     pub namespace: String,
+    /// Service account of the controller there, which reads Secrets of Projects; none is the one that its shard has by default.
+    pub account: Option<String>,
 }
 
 impl Default for Settings {
@@ -112,6 +114,7 @@ impl Default for Settings {
             shortest_interval: Duration::ZERO,
             patience: Duration::from_secs(20),
             namespace: "argosy".to_owned(),
+            account: None,
         }
     }
 }

@@ -17,7 +17,7 @@ use resources::{
 };
 
 use crate::{
-    World,
+    Settings, World,
     error::Error,
     queue::{Key, Next},
     writes,
@@ -146,10 +146,12 @@ async fn apply(
     })
 }
 
-fn installation(world: &World) -> Installation {
+fn installation(settings: &Settings) -> Installation {
+    let account = settings.account.clone();
+    let account = account.unwrap_or_else(|| settings.shard.component("kargo-controller"));
     Installation {
-        namespace: world.cx.settings.namespace.clone(),
-        controllers: vec![world.cx.settings.shard.component("kargo-controller")],
+        namespace: settings.namespace.clone(),
+        controllers: vec![account],
     }
 }
 
@@ -185,12 +187,12 @@ async fn adopt(world: &World, namespace: Option<&Namespace>) -> Result<(), Error
 }
 
 async fn grant(world: &World, project: &Project) -> Result<(), Error> {
-    let access = domain::project::access(project, &installation(world));
+    let access = domain::project::access(project, &installation(&world.cx.settings));
     grants::ensure(&world.cx.management, project.name(), &access).await
 }
 
 async fn withdraw(world: &World, project: &Project) -> Result<(), Error> {
-    let access = domain::project::access(project, &installation(world));
+    let access = domain::project::access(project, &installation(&world.cx.settings));
     grants::withdraw(&world.cx.management, &access).await
 }
 
@@ -226,5 +228,43 @@ async fn delete_project(world: &World, project: &Project) -> Result<(), Error> {
     {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shard;
+
+    /// Says whom a Project lets read its Secrets.
+    fn reader(settings: &Settings) -> String {
+        let access = domain::project::access(&Project::default(), &installation(settings));
+        let is_wanted = |role: &str| role == "kargo-controller-read-secrets";
+        let mut bindings = access.bindings.into_iter();
+        let binding = bindings.find(|it| is_wanted(&it.role_ref.name));
+        let subjects = binding.and_then(|it| it.subjects).unwrap_or_default();
+        let [subject] = &subjects[..] else {
+            panic!("one reads: {subjects:?}");
+        };
+        let namespace = subject.namespace.as_deref().unwrap_or_default();
+        format!("{namespace}/{}", subject.name)
+    }
+
+    #[test]
+    fn secrets_are_read_by_the_account_that_the_controller_runs_as() {
+        let settings = Settings::default();
+        assert_eq!(reader(&settings), "argosy/kargo-controller");
+        let shard = Shard::named_default("eu");
+        let sharded = Settings {
+            shard,
+            ..Settings::default()
+        };
+        assert_eq!(reader(&sharded), "argosy/kargo-controller-eu");
+        let elsewhere = Settings {
+            namespace: "delivery".to_owned(),
+            account: Some("promoter".to_owned()),
+            ..sharded
+        };
+        assert_eq!(reader(&elsewhere), "delivery/promoter");
     }
 }

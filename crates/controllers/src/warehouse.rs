@@ -2,6 +2,7 @@
 
 mod discovery;
 mod identity;
+mod memory;
 mod spending;
 
 use std::sync::Arc;
@@ -9,14 +10,14 @@ use std::time::Instant;
 
 use artifacts::Cost;
 use domain::message::with_next;
-use domain::warehouse::{Act, Creation, Discovery, Failure, Identity, Plan, Seen, Work};
+use domain::warehouse::{Act, Creation, Discovery, Failure, News, Plan, Seen, Work};
 use futures::StreamExt as _;
 use kube::{Api, api::PostParams};
 use resources::{Freight, Warehouse, names::annotation};
 use tokio_util::sync::CancellationToken;
 
 use self::discovery::{Asked, Means};
-use self::identity::Acting;
+use self::memory::Memory;
 use self::spending::Spending;
 use crate::{
     Metrics, World,
@@ -35,6 +36,7 @@ pub(crate) struct Loop {
     world: Arc<World>,
     tasks: Tasks<Discovery>,
     recorder: Recorder,
+    memory: Arc<Memory>,
 }
 
 impl Loop {
@@ -53,6 +55,7 @@ impl Loop {
             world,
             tasks,
             recorder,
+            memory: Arc::default(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Loop {
         let Some(warehouse) = warehouse.filter(|it| !it.is_terminating() && shard.includes(&**it))
         else {
             self.tasks.stop(&key);
+            self.memory.forget(&key);
             return Ok(Next::OnChange);
         };
         let seen = self.gather(&key, &warehouse);
@@ -104,8 +108,7 @@ impl Loop {
                 &self.world.cx.metrics.discoveries,
                 if failed { "failed" } else { "succeeded" },
             );
-            let identities = discovery.identities.as_deref().unwrap_or_default();
-            self.tell_identity(key, seen, &status, identities).await;
+            self.tell_identity(key, seen, &status, discovery).await;
         }
         match act {
             Act::Rest => {
@@ -132,11 +135,16 @@ impl Loop {
         key: &Key,
         seen: &Seen<'_>,
         status: &resources::WarehouseStatus,
-        identities: &[Identity],
+        discovery: &Discovery,
     ) {
-        let actor = self.recorder.actor();
-        let changed = domain::warehouse::identity_changed(seen.warehouse, status, &actor);
-        if let Some(event) = changed {
+        let (before, actor) = (self.memory.told(key), self.recorder.actor());
+        let news = domain::warehouse::identity_news(seen, status, before.as_deref(), &actor);
+        let Some(News { told, event }) = news else {
+            return;
+        };
+        self.memory.tell(key, told);
+        if let Some(event) = event {
+            let identities = discovery.identities.as_deref().unwrap_or_default();
             identity::log(key, event.tone, identities);
             self.recorder.tell(event, self.world.cx.now()).await;
         }
@@ -176,8 +184,12 @@ impl Loop {
                 cost: domain::warehouse::Cost::default(),
             }
         };
-        self.tasks
-            .start(key, |start| discover(world, subject, start), crashed);
+        let memory = Arc::clone(&self.memory);
+        self.tasks.start(
+            key,
+            |start| discover(world, memory, subject, start),
+            crashed,
+        );
     }
 
     async fn create(&self, key: &Key, freight: Freight) -> Creation {
@@ -223,7 +235,7 @@ impl Loop {
 }
 
 /// Reads the Warehouse as it is now, and asks every subscription.
-async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
+async fn discover(world: Arc<World>, memory: Arc<Memory>, key: Key, start: Start) -> Discovery {
     let Start {
         cancel,
         waited,
@@ -256,7 +268,9 @@ async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
             };
         }
     };
-    if is_asked(&warehouse) {
+    // Once for every wish: a discovery that fails is repeated, and what was just refused is refused again.
+    if let Some(refresh) = refresh_asked(&warehouse).filter(|it| memory.hears(&key, it)) {
+        tracing::debug!(project = %key.namespace, warehouse = %key.name, refresh, "who was refused is asked for anew");
         world.cx.credentials.forget_refusals(warehouse.namespace());
     }
     let (started, cost) = (Instant::now(), Cost::default());
@@ -279,8 +293,7 @@ async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
         asked = asking.collect() => asked,
         () = cancel.cancelled() => Vec::new(),
     };
-    let (mut answers, mut remarks) = (Vec::new(), Vec::new());
-    let mut identities = Some(Vec::new());
+    let (mut answers, mut remarks, mut identities) = (Vec::new(), Vec::new(), Vec::new());
     for Asked {
         answer,
         acting,
@@ -289,11 +302,7 @@ async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
     {
         answers.push(answer);
         remarks.extend(found);
-        match (acting, &mut identities) {
-            (Acting::Nobody, _) | (Acting::Identity(_), None) => {}
-            (Acting::Identity(identity), Some(known)) => known.push(identity),
-            (Acting::Unknown, _) => identities = None,
-        }
+        identities.extend(acting);
     }
     let spent = Spending {
         spent: cost.spent(),
@@ -308,18 +317,18 @@ async fn discover(world: Arc<World>, key: Key, start: Start) -> Discovery {
         },
         refresh: warehouse.annotation(annotation::REFRESH).map(str::to_owned),
         answers,
-        identities,
+        identities: Some(identities),
         remarks,
         cost: spent.told(&world.cx.metrics),
     }
 }
 
-/// Says whether somebody asks for this discovery, rather than its interval.
-fn is_asked(warehouse: &Warehouse) -> bool {
+/// Finds the wish of whoever asks for this discovery, where it is not its interval.
+fn refresh_asked(warehouse: &Warehouse) -> Option<&str> {
     let handled = warehouse
         .status
         .as_ref()
         .map(|it| it.last_handled_refresh.as_str());
     let asked = warehouse.annotation(annotation::REFRESH);
-    asked.is_some() && asked != handled
+    asked.filter(|it| Some(*it) != handled)
 }

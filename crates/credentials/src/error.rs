@@ -1,6 +1,6 @@
 //! Why no answer could be given, and what to try next.
 
-use crate::{Kind, RegistryIdentity, google};
+use crate::{Kind, Outcome, RegistryIdentity, google};
 
 /// Says why no answer could be given.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +26,13 @@ pub enum Error {
     #[error("failed to use the service account key of project {project:?}")]
     Key {
         project: String,
-        kind: Kind,
-        /// The normalised URL that the Secret speaks for.
-        repo_url: String,
+        identity: Box<RegistryIdentity>,
         source: google::KeyError,
     },
     /// No identity acts, so nothing is asked: not even anonymously.
     #[error("no identity may read the registry: {}", identity.why)]
     Identity {
-        identity: RegistryIdentity,
+        identity: Box<RegistryIdentity>,
         source: Option<Box<gcp::TokenError>>,
     },
 }
@@ -43,8 +41,17 @@ impl Error {
     /// Gives what is known of the identity that would have acted.
     pub fn identity(&self) -> Option<&RegistryIdentity> {
         match self {
-            Self::Identity { identity, .. } => Some(identity),
-            Self::List { .. } | Self::TooMany { .. } | Self::Read { .. } | Self::Key { .. } => None,
+            Self::Identity { identity, .. } | Self::Key { identity, .. } => Some(identity.as_ref()),
+            Self::List { .. } | Self::TooMany { .. } | Self::Read { .. } => None,
+        }
+    }
+
+    /// Says that it is not known who may act, as Kubernetes did not answer.
+    pub(crate) fn unknown(&self) -> RegistryIdentity {
+        let why = google::UNKNOWN.to_owned();
+        RegistryIdentity {
+            cause: Some(self.to_string()),
+            ..RegistryIdentity::nobody(Outcome::Unavailable, why, self.hint())
         }
     }
 
@@ -71,13 +78,9 @@ impl Error {
                     None => format!("kubectl auth can-i get {what}/{name}{whom}"),
                 }
             }
-            Self::Key {
-                project,
-                kind,
-                repo_url,
-                source,
-            } => source.hint(project, *kind, repo_url),
-            Self::Identity { identity, .. } => identity.next.clone().unwrap_or_default(),
+            Self::Identity { identity, .. } | Self::Key { identity, .. } => {
+                identity.next.clone().unwrap_or_default()
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) use self::key::VALUE as KEY_VALUE;
 use self::project::Standing;
 pub use self::token::AccessToken;
 use self::token::Actor;
+use crate::identity::{self, Doubt};
 use crate::{Access, Error, Kind, Login, Outcome, RegistryIdentity, Request};
 pub use gcp::repository::ImageAddress;
 pub use gcp::{Fallback, UnknownFallback};
@@ -31,7 +32,7 @@ pub use gcp::{Fallback, UnknownFallback};
 pub const ACCOUNT: &str = gcp::principal::PROJECT_ACCOUNT;
 
 /// Why nobody acts while Google has not said who may.
-const UNKNOWN: &str = "whether the Project's own identity may be had is not known";
+pub(crate) const UNKNOWN: &str = "whether the Project's own identity may be had is not known";
 
 /// Annotation of a Project that tightens the installation's [`Fallback`].
 pub const FALLBACK_ANNOTATION: &str = "argosy.dev/gcp-identity-fallback";
@@ -69,12 +70,11 @@ impl Google {
     /// Says whether a repository is on one of Google's hosts, and of a kind they serve.
     ///
     /// The name has to be whole, and without a scheme once it is normalised: a host alone names an image on Docker Hub.
-    pub(crate) fn serves(request: &Request<'_>) -> bool {
-        match request.kind {
+    pub(crate) fn serves(kind: Kind, repo_url: &str) -> bool {
+        match kind {
             Kind::Git => false,
             Kind::Image | Kind::Helm => {
-                let has_scheme = request.repo_url.contains("://");
-                !has_scheme && ImageAddress::parse(request.repo_url).is_ok()
+                !repo_url.contains("://") && ImageAddress::parse(repo_url).is_ok()
             }
         }
     }
@@ -83,19 +83,27 @@ impl Google {
         self.identities.forget_refusals(project);
     }
 
-    /// Lets the Project act as whoever may act for it.
+    /// Lets the Project act as whoever may act for it; what is odd about its settings is said whoever acts.
     pub(crate) async fn access(&self, request: &Request<'_>) -> Result<Access, Error> {
         let standing = project::stand(&self.client, request.project).await?;
-        let (fallback, note) = match standing {
+        let (fallback, unknown) = match standing {
             Standing::Project { annotation } => self.fallback.tightened(annotation.as_deref()),
             Standing::Nobody { why } => return Err(refused(why, project::hint(request.project))),
         };
+        let mut notes = unknown.map_or_else(String::new, |unknown| {
+            format!("; annotation {FALLBACK_ANNOTATION}, which counts as {fallback}: {unknown}")
+        });
+        if !request.secret.is_empty() {
+            notes += "; the Secret for the repository holds nothing that is used for it";
+        }
+        noted(self.choose(request, fallback).await, &notes)
+    }
+
+    async fn choose(&self, request: &Request<'_>, fallback: Fallback) -> Result<Access, Error> {
         let project = request.project.to_owned();
         let own = Actor::ServiceAccount { project };
         let lack = match decision::after_own(self.token(&own).await) {
-            AfterOwn::Act(token) => {
-                return Ok(self.act(own, token, "it is the Project's own", None));
-            }
+            AfterOwn::Act(token) => return Ok(self.act(own, token, "it is the Project's own")),
             AfterOwn::AskKubernetes(lack) => lack,
             AfterOwn::Unavailable(error) => return Err(unavailable(UNKNOWN, error)),
         };
@@ -103,14 +111,11 @@ impl Google {
         match decision::after_kubernetes(&lack, answer, fallback) {
             AfterKubernetes::Act((actor, token)) => {
                 let why = format!("it is the Project's own, and {lack}");
-                Ok(self.act(actor, token, &why, None))
+                Ok(lacking(self.act(actor, token, &why), &lack))
             }
-            AfterKubernetes::AskController => self.fall_back(&lack, fallback).await,
+            AfterKubernetes::AskController => self.fall_back(request, &lack, fallback).await,
             AfterKubernetes::Refused => {
-                let note = note
-                    .map(|it| format!("; annotation {FALLBACK_ANNOTATION}: {it}"))
-                    .unwrap_or_default();
-                let why = format!("{lack}, and the policy {fallback} lets nobody else act{note}");
+                let why = format!("{lack}, and the policy {fallback} lets nobody else act");
                 Err(refused(why, lack.hint()))
             }
             AfterKubernetes::Unavailable(error) => Err(unavailable(UNKNOWN, error)),
@@ -131,13 +136,25 @@ impl Google {
         Ok(Some(token.map(|token| (actor, token))))
     }
 
-    async fn fall_back(&self, lack: &Lack, fallback: Fallback) -> Result<Access, Error> {
-        let token = self.token(&Actor::Controller).await.map_err(|error| {
+    async fn fall_back(
+        &self,
+        request: &Request<'_>,
+        lack: &Lack,
+        fallback: Fallback,
+    ) -> Result<Access, Error> {
+        let actor = Actor::Controller {
+            way_out: lack.way_out(request.project, request.repo_url),
+        };
+        let token = self.token(&actor).await.map_err(|error| {
             let why = format!("{lack}, and the controller's own token cannot be had");
             unavailable(&why, error)
         })?;
         let why = format!("{lack}, and the policy {fallback} lets the controller act");
-        Ok(self.act(Actor::Controller, token, &why, Some(lack.hint())))
+        let mut access = lacking(self.act(actor, token, &why), lack);
+        if let Some(identity) = &mut access.identity {
+            identity.next = Some(lack.hint());
+        }
+        Ok(access)
     }
 
     async fn token(&self, actor: &Actor) -> Result<Arc<Token>, TokenError> {
@@ -146,12 +163,15 @@ impl Google {
             .await
     }
 
-    fn act(&self, actor: Actor, token: Arc<Token>, why: &str, next: Option<String>) -> Access {
+    fn act(&self, actor: Actor, token: Arc<Token>, why: &str) -> Access {
         let identity = RegistryIdentity {
             outcome: actor.outcome(),
             identity: Some(token.identity.to_string()),
             why: why.to_owned(),
-            next,
+            next: None,
+            lack: None,
+            doubt: token.doubt.as_ref().map(Doubt::of),
+            cause: None,
         };
         let login = AccessToken {
             google: self.clone(),
@@ -165,26 +185,40 @@ impl Google {
     }
 }
 
+fn lacking(mut access: Access, lack: &Lack) -> Access {
+    if let Some(identity) = &mut access.identity {
+        identity.lack = Some(lack.lacking());
+    }
+    access
+}
+
+/// Adds what is said whoever acts.
+fn noted(mut found: Result<Access, Error>, notes: &str) -> Result<Access, Error> {
+    let identity = match &mut found {
+        Ok(access) => access.identity.as_mut(),
+        Err(Error::Identity { identity, .. }) => Some(identity.as_mut()),
+        Err(_) => None,
+    };
+    if let Some(identity) = identity {
+        identity.why += notes;
+    }
+    found
+}
+
 fn refused(why: String, next: String) -> Error {
     Error::Identity {
-        identity: RegistryIdentity {
-            outcome: Outcome::Refused,
-            identity: None,
-            why,
-            next: Some(next),
-        },
+        identity: Box::new(RegistryIdentity::nobody(Outcome::Refused, why, next)),
         source: None,
     }
 }
 
 fn unavailable(why: &str, error: TokenError) -> Error {
+    let (why, next) = (why.to_owned(), error.hint());
     Error::Identity {
-        identity: RegistryIdentity {
-            outcome: Outcome::Unavailable,
-            identity: None,
-            why: why.to_owned(),
-            next: Some(error.hint()),
-        },
+        identity: Box::new(RegistryIdentity {
+            cause: Some(identity::cause_of(&error)),
+            ..RegistryIdentity::nobody(Outcome::Unavailable, why, next)
+        }),
         source: Some(Box::new(error)),
     }
 }

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::{Error, as_whom};
 pub use google::{AccessToken, Google};
-pub use identity::{Outcome, RegistryIdentity};
+pub use identity::{Doubt, Lacking, Outcome, RegistryIdentity};
 pub use lookup::Credentials;
 
 /// How a project gets at a repository.
@@ -230,7 +230,9 @@ pub const PROVIDERS: &[Provider] = &[
         name: "google-service-account-key",
         answers: |credentials, request| {
             let holds_key = request.value(google::KEY_VALUE).is_some();
-            credentials.google().is_some() && holds_key && Google::serves(request)
+            credentials.google().is_some()
+                && holds_key
+                && Google::serves(request.kind, request.repo_url)
         },
         access: |credentials, request| match credentials.google() {
             Some(google) => google.access_with_key(request).boxed(),
@@ -240,10 +242,8 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "google-workload-identity",
         answers: |credentials, request| {
-            // A Secret that speaks for the repository and holds nothing of use is not passed over.
-            credentials.has_workload_identity()
-                && request.secret.is_empty()
-                && Google::serves(request)
+            // Upstream passes a Secret over that holds nothing of use, too; here that is said.
+            credentials.has_workload_identity() && Google::serves(request.kind, request.repo_url)
         },
         access: |credentials, request| match credentials.google() {
             Some(google) => google.access(request).boxed(),

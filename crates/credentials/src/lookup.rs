@@ -8,7 +8,7 @@ use secret::Secret;
 use tracing::{debug, warn};
 
 use crate::pattern::Pattern;
-use crate::{Access, Error, Google, Kind, PROVIDERS, PlainHttp, Request};
+use crate::{Access, Error, Google, Kind, PROVIDERS, PlainHttp, RegistryIdentity, Request};
 
 /// Label that makes a Secret a credential; its value is a [`Kind`].
 const LABEL: &str = resources::names::label::CREDENTIAL_TYPE;
@@ -64,7 +64,7 @@ impl Credentials {
     }
 
     /// Takes the keys of Google service accounts from Secrets; with `workload_identity`, Google's registries are read with
-    /// identities wherever no Secret speaks for a repository.
+    /// identities wherever no Secret holds a login for a repository.
     #[must_use]
     pub fn with_google(self, google: Google, workload_identity: bool) -> Self {
         Self {
@@ -121,6 +121,23 @@ impl Credentials {
         match provider {
             Some(provider) => (provider.access)(self, &request).await,
             None => Ok(Access::default()),
+        }
+    }
+
+    /// Says which identity was to act at `repo_url`, of which [`find`](Self::find) gave this error; none where no identity
+    /// is asked for there.
+    pub fn identity_of(
+        &self,
+        kind: Kind,
+        repo_url: &str,
+        error: &Error,
+    ) -> Option<RegistryIdentity> {
+        let normalized = kind.normalize(repo_url);
+        let is_googles = Google::serves(kind, &normalized)
+            && !reads_as_another_host(kind, repo_url, &normalized);
+        match error.identity() {
+            Some(identity) => Some(identity.clone()),
+            None => (self.has_workload_identity() && is_googles).then(|| error.unknown()),
         }
     }
 

@@ -24,10 +24,10 @@ use resources::{
 };
 
 pub use self::cost::Cost;
-pub use self::identity::identity_changed;
+pub use self::identity::{News, Told, identity_news};
 pub use self::outcome::{Creation, created};
 pub use self::remarks::Remark;
-use crate::Again;
+use crate::{Again, event::Tone};
 
 /// Reason of Healthy while a subscription cannot be answered.
 const DISCOVERY_FAILED: &str = "DiscoveryFailed";
@@ -62,8 +62,12 @@ pub struct Identity {
     pub why: String,
     /// The next command, where something is to be done.
     pub next: Option<String>,
+    /// Warning where somebody has to look: nobody acts, or whoever does should not have to.
+    pub tone: Tone,
     /// All of that in words, for the condition.
     pub message: String,
+    /// What stays the same for as long as the same is to be said; a message may name the number of a request.
+    pub gist: String,
 }
 
 /// What discovery brought, and for which wishes.

@@ -16,11 +16,11 @@ pub const VERIFIED: &str = "Verified";
 pub const FREIGHT_CREATION_CRITERIA_SATISFIED: &str = "FreightCreationCriteriaSatisfied";
 /// The last discovery made new Freight.
 pub const FREIGHT_CREATED: &str = "FreightCreated";
-/// An identity of a cloud acts at its registries for a Warehouse; ours, beside Kargo's.
 /// What the last discovery of a Warehouse asked of the outside.
 pub const DISCOVERY_COST: &str = "DiscoveryCost";
 /// What people should know of how a Warehouse's artifacts were chosen.
 pub const SELECTION_REMARKS: &str = "SelectionRemarks";
+/// An identity of a cloud acts at its registries for a Warehouse; ours, beside Kargo's.
 pub const REGISTRY_IDENTITY: &str = "RegistryIdentity";
 /// Why work stopped and will not go on by itself.
 pub const STALLED: &str = "Stalled";

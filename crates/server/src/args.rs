@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use artifacts::egress::{Network, NetworkError};
 use clap::{Args, ValueEnum};
+use gcp::principal::KubernetesAccount;
 
 pub use self::discovery::{CacheByTag, Discovery};
 pub use self::google::{Google, Mode, TokenScope};
@@ -90,6 +91,10 @@ pub struct Controller {
     /// Works only on objects with the label kargo.akuity.io/shard of this value
     #[arg(long, env = "ARGOSY_SHARD", value_name = "NAME")]
     pub shard: Option<String>,
+    /// Kubernetes account that this runs as, which Projects let read their Secrets [default: the pod's own, else
+    /// argosy/kargo-controller]
+    #[arg(long, env = "ARGOSY_CONTROLLER_ACCOUNT", value_name = "NAMESPACE/NAME", value_parser = KubernetesAccount::parse)]
+    pub controller: Option<KubernetesAccount>,
     #[command(flatten)]
     pub work: Work,
     #[command(flatten)]
@@ -222,7 +227,7 @@ pub struct Work {
         value_parser = network
     )]
     pub deny_networks: Vec<Network>,
-    /// Sends credentials over http:// to any host, not only to this machine
+    /// Sends credentials over http:// to any host of Git or charts, not only to this machine; not to registries
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,
     /// The kustomize program

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use controllers::{FreightIndex, Metrics, Shard};
+use gcp::principal::KubernetesAccount;
 use kube::api::{Api, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::Controller;
 use crate::parts::{self, Identities, Installation, Place};
-use crate::{data_dir, metrics, process};
+use crate::{data_dir, google, metrics, process};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -45,11 +46,14 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
     let shard = arguments
         .shard
         .map_or_else(Shard::default_one, Shard::named);
+    let is_own_cluster = arguments.kubeconfig.is_none();
+    let account = account(arguments.controller, is_own_cluster, google::account);
     let context = parts::context(Installation {
         identities,
         work: &arguments.work,
         place: Place::Cluster,
         shard,
+        account,
         data: &data,
         api_server,
         freight: FreightIndex::new(),
@@ -65,6 +69,15 @@ async fn run(arguments: Controller, stop: CancellationToken) -> Result<()> {
         Err(controllers::Error::NeverFilled) if stop.is_cancelled() => Ok(()),
         outcome => outcome.context("the loops ended"),
     }
+}
+
+/// As whom this runs at the API: what the operator says, else the account of this Pod, which means nothing to another cluster.
+fn account(
+    named: Option<KubernetesAccount>,
+    is_own_cluster: bool,
+    of_pod: impl FnOnce() -> Option<KubernetesAccount>,
+) -> Option<KubernetesAccount> {
+    named.or_else(|| is_own_cluster.then(of_pod).flatten())
 }
 
 async fn config(arguments: &Controller) -> Result<Config> {
@@ -144,4 +157,21 @@ async fn health(
             tracing::error!(%error, "health and metrics are no longer served");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs_as_whom_the_operator_says_or_as_the_account_of_its_pod() {
+        let pod = || Some(KubernetesAccount::new("delivery", "promoter"));
+        let named = || Some(KubernetesAccount::new("named", "one"));
+        assert_eq!(account(named(), true, pod), named());
+        assert_eq!(account(None, true, pod), pod());
+        assert_eq!(account(None, true, || None), None);
+        // At another cluster the Pod's account is nobody.
+        assert_eq!(account(None, false, pod), None);
+        assert_eq!(account(named(), false, pod), named());
+    }
 }

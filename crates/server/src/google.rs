@@ -104,7 +104,7 @@ async fn wait(identities: Identities, ready: Gauge) {
 }
 
 /// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
-fn account() -> Option<KubernetesAccount> {
+pub(crate) fn account() -> Option<KubernetesAccount> {
     account_of(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
 }
 

@@ -14,6 +14,7 @@ use artifacts::registry::Registries;
 use artifacts::work_tree::{Identity, Integration};
 use controllers::{FreightIndex, Metrics, Settings, Shard};
 use credentials::{Credentials, PlainHttp};
+use gcp::principal::KubernetesAccount;
 use kube::Client;
 use tokio::sync::watch;
 
@@ -55,6 +56,8 @@ pub(crate) struct Installation<'a> {
     pub(crate) work: &'a Work,
     pub(crate) place: Place,
     pub(crate) shard: Shard,
+    /// As whom the controller runs, where that is known.
+    pub(crate) account: Option<KubernetesAccount>,
     /// The folder of everything that outlives the process.
     pub(crate) data: &'a Path,
     /// Where the Kubernetes API listens, so that no repository URL may lead there.
@@ -74,6 +77,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         work,
         place,
         shard,
+        account,
         data,
         api_server,
         freight,
@@ -122,7 +126,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
             discoveries: work.discovery.share(),
             shortest_interval: work.min_warehouse_interval,
             patience: work.shutdown_grace,
-            ..Settings::default()
+            ..accounts(account)
         },
         engine,
         registries: Arc::new(
@@ -148,6 +152,19 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         freight,
         ready: watch::Sender::new(false),
     })
+}
+
+/// Settings of whom Projects let in.
+fn accounts(account: Option<KubernetesAccount>) -> Settings {
+    let default = Settings::default();
+    match account {
+        None => default,
+        Some(KubernetesAccount { namespace, name }) => Settings {
+            namespace,
+            account: Some(name),
+            ..default
+        },
+    }
 }
 
 fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Policy {

@@ -69,6 +69,7 @@ async fn run(arguments: Up, stop: CancellationToken) -> Result<()> {
         work: &arguments.work,
         place: Place::Laptop,
         shard: Shard::default_one(),
+        account: None,
         data: &data,
         api_server: Some(listening.address),
         freight,

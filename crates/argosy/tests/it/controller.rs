@@ -88,7 +88,8 @@ fn command(kubeconfig: &Path, folder: &Path, health: u16) -> Command {
         .arg(kubeconfig)
         .arg("--data-dir")
         .arg(folder.join("controller"))
-        .args(["--health-listen", &format!("127.0.0.1:{health}")]);
+        .args(["--health-listen", &format!("127.0.0.1:{health}")])
+        .args(["--controller", "delivery/promoter"]);
     command
 }
 
@@ -136,6 +137,15 @@ async fn its_loops_work_on_the_api_of_the_kubeconfig() {
     let label =
         |namespace: &Value| namespace["metadata"]["labels"]["kargo.akuity.io/project"].clone();
     assert_eq!(namespace.as_ref().map(label), Some(json!("true")));
+
+    // Whom it runs as may read the Project's Secrets.
+    let rbac = "rbac.authorization.k8s.io/v1";
+    let binding = world.find(rbac, "RoleBinding", Some("acme"), "promoter-read-secrets");
+    let binding = binding.await.unwrap().expect("the binding");
+    assert_eq!(
+        binding["subjects"],
+        json!([{"kind": "ServiceAccount", "name": "promoter", "namespace": "delivery"}])
+    );
 
     world.apply(PIPELINE).await.unwrap();
     // Loopback is the pod's own there, so no tenant may name it; the condition says what to do.

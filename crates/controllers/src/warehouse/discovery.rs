@@ -4,7 +4,7 @@ use artifacts::{Caller, Cost, Room};
 use credentials::Kind;
 use domain::message;
 use domain::selection::NewestBuildBy;
-use domain::warehouse::{Failure, Found, Remark, discovered_generation};
+use domain::warehouse::{Failure, Found, Identity, Remark, discovered_generation};
 use futures::future::BoxFuture;
 use resources::{
     ChartSubscription, DiscoveredChart, DiscoveredCommits, DiscoveredImage, GitSubscription,
@@ -13,7 +13,7 @@ use resources::{
     subscription::{Source, Subscription},
 };
 
-use super::identity::{self, Acting, Entrance};
+use super::identity::{self, Entrance};
 use crate::Context;
 
 /// Where a subscription counts what it spends, and what it leaves to others while it waits for them.
@@ -26,7 +26,8 @@ pub(super) struct Means<'a> {
 /// What asking a subscription came to.
 pub(super) struct Asked {
     pub(super) answer: Result<Found, Failure>,
-    pub(super) acting: Acting,
+    /// None where a Secret's login, or nobody's, is what is asked with.
+    pub(super) acting: Option<Identity>,
     pub(super) remarks: Vec<Remark>,
 }
 
@@ -34,7 +35,7 @@ impl From<Result<Found, Failure>> for Asked {
     fn from(answer: Result<Found, Failure>) -> Self {
         Self {
             answer,
-            acting: Acting::Nobody,
+            acting: None,
             remarks: Vec::new(),
         }
     }

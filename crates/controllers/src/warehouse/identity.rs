@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use credentials::{Error, Kind, Login, RegistryIdentity};
+use credentials::{Doubt, Error, Kind, Login, RegistryIdentity};
 use domain::event::Tone;
 use domain::message;
 use domain::warehouse::{Failure, Identity};
@@ -15,16 +15,8 @@ use crate::{Context, metrics};
 pub(super) struct Entrance {
     /// None is the way of whoever has no login.
     pub(super) login: Result<Option<Login>, Failure>,
-    pub(super) acting: Acting,
-}
-
-/// Whose identity acts for a subscription.
-pub(super) enum Acting {
-    /// None has to: the way is a Secret's, or everybody's.
-    Nobody,
-    Identity(Identity),
-    /// Kubernetes could not be asked.
-    Unknown,
+    /// Whose identity acts or should; none where the way is a Secret's, or everybody's.
+    pub(super) acting: Option<Identity>,
 }
 
 /// Looks for the login of a project at a repository, and counts the identity it came with.
@@ -32,17 +24,13 @@ pub(super) async fn enter(cx: &Context, project: &str, kind: Kind, repo_url: &st
     let started = Instant::now();
     let found = cx.credentials.find(project, kind, repo_url).await;
     let identity = match &found {
-        Ok(access) => access.identity.as_ref(),
-        Err(error) => error.identity(),
+        Ok(access) => access.identity.clone(),
+        Err(error) => cx.credentials.identity_of(kind, repo_url, error),
     };
-    if let Some(identity) = identity {
+    if let Some(identity) = &identity {
         count(cx, identity, started);
     }
-    let acting = match identity {
-        Some(identity) => Acting::Identity(told(repo_url, identity, found.as_ref().err())),
-        None if found.is_err() => Acting::Unknown,
-        None => Acting::Nobody,
-    };
+    let acting = identity.map(|it| told(repo_url, it, found.as_ref().err()));
     let login = found
         .map(|it| it.login)
         .map_err(|error| failed(repo_url, &error, &error.hint()));
@@ -50,7 +38,7 @@ pub(super) async fn enter(cx: &Context, project: &str, kind: Kind, repo_url: &st
 }
 
 fn count(cx: &Context, identity: &RegistryIdentity, started: Instant) {
-    let (acting, outcome) = identity.outcome.labels();
+    let (acting, outcome) = identity.labels();
     let labels = metrics::RegistryIdentity {
         provider: metrics::GOOGLE,
         identity: acting,
@@ -68,29 +56,56 @@ fn count(cx: &Context, identity: &RegistryIdentity, started: Instant) {
 }
 
 /// Says who acts and why, or why nobody does and what to do about it.
-fn told(repo_url: &str, identity: &RegistryIdentity, error: Option<&Error>) -> Identity {
+fn told(repo_url: &str, identity: RegistryIdentity, error: Option<&Error>) -> Identity {
+    let (tone, gist) = (tone_of(&identity), identity.gist());
     let RegistryIdentity {
         outcome,
-        identity,
+        identity: member,
         why,
         next,
+        lack: _,
+        doubt,
+        cause: _,
     } = identity;
-    let message = match (identity, error, next) {
-        (Some(identity), _, Some(next)) => {
-            format!("{identity} acts, since {why}; to give the Project its own: {next}")
-        }
-        (Some(identity), _, None) => format!("{identity} acts, since {why}"),
+    let message = match (&member, error) {
         // A failure says itself what to do next.
-        (None, Some(error), _) => failed(repo_url, error, &error.hint()).message,
-        (None, None, _) => why.clone(),
+        (None, Some(error)) => failed(repo_url, error, &error.hint()).message,
+        (None, None) => why.clone(),
+        (Some(member), _) => {
+            let own = next
+                .as_ref()
+                .map(|next| format!("; to give the Project its own: {next}"));
+            let acts = format!("{member} acts, since {why}{}", own.unwrap_or_default());
+            match &doubt {
+                Some(Doubt { why, next, .. }) => {
+                    message::with_next(format!("{acts}; renewal failed: {why}"), next)
+                }
+                None => acts,
+            }
+        }
+    };
+    let why = match (error, &doubt) {
+        (Some(error), _) => message::in_one_line(error),
+        (None, Some(doubt)) => format!("{why}; renewal failed: {}", doubt.why),
+        (None, None) => why,
     };
     Identity {
         subscription: repo_url.to_owned(),
-        member: identity.clone(),
+        member,
         reason: outcome.reason(),
-        why: error.map_or_else(|| why.clone(), |error| message::in_one_line(error)),
-        next: next.clone(),
+        why,
+        next: doubt.map(|it| it.next).or(next),
+        tone,
         message,
+        gist,
+    }
+}
+
+fn tone_of(identity: &RegistryIdentity) -> Tone {
+    if identity.is_troubled() {
+        Tone::Warning
+    } else {
+        Tone::Normal
     }
 }
 
@@ -104,6 +119,13 @@ pub(super) fn log(key: &Key, tone: Tone, identities: &[Identity]) {
     let why = of_each(|it| &it.why);
     let next = each(identities.iter().filter_map(|it| it.next.as_deref()));
     let next = Some(next.as_str()).filter(|it| !it.is_empty());
+    let message = match tone {
+        Tone::Normal => "the identity at registries changed",
+        Tone::Warning if identities.iter().all(|it| it.member.is_some()) => {
+            "an identity acts at registries, and something is to be mended"
+        }
+        Tone::Warning => "no identity acts at a registry",
+    };
     match tone {
         Tone::Normal => {
             tracing::info!(
@@ -114,7 +136,7 @@ pub(super) fn log(key: &Key, tone: Tone, identities: &[Identity]) {
                 outcome,
                 why,
                 next,
-                "the identity at registries changed"
+                "{message}"
             );
         }
         Tone::Warning => {
@@ -126,7 +148,7 @@ pub(super) fn log(key: &Key, tone: Tone, identities: &[Identity]) {
                 outcome,
                 why,
                 next,
-                "no identity acts at a registry"
+                "{message}"
             );
         }
     }

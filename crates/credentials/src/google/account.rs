@@ -38,16 +38,13 @@ pub(super) async fn find(client: &Client, namespace: &str) -> Result<Option<Stri
 }
 
 fn unavailable(namespace: &str, what: &str) -> Error {
+    let why = format!("the Kubernetes account {namespace}/{ACCOUNT} {what}");
+    let next = format!(
+        "it is looked at again by itself; see what holds it: \
+         kubectl get serviceaccount {ACCOUNT} --namespace {namespace} -o yaml"
+    );
     Error::Identity {
-        identity: RegistryIdentity {
-            outcome: Outcome::Unavailable,
-            identity: None,
-            why: format!("the Kubernetes account {namespace}/{ACCOUNT} {what}"),
-            next: Some(format!(
-                "it is looked at again by itself; see what holds it: \
-                 kubectl get serviceaccount {ACCOUNT} --namespace {namespace} -o yaml"
-            )),
-        },
+        identity: Box::new(RegistryIdentity::nobody(Outcome::Unavailable, why, next)),
         source: None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use gcp::setup::shell::quote;
 use gcp::{Absence, TokenError};
 
 use super::Fallback;
+use crate::Lacking;
 
 /// Why a Project does not act as its service account: a definite answer, never a guess.
 #[derive(Debug, Clone)]
@@ -15,8 +17,31 @@ impl Lack {
         matches!(self.0, TokenError::Absent { .. })
     }
 
+    /// Says which of the two it is.
+    pub(super) fn lacking(&self) -> Lacking {
+        if self.is_absence() {
+            Lacking::Existence
+        } else {
+            Lacking::Permission
+        }
+    }
+
     pub(super) fn hint(&self) -> String {
         self.0.hint()
+    }
+
+    /// Says how the Project gets an account of its own that reads a repository.
+    pub(super) fn way_out(&self, project: &str, repo_url: &str) -> String {
+        match &self.0 {
+            TokenError::Absent {
+                why: Absence::Name, ..
+            } => self.hint(),
+            _ => format!(
+                "give the Project an account of its own: argosy gcp setup --project {} --repo {}",
+                quote(project),
+                quote(repo_url)
+            ),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use gcp::setup::shell::quote;
 use resources::names::label::CREDENTIAL_TYPE;
 
 use super::{Actor, Google, unavailable};
-use crate::{Access, Error, Kind, Request};
+use crate::identity::with_causes;
+use crate::{Access, Error, Kind, Outcome, RegistryIdentity, Request};
 
 /// Name of the value in the Secret.
 pub(crate) const VALUE: &str = "gcpServiceAccountKey";
@@ -23,11 +24,13 @@ pub enum KeyError {
 
 impl KeyError {
     /// Says what to do next: where the value itself is wrong, how the Secret is written.
+    ///
+    /// The key does not become an argument, which everybody on the machine can read.
     pub(crate) fn hint(&self, project: &str, kind: Kind, repo_url: &str) -> String {
         match self {
             Self::Base64 => format!(
                 "kubectl create secret generic NAME --namespace {} --from-literal=repoURL={} \
-                 --from-literal={VALUE}=\"$(base64 -w0 key.json)\" --dry-run=client -o yaml | \
+                 --from-file={VALUE}=<(base64 -w0 key.json) --dry-run=client -o yaml | \
                  kubectl label --local -f - {CREDENTIAL_TYPE}={kind} -o yaml | kubectl apply -f -",
                 quote(project),
                 quote(repo_url),
@@ -43,19 +46,34 @@ impl Google {
         let text = request
             .value(VALUE)
             .expect("a Secret without the value is not for this provider");
-        let key = parse(text.expose()).map_err(|source| Error::Key {
-            project: request.project.to_owned(),
-            kind: request.kind,
-            repo_url: request.repo_url.to_owned(),
-            source,
-        })?;
+        let key = parse(text.expose()).map_err(|source| unusable(request, source))?;
         let actor = Actor::Key(key);
         let token = self
             .token(&actor)
             .await
             .map_err(|error| unavailable("the key in the Secret gives no token", error))?;
         let why = "a Secret holds its key; a key can be copied, an identity cannot";
-        Ok(self.act(actor, token, why, None))
+        Ok(self.act(actor, token, why))
+    }
+}
+
+/// Nobody acts: whoever stored the key did not mean anybody else.
+fn unusable(request: &Request<'_>, source: KeyError) -> Error {
+    let Request {
+        project,
+        kind,
+        repo_url,
+        secret: _,
+    } = request;
+    let why = "a Secret holds a key that cannot be used".to_owned();
+    let next = source.hint(project, *kind, repo_url);
+    Error::Key {
+        project: (*project).to_owned(),
+        identity: Box::new(RegistryIdentity {
+            cause: Some(with_causes(&source)),
+            ..RegistryIdentity::nobody(Outcome::UnusableKey, why, next)
+        }),
+        source,
     }
 }
 

@@ -16,15 +16,14 @@ use crate::Outcome;
 #[derive(Debug, Clone)]
 pub(super) enum Actor {
     /// The Google service account of a Project.
-    ServiceAccount {
-        project: String,
-    },
+    ServiceAccount { project: String },
     /// The Kubernetes account in a Project's namespace; an account made anew is another one.
-    KubernetesAccount {
-        namespace: String,
-        uid: String,
+    KubernetesAccount { namespace: String, uid: String },
+    /// The controller, for a Project that has nobody of its own.
+    Controller {
+        /// How the Project gets an account of its own.
+        way_out: String,
     },
-    Controller,
     /// Whoever's key a Secret holds.
     Key(ServiceAccountKey),
 }
@@ -34,7 +33,7 @@ impl Actor {
         match self {
             Self::ServiceAccount { .. } => Outcome::OwnServiceAccount,
             Self::KubernetesAccount { .. } => Outcome::OwnKubernetesAccount,
-            Self::Controller => Outcome::Controller,
+            Self::Controller { .. } => Outcome::Controller,
             Self::Key(_) => Outcome::ServiceAccountKey,
         }
     }
@@ -53,7 +52,7 @@ impl Actor {
                 let request = |audience| account::request(client, namespace, audience);
                 identities.kubernetes(&name, uid, scope, request).await
             }
-            Self::Controller => identities.base(scope).await,
+            Self::Controller { .. } => identities.base(scope).await,
             Self::Key(key) => identities.key(key, scope).await,
         }
     }
@@ -83,16 +82,22 @@ impl AccessToken {
         self.token.identity.to_string()
     }
 
-    /// Names the command that lets the identity read a repository.
+    /// Names the command that lets the Project read a repository: a grant to the identity, where that is the Project's alone.
+    ///
+    /// The controller acts for every Project, and a node for all that runs on it: neither is to be let in for one of them.
     pub fn grant(&self, repo_url: &str) -> String {
         let identity = &self.token.identity;
-        match (ImageAddress::parse(repo_url), identity) {
-            (_, Identity::Pool(_)) | (Err(_), _) => "argosy gcp doctor".to_owned(),
-            // Everybody in a pool is not who is meant.
-            (Ok(_), Identity::Federated(set)) if set.starts_with("principalSet://") => {
+        match (ImageAddress::parse(repo_url), identity, &self.actor) {
+            (Ok(_), Identity::ServiceAccount(email), _) if email.is_default_compute() => {
                 "argosy gcp doctor".to_owned()
             }
-            (Ok(address), identity) => {
+            (Ok(_), _, Actor::Controller { way_out }) => way_out.clone(),
+            (Err(_), _, _) | (Ok(_), Identity::Pool(_), _) => "argosy gcp doctor".to_owned(),
+            // Everybody in a pool is not who is meant.
+            (Ok(_), Identity::Federated(set), _) if set.starts_with("principalSet://") => {
+                "argosy gcp doctor".to_owned()
+            }
+            (Ok(address), identity, _) => {
                 let RepositoryName {
                     project,
                     location,

@@ -12,7 +12,7 @@ use testkit::google::{
 use crate::installation::{Installation, PROJECT};
 
 /// The account of nodes for which nobody chose another.
-const NODE: &str = "123456789012-compute@developer.gserviceaccount.com";
+pub(crate) const NODE: &str = "123456789012-compute@developer.gserviceaccount.com";
 
 /// Says who acts for the Project, or why nobody does.
 async fn look(installation: &Installation) -> Result<RegistryIdentity> {
@@ -26,7 +26,7 @@ async fn look(installation: &Installation) -> Result<RegistryIdentity> {
 }
 
 /// Gives the nodes their account.
-fn give_nodes_an_account(installation: &Installation) -> Result<()> {
+pub(crate) fn give_nodes_an_account(installation: &Installation) -> Result<()> {
     let google = installation.google.google();
     google.create_account(GCP_PROJECT, "node-account")?;
     google.change(|world| {

@@ -25,6 +25,7 @@ pub(crate) struct Installation {
     /// The time of both.
     pub(crate) clock: Clock,
     pub(crate) credentials: Credentials,
+    acting: Google,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
@@ -67,18 +68,24 @@ impl Installation {
         let acting = Google::new(identities, world.client(), fallback, Scope::ReadOnly);
         let credentials = Credentials::new(world.client(), Vec::new())
             .with_plain_http(PlainHttp::Anywhere)
-            .with_google(acting, true);
+            .with_google(acting.clone(), true);
         let it = Self {
             world,
             google,
             clock,
             credentials,
+            acting,
             calls,
         };
         it.namespace(PROJECT, &json!({"kargo.akuity.io/project": "true"}))
             .await?;
         it.project(PROJECT).await?;
         Ok(it)
+    }
+
+    /// What the credentials here get identities from, for others.
+    pub(crate) fn acting(&self) -> Google {
+        self.acting.clone()
     }
 
     pub(crate) async fn namespace(&self, name: &str, labels: &Value) -> Result<()> {

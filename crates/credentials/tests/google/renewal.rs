@@ -1,7 +1,9 @@
 //! Tokens that a registry turns down.
 
 use anyhow::{Context as _, Result};
+use credentials::google::Fallback;
 use credentials::{AccessToken, Kind, Login};
+use serde_json::json;
 use testkit::google::{Effect, IAM_CREDENTIALS, account_of, image_of};
 
 use crate::installation::{Installation, PROJECT};
@@ -60,5 +62,36 @@ async fn the_grant_that_is_missing_is_named_for_the_repository() -> Result<()> {
     ] {
         assert_eq!(token.grant(other), "argosy gcp doctor");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn neither_the_controller_nor_a_node_is_to_be_let_in_for_one_project() -> Result<()> {
+    let installation = Installation::open_under(Fallback::Allow).await?;
+    installation.tenant("other").await?;
+    installation.google.forbid_controller_to_act_as(PROJECT)?;
+    let controller = token(&installation).await?;
+    let repository = image_of(PROJECT);
+    assert_eq!(
+        controller.grant(&repository),
+        format!(
+            "give the Project an account of its own: argosy gcp setup --project {PROJECT} --repo {repository}"
+        )
+    );
+    // Where no account can have such a name, another way is named.
+    let long = "a-project-with-a-long-name";
+    installation
+        .namespace(long, &json!({"kargo.akuity.io/project": "true"}))
+        .await?;
+    installation.project(long).await?;
+    let access = installation.find(long, Kind::Image, &repository).await?;
+    let Some(Login::AccessToken(controller)) = access.login else {
+        anyhow::bail!("{access:?}");
+    };
+    let grant = controller.grant(&repository);
+    assert!(
+        grant.contains("its Kubernetes account argosy-gcp"),
+        "{grant}"
+    );
     Ok(())
 }

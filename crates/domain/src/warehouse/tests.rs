@@ -145,7 +145,9 @@ fn cost_and_remarks_are_on_the_status_and_an_identity_nobody_could_find_out_stay
         reason: "OwnServiceAccount",
         why: "it is the Project's own".to_owned(),
         next: None,
+        tone: Tone::Normal,
         message: "it acts".to_owned(),
+        gist: "it is the Project's own".to_owned(),
     };
     let remark = Remark {
         subscription: "a".to_owned(),

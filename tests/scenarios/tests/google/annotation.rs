@@ -3,6 +3,7 @@
 use anyhow::Result;
 use credentials::google::Fallback;
 use scenarios::PROJECT;
+use testkit::google::{Effect, IAM_CREDENTIALS};
 
 use crate::port::Port;
 
@@ -35,6 +36,28 @@ async fn a_policy_that_nobody_knows_denies_and_is_said() -> Result<()> {
         assert!(message.contains(part), "{part} in: {message}");
     }
     assert_eq!(port.times_asked(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_nobody_knows_is_said_also_where_the_project_acts_itself() -> Result<()> {
+    let port = Port::open(Fallback::Allow).await?;
+    port.google.give_account(PROJECT)?;
+    port.tighten("never").await?;
+    port.subscribe_to(PROJECT).await?;
+    let message = port.identity("True", "OwnServiceAccount").await?;
+    for part in [
+        "it is the Project's own; annotation argosy.dev/gcp-identity-fallback, which counts as deny: ",
+        r#""never" is no policy"#,
+    ] {
+        assert!(message.contains(part), "{part} in: {message}");
+    }
+    // And where it is not known who may act.
+    port.google.inject(Effect::Unavailable.on(IAM_CREDENTIALS));
+    port.harbour.clock.advance(7_200);
+    port.refresh().await?;
+    let message = port.identity("False", "IdentityUnavailable").await?;
+    assert!(message.contains(r#""never" is no policy"#), "{message}");
     Ok(())
 }
 

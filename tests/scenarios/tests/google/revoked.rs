@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use credentials::google::Fallback;
+use k8s_openapi::api::core::v1::Event;
 use scenarios::PROJECT;
 use testkit::google::{Effect, IAM_CREDENTIALS, REGISTRY, account_of};
 
@@ -38,6 +39,7 @@ async fn taken_back(fallback: Fallback, status: &str, reason: &str) -> Result<Po
     port.identity("True", "OwnServiceAccount").await?;
     port.refreshed().await?;
     assert_eq!(port.who_asked(), [own], "one refusal is none");
+    is_doubted(&port).await?;
     port.harbour.clock.advance(APART);
     port.harbour
         .until("the refusal is believed", async || {
@@ -53,6 +55,32 @@ async fn taken_back(fallback: Fallback, status: &str, reason: &str) -> Result<Po
     Ok(port)
 }
 
+/// Sees to it that people are told of the first refusal, with what to run, while the old token serves.
+async fn is_doubted(port: &Port) -> Result<()> {
+    let message = port.identity("True", "OwnServiceAccount").await?;
+    let next = format!(
+        "; next: gcloud iam service-accounts add-iam-policy-binding {} ",
+        account_of(PROJECT)
+    );
+    for part in [
+        "acts, since it is the Project's own; renewal failed: waiting for a second answer",
+        ": not allowed to act as ",
+        &next,
+    ] {
+        assert!(message.contains(part), "{part} in: {message}");
+    }
+    let events = port.events().await?;
+    let is_told = |it: &Event| {
+        it.type_.as_deref() == Some("Warning") && it.message.as_deref() == Some(&message)
+    };
+    assert_eq!(
+        events.iter().filter(|it| is_told(it)).count(),
+        1,
+        "{events:#?}"
+    );
+    Ok(())
+}
+
 /// Says whether a token of an account was asked for, of all that was asked until now.
 fn minted(port: &Port) -> bool {
     !port.google.take_asked(IAM_CREDENTIALS).is_empty()
@@ -60,7 +88,62 @@ fn minted(port: &Port) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_taken_back_lets_the_controller_act_where_policy_says_so() -> Result<()> {
-    taken_back(Fallback::Allow, "True", "ControllerIdentity").await?;
+    let port = taken_back(Fallback::Allow, "True", "ControllerIdentity").await?;
+    // That the account is not there would be what was meant; that it may not be acted as is not.
+    let events = port.events().await?;
+    let fell_back = |it: &Event| {
+        let message = it.message.as_deref().unwrap_or_default();
+        message.contains("lets the controller act")
+    };
+    let told: Vec<_> = events.iter().filter(|it| fell_back(it)).collect();
+    assert!(
+        !told.is_empty() && told.iter().all(|it| it.type_.as_deref() == Some("Warning")),
+        "{events:#?}"
+    );
+    let labels = r#"{provider="google",identity="controller",outcome="fallback-forbidden"}"#;
+    assert!(port.harbour.metrics()?.contains(labels));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_that_a_token_serves_through_is_told_of_and_so_is_its_end() -> Result<()> {
+    let port = acting(Fallback::Deny).await?;
+    port.google.inject(Effect::Unavailable.on(IAM_CREDENTIALS));
+    port.harbour.clock.advance(RENEWED);
+    let doubted = port.harbour.until("the renewal has failed", async || {
+        port.refreshed().await?;
+        let message = port.identity("True", "OwnServiceAccount").await?;
+        Ok(message.contains("; renewal failed: ").then_some(message))
+    });
+    let message = doubted.await?;
+    assert!(
+        message.contains("is in trouble: HTTP 503; next: "),
+        "{message}"
+    );
+    port.google.mend();
+    port.harbour.clock.advance(APART);
+    let mended = port.harbour.until("it was renewed", async || {
+        port.refreshed().await?;
+        let message = port.identity("True", "OwnServiceAccount").await?;
+        Ok((!message.contains("renewal failed")).then_some(message))
+    });
+    let acts = mended.await?;
+    let mut told: Vec<_> = port.events().await?.into_iter().collect();
+    told.sort_by_key(|it| it.metadata.creation_timestamp.clone());
+    let told: Vec<_> = told
+        .into_iter()
+        .filter_map(|it| Some((it.type_?, it.message?)))
+        .collect();
+    let expected = [("Normal", &acts), ("Warning", &message), ("Normal", &acts)];
+    for (tone, message) in expected {
+        let count = told
+            .iter()
+            .filter(|it| it.0 == tone && it.1 == *message)
+            .count();
+        let wanted = expected.iter().filter(|it| it.1 == message).count();
+        assert_eq!(count, wanted, "{told:#?}");
+    }
+    assert_eq!(told.len(), 3, "{told:#?}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use kube::api::{Patch, PatchParams};
 use resources::{Warehouse, condition};
 use scenarios::PROJECT;
 use serde_json::json;
+use testkit::google::{Effect, IAM_CREDENTIALS, image_of};
 
 use crate::port::{FORGOTTEN, Port, WAREHOUSE};
 
@@ -38,6 +39,73 @@ async fn an_event_tells_of_every_change_and_of_nothing_else() -> Result<()> {
         events
             .iter()
             .all(|it| it.count.is_none_or(|count| count == 1))
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_the_same_refusal_is_no_news() -> Result<()> {
+    let port = Port::open(Fallback::Deny).await?;
+    port.subscribe_to(PROJECT).await?;
+    port.identity("False", "IdentityRefused").await?;
+    for uid in ["uid-one", "uid-two", "uid-three"] {
+        port.google.mend();
+        let perimeter = Effect::Vpcsc {
+            uid: uid.to_owned(),
+        };
+        port.google.inject(perimeter.on(IAM_CREDENTIALS));
+        port.harbour.clock.advance(FORGOTTEN);
+        port.refresh().await?;
+        let said = port.harbour.until("the number is said", async || {
+            let message = port.identity("False", "IdentityUnavailable").await?;
+            Ok(message.contains(uid).then_some(()))
+        });
+        said.await?;
+    }
+    let events = port.events().await?;
+    let told: Vec<_> = events.iter().filter_map(|it| it.message.clone()).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told.iter().any(|it| it.contains("uid-one")), "{told:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_none_is_said_beside_whoever_acts_elsewhere() -> Result<()> {
+    let port = Port::open(Fallback::Deny).await?;
+    port.google.give_account(PROJECT)?;
+    port.subscribe_to(PROJECT).await?;
+    port.identity("True", "OwnServiceAccount").await?;
+    // The Project acts for the image; for the chart a Secret holds a key that is none.
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "key", "namespace": PROJECT, "labels": {"kargo.akuity.io/cred-type": "helm"}},
+        "stringData": {"repoURL": format!("oci://{}", image_of(PROJECT)), "gcpServiceAccountKey": "e30="},
+    });
+    port.harbour.world.apply(&secret.to_string()).await?;
+    let both = json!({"spec": {"subscriptions": [
+        {"image": {"repoURL": image_of(PROJECT)}},
+        {"chart": {"repoURL": format!("oci://{}", image_of(PROJECT))}},
+    ]}});
+    port.harbour
+        .api::<Warehouse>()
+        .patch(WAREHOUSE, &PatchParams::default(), &Patch::Merge(both))
+        .await?;
+    let message = port.identity("False", "UnusableServiceAccountKey").await?;
+    for part in [
+        "acts, since it is the Project's own; oci://",
+        "failed to use the service account key",
+        "; next: ",
+    ] {
+        assert!(message.contains(part), "{part} in: {message}");
+    }
+    let labels = r#"{provider="google",identity="none",outcome="unusable-key"}"#;
+    assert!(port.harbour.metrics()?.contains(labels));
+    let events = port.events().await?;
+    assert!(
+        events
+            .iter()
+            .any(|it| it.message.as_deref() == Some(&message)),
+        "{events:#?}"
     );
     Ok(())
 }

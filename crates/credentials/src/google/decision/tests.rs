@@ -7,6 +7,8 @@ use gcp::{Absence, FileError, KeyError, Problem, TokenError};
 
 use super::*;
 
+mod book;
+
 /// What asking for a token can come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came {

@@ -51,6 +51,7 @@ pub(crate) async fn is_used(port: &Port) -> Result<()> {
     store(port, &other).await?;
     refresh(port, "not-a-key").await?;
     says(port, "Healthy", "DiscoveryFailed").await?;
+    says(port, "RegistryIdentity", "UnusableServiceAccountKey").await?;
     store(port, &file).await?;
     port.harbour.clock.advance(FORGOTTEN);
     refresh(port, "a-key").await?;

@@ -72,7 +72,10 @@ impl Tenant {
             Outcome::OwnServiceAccount => self.is_known_to_lack = false,
             Outcome::OwnKubernetesAccount | Outcome::Controller => self.is_known_to_lack = true,
             Outcome::Refused if self.is_labelled => self.is_known_to_lack = true,
-            Outcome::Refused | Outcome::Unavailable | Outcome::ServiceAccountKey => {}
+            Outcome::Refused
+            | Outcome::Unavailable
+            | Outcome::ServiceAccountKey
+            | Outcome::UnusableKey => {}
         }
     }
 
