@@ -47,6 +47,8 @@ pub struct Facts {
     pub home: Reading<Home>,
     pub pod: PodFacts,
     pub cluster: Reading<Cluster>,
+    /// The number of the project whose pool the cluster is in, asked for where that is not the controller's.
+    pub pool_number: Reading<ProjectNumber>,
     /// Every cluster of the controller's Google Cloud project, the controller's own among them.
     pub clusters: Reading<Vec<Cluster>>,
     /// Zones that did not answer when clusters were listed.
@@ -118,13 +120,23 @@ pub struct Use {
 
 impl Facts {
     /// Says who the controller is in IAM.
+    ///
+    /// # Errors
+    /// [`Gap`] if the controller's Google Cloud project is not known, or the number of the one whose pool it is in.
     pub fn principal(&self) -> Result<Principal, Gap> {
         let home = self.home.known()?;
         Ok(Principal {
-            number: home.number,
+            number: self.number_before_pool(home)?,
             pool: self.pool(home),
             account: self.intent.controller.clone(),
         })
+    }
+
+    /// Finds the project whose pool the cluster is in where that is another than the controller's: the host of a fleet.
+    pub fn pool_of_another(&self) -> Option<ProjectId> {
+        let home = self.home.known().ok()?;
+        let owner = self.pool(home).project()?;
+        (owner != home.project).then_some(owner)
     }
 
     /// Says which account a Project acts as; the inner error is that no account can have its name.
@@ -167,6 +179,22 @@ impl Facts {
     /// Finds what was seen of a repository.
     pub fn repository(&self, name: &RepositoryName) -> RepositoryFacts {
         self.repositories.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The number in front of a pool is that of the project whose pool it is, which a fleet's host has and home has not.
+    fn number_before_pool(&self, home: &Home) -> Result<ProjectNumber, Gap> {
+        let Some(owner) = self.pool_of_another() else {
+            return Ok(home.number);
+        };
+        let unread = |gap: Gap| Gap {
+            why: format!(
+                "the cluster is in the pool of {owner}, whose number was not read: {}",
+                gap.why
+            ),
+            skipped: false,
+            ..gap
+        };
+        self.pool_number.known().copied().map_err(unread)
     }
 
     /// Takes the pool from the cluster where that is known: a fleet's pool is not named after the cluster's project.

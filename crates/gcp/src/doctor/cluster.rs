@@ -4,7 +4,7 @@ use super::{Answer, Status, Verdict};
 use crate::audit::node_account;
 use crate::facts::{Facts, Gap, Home};
 use crate::policy::{Member, TIGHT_MINTER};
-use crate::principal::{ProjectId, ServiceAccountEmail};
+use crate::principal::{Principal, ProjectId, ServiceAccountEmail, WorkloadPool};
 use crate::setup::repair::nodes;
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
@@ -82,7 +82,12 @@ pub(super) fn pool_project(facts: &Facts) -> Answer {
 
 /// Grants each account to the controller as the pool of another project knows it, whose number stands in the member.
 fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Result<Fix, Gap> {
-    let principal = facts.principal()?;
+    let known = facts.principal();
+    let principal = known.clone().unwrap_or_else(|_| Principal {
+        number: home.number,
+        pool: WorkloadPool::of(owner),
+        account: facts.intent.controller.clone(),
+    });
     let accounts = facts.intent.projects.keys();
     let accounts = accounts.filter_map(|it| facts.account_of(it).ok()?.ok());
     let grants: Vec<_> = accounts
@@ -98,6 +103,9 @@ fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Result<Fix, Ga
             .without_terraform("no Project is known whose account could be granted"));
     }
     let mut fix = Fix::by(grants);
+    if known.is_ok() {
+        return Ok(fix);
+    }
     // The number of the pool's project is asked for, as Terraform does by its data source.
     let own = format!("projects/{}/locations", home.number);
     let asked = format!("projects/$({number})/locations");

@@ -1,6 +1,7 @@
 //! Plans for worlds in which nothing, something and everything is missing.
 
 mod audit_logs;
+mod fleet;
 mod rendered;
 mod terraform_itself;
 mod who_acts;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt as _, stream};
 use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
 use gcp::policy::Policy;
-use gcp::principal::ProjectId;
+use gcp::principal::{ProjectId, ProjectNumber};
 use gcp::{Apis, Service, doctor};
 use serde::Deserialize;
 use serde_json::json;
@@ -31,6 +31,9 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     let project = &home.project;
     (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
     facts.cluster = own_of(&facts.clusters, own);
+    if let Some(owner) = facts.pool_of_another() {
+        facts.pool_number = number_of(apis, &owner).await;
+    }
     facts.services = services(apis, facts.needed_services()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
@@ -38,6 +41,19 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
     denials::gather(apis, facts).await;
+}
+
+#[derive(Deserialize)]
+struct Project {
+    /// `projects/123456789012`.
+    name: String,
+}
+
+/// Asks for the number of a Google Cloud project.
+pub(super) async fn number_of(apis: &Apis, project: &ProjectId) -> Reading<ProjectNumber> {
+    let path = format!("/v3/projects/{project}");
+    let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
+    found.try_map(|it| ProjectNumber::parse(it.name.trim_start_matches("projects/")))
 }
 
 /// Reads the policy of a Google Cloud project.
