@@ -17,7 +17,7 @@ mod token_error;
 #[cfg(test)]
 pub(crate) mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -29,6 +29,7 @@ pub use pod::{Metadata, Pod, PodFacts};
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
 pub(crate) use right::{Right, right};
+pub(crate) use services::{ARTIFACT_REGISTRY, IAM, ORG_POLICY, RESOURCE_MANAGER};
 
 use crate::Fallback;
 use crate::policy::{CustomRoles, Policy};
@@ -69,6 +70,8 @@ pub struct Facts {
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
+    /// The constraints for which the controller's project has a policy of its own, without `constraints/`.
+    pub own_constraints: Reading<BTreeSet<String>>,
     /// The folders and the organisation above each project where they could be listed.
     pub above: BTreeMap<ProjectId, Vec<String>>,
     /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above

@@ -4,6 +4,7 @@ mod account;
 mod cluster;
 mod constraint;
 mod policy;
+mod role;
 #[cfg(test)]
 mod scripted;
 mod services;

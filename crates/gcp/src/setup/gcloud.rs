@@ -1,64 +1,19 @@
 //! Writes a plan as gcloud commands.
 
-use super::shell::{command, quote};
-use super::{Action, Plan, Resource, RoleGrant, Wish};
-use crate::facts::ClusterName;
-use crate::principal::{ProjectId, ServiceAccountEmail};
+mod script;
 
-/// Writes a shell script that stops at the first command that fails; empty for an empty plan.
-pub fn script(plan: &Plan) -> String {
-    if plan.actions.is_empty() {
-        return String::new();
-    }
-    let mut lines = vec![
-        "#!/bin/sh".to_owned(),
-        "# May be run again: what is there stays as it is.".to_owned(),
-        "set -eu".to_owned(),
-    ];
-    lines.extend(
-        plan.assumed
-            .iter()
-            .map(|it| format!("# {}", it.replace('\n', " "))),
-    );
-    lines.push(String::new());
-    lines.extend(plan.actions.iter().map(step));
-    lines.join("\n") + "\n"
-}
+pub use script::script;
+
+use super::shell::{command, quote};
+use super::{Action, MINTER_ROLE, MINTER_TITLE, Plan, Resource, RoleGrant, Wish};
+use crate::facts::ClusterName;
+use crate::policy::MINT;
+use crate::principal::{ProjectId, ServiceAccountEmail};
 
 /// Writes the commands alone, each ending its line.
 pub fn commands(plan: &Plan) -> String {
     let lines = plan.actions.iter().map(|it| write(it) + "\n");
     lines.collect()
-}
-
-/// Writes an action so that a script can run it, or says that a person has to.
-fn step(action: &Action) -> String {
-    let written = guard(action) + &write(action);
-    let Action::LogReads { project, service } = action else {
-        return written;
-    };
-    let commented = written.lines().map(|it| format!("#   {it}\n"));
-    let left = format!(
-        "left to you: log reads of {service} in {project} as this script says, or run setup with --apply"
-    );
-    format!(
-        "# No command adds to auditConfigs, which --apply and --format terraform do:\n{}echo {} >&2",
-        commented.collect::<String>(),
-        quote(&left)
-    )
-}
-
-/// Keeps a command from failing where it has been run before; most do nothing then by themselves.
-fn guard(action: &Action) -> String {
-    let look = match action {
-        Action::CreateServiceAccount { email, .. } => account_command("describe", email),
-        Action::CreateTopic { project } => command(
-            &["gcloud", "pubsub", "topics", "describe", "gcr"],
-            &[("project", project.as_str())],
-        ),
-        _ => return String::new(),
-    };
-    format!("{look} >/dev/null 2>&1 ||\n")
 }
 
 fn write(action: &Action) -> String {
@@ -104,6 +59,15 @@ fn write(action: &Action) -> String {
                 ("display-name", &display_name(kargo_project)),
             ],
         ),
+        Action::CreateRole { project } => role_command(
+            "create",
+            project,
+            &[
+                ("title", MINTER_TITLE),
+                ("permissions", MINT),
+                ("stage", "GA"),
+            ],
+        ),
         Action::EnableServiceAccount { email } => account_command("enable", email),
         Action::DisableServiceAccount { email } => account_command("disable", email),
         Action::Grant(grant) => binding(grant, "add-iam-policy-binding", ("condition", "None")),
@@ -112,12 +76,20 @@ fn write(action: &Action) -> String {
             project,
             constraint,
             wish,
+            ..
         } => constraint_command(project, constraint, *wish),
-        Action::LogReads { project, service } => log_reads(project, service),
-        Action::DisableKey { email, key } => command(
-            &["gcloud", "iam", "service-accounts", "keys", "disable", key],
-            &[("iam-account", email.as_str())],
-        ),
+        Action::LogReads {
+            project, service, ..
+        } => log_reads(project, service),
+        Action::DisableKey { email, key } => {
+            let project = email.project();
+            let mut options = vec![("iam-account", email.as_str())];
+            options.extend(project.iter().map(|it| ("project", it.as_str())));
+            command(
+                &["gcloud", "iam", "service-accounts", "keys", "disable", key],
+                &options,
+            )
+        }
         Action::MakeTagsImmutable { repository } => command(
             &[
                 "gcloud",
@@ -153,17 +125,34 @@ fn cluster_command(words: &[&str], cluster: &ClusterName, options: &[(&str, &str
     command(words, &all)
 }
 
+/// The project is named, as gcloud does not read it out of the email and a default may be missing.
 fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
+    let project = email.project();
+    let options: Vec<_> = project.iter().map(|it| ("project", it.as_str())).collect();
     command(
         &["gcloud", "iam", "service-accounts", verb, email.as_str()],
-        &[],
+        &options,
     )
+}
+
+fn role_command(verb: &str, project: &ProjectId, options: &[(&str, &str)]) -> String {
+    let words = ["gcloud", "iam", "roles", verb, MINTER_ROLE];
+    let mut all = vec![("project", project.as_str())];
+    all.extend_from_slice(options);
+    command(&words, &all)
 }
 
 /// `conditions` says which bindings are meant: gcloud asks back where a policy has conditions and nothing was said.
 fn binding(grant: &RoleGrant, verb: &str, conditions: (&str, &str)) -> String {
     let member = grant.member.to_string();
-    let mut options = Vec::new();
+    let of_account = match &grant.resource {
+        Resource::ServiceAccount(email) => email.project(),
+        Resource::Project(_) | Resource::Repository(_) | Resource::Other(_) => None,
+    };
+    let mut options: Vec<_> = of_account
+        .iter()
+        .map(|it| ("project", it.as_str()))
+        .collect();
     let mut words = vec!["gcloud"];
     match &grant.resource {
         Resource::Project(project) => words.extend(["projects", verb, project.as_str()]),

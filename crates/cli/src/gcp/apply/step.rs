@@ -9,7 +9,7 @@ use gcp::facts::{Denial, Facts, Reading, Reason, Seen};
 use gcp::setup::shell::quote;
 use gcp::setup::{Action, Resource, RoleGrant};
 
-use super::{Planned, account, cluster, constraint, policy, services};
+use super::{Planned, account, cluster, constraint, policy, role, services};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Ended {
     Done,
     /// Somebody was faster, or it was tried before.
     AlreadySo,
+    /// It had been deleted, and is there again.
+    Restored,
     /// It is for a person to do, as it is felt at once.
     ByHand,
 }
@@ -68,6 +70,7 @@ async fn once(apis: &Apis, action: &Action) -> Result<Ended, StepError> {
             kargo_project,
         } => account::create(apis, email, project, kargo_project).await,
         Action::EnableServiceAccount { email } => account::enable(apis, email).await,
+        Action::CreateRole { project } => role::create(apis, project).await,
         Action::Grant(grant) => policy::edit(apis, &grant.resource, |it| grant.add_to(it)).await,
         Action::Revoke(grant) => {
             policy::edit(apis, &grant.resource, |it| grant.remove_from(it)).await
@@ -76,8 +79,11 @@ async fn once(apis: &Apis, action: &Action) -> Result<Ended, StepError> {
             project,
             constraint,
             wish,
+            ..
         } => constraint::set(apis, project, constraint, *wish).await,
-        Action::LogReads { project, service } => {
+        Action::LogReads {
+            project, service, ..
+        } => {
             let project = Resource::Project(project.clone());
             policy::edit_logs(apis, &project, |it| it.log_reads_of(service)).await
         }
@@ -153,6 +159,7 @@ impl fmt::Display for Ended {
         out.write_str(match self {
             Self::Done => "done",
             Self::AlreadySo => "there already",
+            Self::Restored => "there again, as it had been deleted",
             Self::ByHand => "left to you",
         })
     }

@@ -34,12 +34,13 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     if let Some(owner) = facts.pool_of_another() {
         facts.pool_number = number_of(apis, &owner).await;
     }
-    facts.services = services(apis, facts.needed_services()).await;
+    facts.services = services(apis, facts.asked_services()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
+    facts.own_constraints = own_constraints(apis, project).await;
     denials::gather(apis, facts).await;
 }
 
@@ -220,4 +221,20 @@ async fn organisation(
         )
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+#[derive(Deserialize)]
+struct OwnPolicy {
+    /// `projects/123/policies/iam.disableServiceAccountKeyCreation`.
+    name: String,
+}
+
+/// Lists the constraints for which a project has a policy of its own.
+async fn own_constraints(apis: &Apis, project: &ProjectId) -> Reading<BTreeSet<String>> {
+    let path = format!("/v2/projects/{project}/policies?pageSize=1000");
+    let found: Reading<Vec<OwnPolicy>> = apis.list(Service::OrgPolicy, &path, "policies").await;
+    found.map(|all| {
+        let names = all.iter().filter_map(|it| it.name.rsplit('/').next());
+        names.map(str::to_owned).collect()
+    })
 }

@@ -122,6 +122,7 @@ async fn an_api_that_nobody_switches_on_ends_it_at_once_with_the_command_for_it(
         project: acme(),
         constraint: "iam.disableServiceAccountKeyCreation".to_owned(),
         wish: gcp::setup::Wish::Enforce,
+        is_set: None,
     };
     let ended = run(&google.apis(), planned, &action).await;
     let hint = ended.expect_err("it is off").hint(&facts, &action);
@@ -146,6 +147,7 @@ async fn a_policy_that_changed_meanwhile_is_read_again_and_written_to() {
         project: acme(),
         constraint: "iam.workloadIdentityPoolProviders".to_owned(),
         wish: gcp::setup::Wish::DenyAll,
+        is_set: None,
     };
     let ended = run(&google.apis(), planned, &action).await;
     assert_eq!(ended.expect("it is set"), Ended::Done);
