@@ -12,7 +12,10 @@ mod repositories;
 mod uses;
 
 use gcp::Fallback;
+use gcp::Service;
 use gcp::facts::{Facts, Home, Intent, Reading};
+use gcp::principal::{NameError, ProjectId, ProjectNumber};
+use serde::Deserialize;
 
 use super::place::{Access, PodVantage};
 
@@ -72,6 +75,12 @@ pub(super) async fn uses(access: &Access, intent: Intent) -> Facts {
     facts
 }
 
+#[derive(Deserialize)]
+struct Project {
+    /// `projects/123456789012`.
+    name: String,
+}
+
 /// Asks for the controller's project: whoever named it with its number, else Resource Manager, else the metadata server.
 async fn home(access: &Access) -> Reading<Home> {
     if let (Some(project), Some(number)) = (&access.gcp_project, access.gcp_project_number) {
@@ -80,9 +89,9 @@ async fn home(access: &Access) -> Reading<Home> {
     }
     match (&access.gcp_project, &access.operator, access.vantage) {
         (Some(project), Some(apis), _) => {
-            let project = project.clone();
-            let number = desk::number_of(apis, &project).await;
-            number.map(|number| Home { project, number })
+            let path = format!("/v3/projects/{project}");
+            let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
+            numbered(project, found)
         }
         (_, _, PodVantage::Inside | PodVantage::Named) => home_of_pod(access).await,
         (Some(_), None, PodVantage::No) => Reading::unreachable(
@@ -111,6 +120,16 @@ async fn home_of_pod(access: &Access) -> Reading<Home> {
         Ok((project, number)) => Reading::known_from(&request, Home { project, number }),
         Err(error) => Reading::of_token_error(&request, &error),
     }
+}
+
+fn numbered(project: &ProjectId, found: Reading<Project>) -> Reading<Home> {
+    found.try_map(|it| {
+        let number = ProjectNumber::parse(it.name.trim_start_matches("projects/"))?;
+        Ok::<_, NameError>(Home {
+            project: project.clone(),
+            number,
+        })
+    })
 }
 
 /// Finds out which cluster is the controller's, if anybody says so.

@@ -40,8 +40,8 @@ impl Facts {
         at_home.chain(at_repositories).collect()
     }
 
-    /// Lists the APIs of which is asked whether they are on: those that have to be, and those that setup alone calls.
-    pub fn asked_services(&self) -> BTreeSet<ServiceName> {
+    /// Lists the APIs that are asked about: those that have to be on, and those that steps of setup call.
+    pub fn services_to_look_at(&self) -> BTreeSet<ServiceName> {
         let of_setup = [ORG_POLICY, RESOURCE_MANAGER];
         let of_setup = of_setup.into_iter().filter_map(|it| self.at_home(it));
         self.needed_services().into_iter().chain(of_setup).collect()

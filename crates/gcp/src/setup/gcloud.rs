@@ -46,19 +46,7 @@ fn write(action: &Action) -> String {
             email,
             project,
             kargo_project,
-        } => command(
-            &[
-                "gcloud",
-                "iam",
-                "service-accounts",
-                "create",
-                email.account_id(),
-            ],
-            &[
-                ("project", project.as_str()),
-                ("display-name", &display_name(kargo_project)),
-            ],
-        ),
+        } => create_account(email, project, kargo_project),
         Action::CreateRole { project } => role_command(
             "create",
             project,
@@ -81,15 +69,7 @@ fn write(action: &Action) -> String {
         Action::LogReads {
             project, service, ..
         } => log_reads(project, service),
-        Action::DisableKey { email, key } => {
-            let project = email.project();
-            let mut options = vec![("iam-account", email.as_str())];
-            options.extend(project.iter().map(|it| ("project", it.as_str())));
-            command(
-                &["gcloud", "iam", "service-accounts", "keys", "disable", key],
-                &options,
-            )
-        }
+        Action::DisableKey { email, key } => disable_key(email, key),
         Action::MakeTagsImmutable { repository } => command(
             &[
                 "gcloud",
@@ -109,6 +89,17 @@ fn write(action: &Action) -> String {
             &[("project", project.as_str())],
         ),
     }
+}
+
+fn create_account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str) -> String {
+    let id = email.account_id();
+    command(
+        &["gcloud", "iam", "service-accounts", "create", id],
+        &[
+            ("project", project.as_str()),
+            ("display-name", &display_name(kargo_project)),
+        ],
+    )
 }
 
 /// Says what an account is for, to whoever finds it in the console.
@@ -131,6 +122,16 @@ fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
     let options: Vec<_> = project.iter().map(|it| ("project", it.as_str())).collect();
     command(
         &["gcloud", "iam", "service-accounts", verb, email.as_str()],
+        &options,
+    )
+}
+
+fn disable_key(email: &ServiceAccountEmail, key: &str) -> String {
+    let project = email.project();
+    let mut options = vec![("iam-account", email.as_str())];
+    options.extend(project.iter().map(|it| ("project", it.as_str())));
+    command(
+        &["gcloud", "iam", "service-accounts", "keys", "disable", key],
         &options,
     )
 }

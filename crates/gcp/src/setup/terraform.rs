@@ -120,26 +120,9 @@ impl<'plan> Names<'plan> {
                     .map(|it| service(project, it, &self.service_label(project, it)).to_string());
                 blocks.collect::<Vec<_>>().join("\n")
             }
-            Action::SetWorkloadPool { cluster, pool } => {
-                let inner = Block::nested("workload_identity_config")
-                    .with("workload_pool", &text(pool.as_str()));
-                let edit = edit(
-                    &format!("google_container_cluster of {}", cluster.cluster),
-                    &inner,
-                );
-                edit + "# There is no such pool before: have grants to its members depend on the cluster.\n"
-            }
+            Action::SetWorkloadPool { cluster, pool } => parts::workload_pool(cluster, pool),
             Action::SetNodePoolMetadata { cluster, node_pool } => {
-                let mode =
-                    Block::nested("workload_metadata_config").with("mode", &text("GKE_METADATA"));
-                let inner = Block::nested("node_config").inside(mode);
-                edit(
-                    &format!(
-                        "google_container_node_pool {node_pool} of {}",
-                        cluster.cluster
-                    ),
-                    &inner,
-                )
+                parts::node_pool_metadata(cluster, node_pool)
             }
             Action::CreateServiceAccount {
                 email,
@@ -222,13 +205,15 @@ impl<'plan> Names<'plan> {
             }
             Resource::Repository(it) => {
                 let parts = [&who, it.project.as_str(), &it.location, &it.repository];
-                Block::resource(
-                    "google_artifact_registry_repository_iam_member",
-                    &label(&parts),
-                )
-                .with("project", &text(it.project.as_str()))
-                .with("location", &text(&it.location))
-                .with("repository", &text(&it.repository))
+                // What the controller is granted, each Project's file may grant.
+                let label = match &grant.member {
+                    Grantee::Kubernetes(_) => self.own(&parts),
+                    Grantee::ServiceAccount(_) | Grantee::Member(_) => label(&parts),
+                };
+                Block::resource("google_artifact_registry_repository_iam_member", &label)
+                    .with("project", &text(it.project.as_str()))
+                    .with("location", &text(&it.location))
+                    .with("repository", &text(&it.repository))
             }
             Resource::Other(name) => wide_member(name, &label(&[name, &who, role])),
         };

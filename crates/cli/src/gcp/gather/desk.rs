@@ -10,7 +10,7 @@ use gcp::{Apis, Service, doctor};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{AT_ONCE, denials};
+use super::{AT_ONCE, Project, denials, numbered};
 use crate::gcp::place::ClusterAddress;
 
 /// Services that one request may name.
@@ -34,7 +34,7 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     if let Some(owner) = facts.pool_of_another() {
         facts.pool_number = number_of(apis, &owner).await;
     }
-    facts.services = services(apis, facts.asked_services()).await;
+    facts.services = services(apis, facts.services_to_look_at()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
@@ -44,17 +44,11 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     denials::gather(apis, facts).await;
 }
 
-#[derive(Deserialize)]
-struct Project {
-    /// `projects/123456789012`.
-    name: String,
-}
-
 /// Asks for the number of a Google Cloud project.
-pub(super) async fn number_of(apis: &Apis, project: &ProjectId) -> Reading<ProjectNumber> {
+async fn number_of(apis: &Apis, project: &ProjectId) -> Reading<ProjectNumber> {
     let path = format!("/v3/projects/{project}");
     let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
-    found.try_map(|it| ProjectNumber::parse(it.name.trim_start_matches("projects/")))
+    numbered(project, found).map(|it| it.number)
 }
 
 /// Reads the policy of a Google Cloud project.

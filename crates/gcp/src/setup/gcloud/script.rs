@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::{account_command, role_command, write};
 use crate::principal::ServiceAccountEmail;
 use crate::setup::shell::{command, quote};
-use crate::setup::{Action, Grantee, Plan, Resource, RoleGrant};
+use crate::setup::{Action, Grantee, Plan, Resource, RoleGrant, minter_role};
 
-/// Runs a command again for two minutes: Google speaks of a minute until a new account is known everywhere.
+/// Runs a command again for two minutes: Google speaks of a minute until a new account is known everywhere, and a new role
+/// takes its time too.
 ///
 /// Source: <https://cloud.google.com/iam/docs/service-accounts-create#creating>
 const RETRY: &str = r#"
@@ -16,7 +17,7 @@ until_known() {
   tries=1
   until "$@"; do
     if [ "$tries" -ge 12 ]; then return 1; fi
-    echo "waiting for the new account to be known everywhere, $((tries * 10)) s" >&2
+    echo "waiting for what was just made to be known everywhere, $((tries * 10)) s" >&2
     tries=$((tries + 1))
     sleep 10
   done
@@ -41,8 +42,8 @@ pub fn script(plan: &Plan) -> String {
             .iter()
             .map(|it| format!("# {}", it.replace('\n', " "))),
     );
-    let created = created(plan);
-    if !created.is_empty() {
+    let created = Created::by(plan);
+    if !created.accounts.is_empty() || !created.roles.is_empty() {
         lines.push(RETRY.to_owned());
     }
     lines.push(String::new());
@@ -50,19 +51,48 @@ pub fn script(plan: &Plan) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Lists the accounts that the script makes.
-fn created(plan: &Plan) -> BTreeSet<&ServiceAccountEmail> {
-    let created = plan.actions.iter().filter_map(|it| match it {
-        Action::CreateServiceAccount { email, .. } => Some(email),
-        _ => None,
-    });
-    created.collect()
+/// What the script makes, and what is not known everywhere at once.
+#[derive(Default)]
+struct Created<'plan> {
+    accounts: BTreeSet<&'plan ServiceAccountEmail>,
+    roles: BTreeSet<String>,
+}
+
+impl<'plan> Created<'plan> {
+    fn by(plan: &'plan Plan) -> Self {
+        let mut created = Self::default();
+        for action in &plan.actions {
+            match action {
+                Action::CreateServiceAccount { email, .. } => {
+                    created.accounts.insert(email);
+                }
+                Action::CreateRole { project } => {
+                    created.roles.insert(minter_role(project));
+                }
+                _ => {}
+            }
+        }
+        created
+    }
+
+    /// Says whether a grant is on or to an account that the same script makes, or of such a role.
+    fn carries(&self, grant: &RoleGrant) -> bool {
+        let RoleGrant {
+            resource,
+            role,
+            member,
+        } = grant;
+        let is_new = |email| self.accounts.contains(email);
+        self.roles.contains(role)
+            || matches!(resource, Resource::ServiceAccount(email) if is_new(email))
+            || matches!(member, Grantee::ServiceAccount(email) if is_new(email))
+    }
 }
 
 /// Writes an action so that a script can run it, or says that a person has to.
-fn step(action: &Action, created: &BTreeSet<&ServiceAccountEmail>) -> String {
+fn step(action: &Action, created: &Created<'_>) -> String {
     let written = match action {
-        Action::Grant(grant) if rests_on(grant, created) => {
+        Action::Grant(grant) if created.carries(grant) => {
             format!("until_known {}", write(action))
         }
         Action::SetConstraint {
@@ -85,13 +115,6 @@ fn step(action: &Action, created: &BTreeSet<&ServiceAccountEmail>) -> String {
         commented.collect::<String>(),
         quote(&left)
     )
-}
-
-/// Says whether a grant is on an account that the same script makes, or to one.
-fn rests_on(grant: &RoleGrant, created: &BTreeSet<&ServiceAccountEmail>) -> bool {
-    let is_on =
-        matches!(&grant.resource, Resource::ServiceAccount(email) if created.contains(email));
-    is_on || matches!(&grant.member, Grantee::ServiceAccount(email) if created.contains(email))
 }
 
 /// Keeps a command from failing where it has been run before; most do nothing then by themselves.

@@ -1,8 +1,10 @@
 //! The resources that a plan is made of.
 
 use super::block::{Block, label, list, text};
+use super::edit;
+use crate::facts::ClusterName;
 use crate::policy::{AuditLog, MINT};
-use crate::principal::{ProjectId, ServiceAccountEmail};
+use crate::principal::{ProjectId, ServiceAccountEmail, WorkloadPool};
 use crate::setup::gcloud::display_name;
 use crate::setup::logs::{UNREAD_LOGS, all_logs};
 use crate::setup::{MINTER_ROLE, MINTER_TITLE, Wish, account_name};
@@ -26,6 +28,25 @@ pub(super) fn service(project: &ProjectId, service: &str, label: &str) -> Block 
         .with("project", &text(project.as_str()))
         .with("service", &text(service))
         .with("disable_on_destroy", "false")
+}
+
+/// The pool is made with the first cluster that has one, and a grant to its members is refused before that.
+pub(super) fn workload_pool(cluster: &ClusterName, pool: &WorkloadPool) -> String {
+    let inner =
+        Block::nested("workload_identity_config").with("workload_pool", &text(pool.as_str()));
+    let title = format!("google_container_cluster of {}", cluster.cluster);
+    edit(&title, &inner)
+        + "# There is no such pool before: have grants to its members depend on the cluster.\n"
+}
+
+pub(super) fn node_pool_metadata(cluster: &ClusterName, node_pool: &str) -> String {
+    let mode = Block::nested("workload_metadata_config").with("mode", &text("GKE_METADATA"));
+    let inner = Block::nested("node_config").inside(mode);
+    let title = format!(
+        "google_container_node_pool {node_pool} of {}",
+        cluster.cluster
+    );
+    edit(&title, &inner)
 }
 
 pub(super) fn account(

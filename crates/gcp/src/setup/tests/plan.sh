@@ -7,7 +7,7 @@ until_known() {
   tries=1
   until "$@"; do
     if [ "$tries" -ge 12 ]; then return 1; fi
-    echo "waiting for the new account to be known everywhere, $((tries * 10)) s" >&2
+    echo "waiting for what was just made to be known everywhere, $((tries * 10)) s" >&2
     tries=$((tries + 1))
     sleep 10
   done

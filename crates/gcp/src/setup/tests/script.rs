@@ -27,10 +27,10 @@ fn program(folder: &Path, name: &str, text: &str) {
 }
 
 /// Runs a script for `web`; `known` is the try at which its account is known.
-fn run(known: u32) -> (Output, String) {
+fn run(known: u32, options: Options) -> (Output, String) {
     let mut facts = bare();
     facts.intent.projects.retain(|it, _| it == "web");
-    let plan = plan(&facts, Options::default()).expect("a plan");
+    let plan = plan(&facts, options).expect("a plan");
     let folder = tempfile::tempdir().expect("a folder");
     program(folder.path(), "gcloud", GCLOUD);
     program(folder.path(), "sleep", "#!/bin/sh\n");
@@ -48,18 +48,32 @@ fn run(known: u32) -> (Output, String) {
 
 #[test]
 fn an_account_that_was_just_made_is_waited_for() {
-    let (output, asked) = run(3);
+    let (output, asked) = run(3, Options::default());
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr);
-    let waits = said.matches("waiting for the new account to be known everywhere");
+    let waits = said.matches("waiting for what was just made to be known everywhere");
     assert_eq!(waits.count(), 2, "{said}");
     let grants = asked.matches("add-iam-policy-binding").count();
     assert_eq!(grants, 4, "{asked}");
 }
 
 #[test]
+fn a_role_that_was_just_made_is_waited_for_too() {
+    let options = Options {
+        minter: Minter::CustomRole,
+        ..Options::default()
+    };
+    let (output, asked) = run(2, options);
+    assert!(output.status.success(), "{output:?}");
+    for verb in ["undelete", "describe", "create"] {
+        let command = format!("iam roles {verb} kargoGsaTokenMinter --project=acme-gke");
+        assert!(asked.contains(&command), "no {command:?}: {asked}");
+    }
+}
+
+#[test]
 fn one_that_never_comes_ends_the_script() {
-    let (output, asked) = run(1_000);
+    let (output, asked) = run(1_000, Options::default());
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let grants = asked.matches("add-iam-policy-binding").count();
     assert_eq!(grants, 12, "{asked}");

@@ -49,16 +49,21 @@ fn terraform_reads_every_kind_of_plan_and_would_format_it_no_otherwise() -> Resu
     Ok(())
 }
 
-/// The file of a Project that needs everything.
+/// The file of a Project that needs everything, and reads what others read.
 fn of_project(name: &str, options: Options) -> String {
     let mut facts = bare();
-    facts.intent.projects.retain(|it, _| it == name);
+    let shop = facts.intent.projects["shop"].clone();
+    facts.intent.projects = [(name.to_owned(), shop)].into();
     terraform::write_for(name, &plan(&facts, options).expect("a plan"))
 }
 
 #[test]
 fn the_files_of_two_projects_stand_in_one_module() -> Result<()> {
-    let files = ["web", "shop"].map(|it| of_project(it, Options::default()));
+    let options = Options {
+        readers: Readers::ControllerToo,
+        ..Options::default()
+    };
+    let files = ["web", "shop"].map(|it| of_project(it, options));
     accepts(&files.join("\n"))?;
     let refusal = accepts(&[&*files[0]; 2].join("\n")).map_err(|error| error.to_string());
     assert!(refusal.is_err_and(|text| text.contains("Duplicate")));
