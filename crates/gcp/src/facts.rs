@@ -33,6 +33,7 @@ pub(crate) use reach::Reach;
 pub use reading::{Gap, Reading, Seen, Source};
 pub use registry::{Repository, RepositoryFacts, UseFacts};
 pub(crate) use right::{Right, right};
+pub(crate) use services::{ARTIFACT_REGISTRY, IAM, ORG_POLICY, RESOURCE_MANAGER};
 
 use crate::Fallback;
 use crate::policy::{CustomRoles, Policy};
@@ -51,6 +52,8 @@ pub struct Facts {
     pub home: Reading<Home>,
     pub pod: PodFacts,
     pub cluster: Reading<Cluster>,
+    /// The number of the project whose pool the cluster is in, asked for where that is not the controller's.
+    pub pool_number: Reading<ProjectNumber>,
     /// Every cluster of the controller's Google Cloud project, the controller's own among them.
     pub clusters: Reading<Vec<Cluster>>,
     /// Zones that did not answer when clusters were listed.
@@ -75,6 +78,8 @@ pub struct Facts {
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
+    /// The constraints for which the controller's project has a policy of its own, without `constraints/`.
+    pub own_constraints: Reading<BTreeSet<String>>,
     /// The folders and the organisation above each project where they could be listed.
     pub above: BTreeMap<ProjectId, Vec<String>>,
     /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above
@@ -132,13 +137,23 @@ pub struct Use {
 
 impl Facts {
     /// Says who the controller is in IAM.
+    ///
+    /// # Errors
+    /// [`Gap`] if the controller's Google Cloud project is not known, or the number of the one whose pool it is in.
     pub fn principal(&self) -> Result<Principal, Gap> {
         let home = self.home.known()?;
         Ok(Principal {
-            number: home.number,
+            number: self.number_before_pool(home)?,
             pool: self.pool(home),
             account: self.intent.controller.clone(),
         })
+    }
+
+    /// Finds the project whose pool the cluster is in where that is another than the controller's: the host of a fleet.
+    pub fn pool_of_another(&self) -> Option<ProjectId> {
+        let home = self.home.known().ok()?;
+        let owner = self.pool(home).project()?;
+        (owner != home.project).then_some(owner)
     }
 
     /// Says which account a Project acts as; the inner error is that no account can have its name.
@@ -181,6 +196,22 @@ impl Facts {
     /// Finds what was seen of a repository.
     pub fn repository(&self, name: &RepositoryName) -> RepositoryFacts {
         self.repositories.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The number in front of a pool is that of the project whose pool it is, which a fleet's host has and home has not.
+    fn number_before_pool(&self, home: &Home) -> Result<ProjectNumber, Gap> {
+        let Some(owner) = self.pool_of_another() else {
+            return Ok(home.number);
+        };
+        let unread = |gap: Gap| Gap {
+            why: format!(
+                "the cluster is in the pool of {owner}, whose number was not read: {}",
+                gap.why
+            ),
+            skipped: false,
+            ..gap
+        };
+        self.pool_number.known().copied().map_err(unread)
     }
 
     /// Takes the pool from the cluster where that is known: a fleet's pool is not named after the cluster's project.

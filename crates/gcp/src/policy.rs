@@ -157,6 +157,12 @@ impl Policy {
             .any(|it| it.log_type == "DATA_READ")
     }
 
+    /// Lists which calls of one service are logged, and for whom not.
+    pub fn logs_of(&self, service: &str) -> Vec<AuditLog> {
+        let own = self.audit_configs.iter().filter(|it| it.service == service);
+        own.flat_map(|it| it.audit_log_configs.clone()).collect()
+    }
+
     /// Has reads of a service logged.
     pub fn log_reads_of(&mut self, service: &str) -> Change {
         if self.logs_reads_of(service) {

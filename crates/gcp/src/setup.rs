@@ -10,7 +10,9 @@ pub mod terraform;
 
 mod baseline;
 mod fix;
+mod logs;
 mod missing;
+mod options;
 pub(crate) mod repair;
 #[cfg(test)]
 mod tests;
@@ -22,12 +24,13 @@ use serde::{Serialize, Serializer};
 
 pub use baseline::{BASELINE, Baseline, HARDENING, Wish};
 pub use fix::{Commands, Fix, Terraform};
-pub use missing::{Minter, Options, Policies, plan};
+pub use missing::plan;
+pub use options::{MINTER_ROLE, MINTER_TITLE, Minter, Options, Policies, Readers, minter_role};
 pub use repair::members::let_in;
 pub(crate) use way_out::WayOut;
 
 use crate::facts::{ClusterName, Facts, Gap};
-use crate::policy::{Change, Member, Policy};
+use crate::policy::{AuditLog, Change, Member, Policy};
 use crate::principal::{Principal, ProjectId, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
 
@@ -71,17 +74,27 @@ pub enum Action {
     EnableServiceAccount {
         email: ServiceAccountEmail,
     },
+    /// Makes the role that lets somebody act as an account and nothing else: [`MINTER_ROLE`].
+    CreateRole {
+        project: ProjectId,
+    },
     Grant(RoleGrant),
     Revoke(RoleGrant),
     SetConstraint {
         project: ProjectId,
         constraint: String,
         wish: Wish,
+        /// Whether the project has a policy for it, which says something else; none where that was not read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        is_set: Option<bool>,
     },
     /// Has reads of a service leave a line in the audit log of a project.
     LogReads {
         project: ProjectId,
         service: String,
+        /// What else the project says about the service; none where that was not read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        logged: Option<Vec<AuditLog>>,
     },
     DisableKey {
         email: ServiceAccountEmail,

@@ -9,6 +9,7 @@ mod flags;
 mod kubernetes_account;
 mod setup;
 mod sim;
+mod setup_choices;
 mod workload_identity;
 
 use std::path::PathBuf;

@@ -1,7 +1,13 @@
 //! Does what a plan says through Google's APIs: each step may be done twice, and waits for what takes time to be seen.
 
+mod account;
 mod cluster;
+mod constraint;
 mod policy;
+mod role;
+#[cfg(test)]
+mod scripted;
+mod services;
 mod step;
 mod wait;
 
@@ -14,9 +20,10 @@ use gcp::setup::{Action, Plan, gcloud};
 pub(super) use wait::{Planned, wait_until_it_counts};
 
 /// Does every step in its order and says so on standard error; stops at the first that is refused.
-pub(super) async fn run(apis: &Apis, Planned { facts, plan }: Planned<'_>) -> Result<()> {
+pub(super) async fn run(apis: &Apis, planned: Planned<'_>) -> Result<()> {
+    let Planned { facts, plan } = planned;
     for (done, action) in plan.actions.iter().enumerate() {
-        let ended = step::run(apis, action).await.map_err(|error| {
+        let ended = step::run(apis, planned, action).await.map_err(|error| {
             let hint = error.hint(facts, action);
             anyhow!("{error}; {hint}").context(format!(
                 "step {} of {} failed, those before it are done: {}",

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use gcp::principal::ServiceAccountEmail;
 use gcp::{
     Apis, AuthorizedUser, Base, Clock, Endpoints, ExternalAccount, Identities, ImpersonatedAccount,
     Observer, Scope, ServiceAccountKey, Settings, Token, TokenError,
@@ -168,11 +169,18 @@ fn refused_account(account: &ImpersonatedAccount, error: &TokenError) -> anyhow:
     match error {
         TokenError::Forbidden { .. } => anyhow!(
             "{error}; let yourself act as it: gcloud iam service-accounts add-iam-policy-binding {} \
-             --role=roles/iam.serviceAccountTokenCreator --member=user:YOU",
-            account.email
+             {}--role=roles/iam.serviceAccountTokenCreator --member=user:YOU",
+            account.email,
+            project_flag(&account.email)
         ),
         _ => anyhow!("{}; {}", with_causes(error), error.hint()),
     }
+}
+
+/// Names the project of an account for gcloud, which does not read it out of the email.
+fn project_flag(email: &ServiceAccountEmail) -> String {
+    let project = email.project();
+    project.map_or_else(String::new, |it| format!("--project={it} "))
 }
 
 fn with_causes(error: &TokenError) -> String {

@@ -30,6 +30,20 @@ pub(super) async fn request(client: &Client, project: &str, now: Timestamp) -> R
     writeln!(stderr, "{said}").context("failed to write to standard error")
 }
 
+/// Says what to run once it works: before that they would be refused again, and look the next time only after minutes.
+///
+/// # Errors
+/// When nothing can be said.
+pub(super) fn later(project: &str) -> Result<()> {
+    let mut stderr = anstream::stderr().lock();
+    writeln!(
+        stderr,
+        "once it counts, its Warehouses look again by themselves after minutes; at once: {}",
+        by_hand(project)
+    )
+    .context("failed to write to standard error")
+}
+
 /// Changes the annotation of each; gives their names.
 async fn ask(client: &Client, project: &str, now: Timestamp) -> kube::Result<Vec<String>> {
     let api = Api::<Warehouse>::namespaced(client.clone(), project);

@@ -1,15 +1,21 @@
 //! `argosy gcp setup`: writes what is missing for a Project to read its repositories as itself, or does it.
 
-use std::io::{IsTerminal as _, Write as _};
+mod consent;
+
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use consent::agree;
 use gcp::Fallback;
-use gcp::facts::{Facts, Intent};
+use gcp::facts::{Denial, Facts, Intent, Reason, Seen};
 use gcp::principal::Principal;
-use gcp::setup::{Minter, Options, Plan, Policies, config_connector, gcloud, plan, terraform};
+use gcp::setup::shell::quote;
+use gcp::setup::{
+    Minter, Options, Plan, Policies, Readers, config_connector, gcloud, plan, terraform,
+};
 
 use super::place::{Access, Place, PodVantage};
 use super::{apply, gather, refresh};
@@ -19,7 +25,8 @@ use super::{apply, gather, refresh};
 /// Looks first and plans only what is not there: APIs, the account kargo-project-NAME, the
 /// controller's role on it, the account's role on each repository. Without rights to look,
 /// everything is planned; each step may be done twice. With --apply the steps are done as you, and
-/// tried afterwards; then the Project's Warehouses are asked to look again, where a cluster is asked.
+/// tried afterwards; once that works, the Project's Warehouses are asked to look again, where a
+/// cluster is asked.
 ///
 /// Ends with 0 if all is planned or works, with 1 if something cannot be brought about or is left to
 /// you, with 2 if it was not to be read who acts as the Project, for which nothing is planned then.
@@ -61,6 +68,10 @@ pub struct Setup {
     /// Role by which the controller acts as the account
     #[arg(long, value_enum, default_value_t = MinterRole::WorkloadIdentityUser)]
     minter: MinterRole,
+    /// Also grants the controller itself the repositories, so that a Project without an account of its own reads as it:
+    /// for development, as all Projects then read them
+    #[arg(long)]
+    fallback: bool,
     /// Does it, after showing it and asking
     #[arg(long)]
     apply: bool,
@@ -100,6 +111,8 @@ enum MinterRole {
     WorkloadIdentityUser,
     /// What Kargo documents; also lets the controller sign as the account
     TokenCreator,
+    /// Acts, and does not even read the account: a role kargoGsaTokenMinter of the project, made where it is missing
+    CustomRole,
 }
 
 pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
@@ -110,10 +123,10 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     }
     let intent = intent(arguments, &access).await?;
     let facts = gather::facts(&access, intent).await;
-    let plan = made(&facts, arguments)?;
+    let plan = made(&facts, arguments, &access)?;
     notes(&plan)?;
     if !arguments.apply {
-        write(&plan, arguments.format)?;
+        write(&plan, arguments)?;
         return Ok(ending(&plan));
     }
     let apis = access.operator()?;
@@ -131,23 +144,39 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
     if !plan.unknown.is_empty() {
         return Ok(ending(&plan));
     }
-    let ended = if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
+    let tried = if let Some(acting) = facts.kubernetes_account_of(&arguments.project) {
         left_to_the_controller(&acting)?;
-        ending(&plan)
+        Tried::No
     } else {
         check(&access, planned, arguments.wait).await?
     };
     if let Some(client) = &access.kubernetes {
-        refresh::request(client, &arguments.project, (access.clock)()).await?;
+        match tried {
+            Tried::Yes => refresh::request(client, &arguments.project, (access.clock)()).await?,
+            Tried::No => refresh::later(&arguments.project)?,
+        }
     }
-    Ok(ended)
+    Ok(ending(&plan))
 }
 
-fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
+/// Whether it was tried from here, so that it is known to work.
+#[derive(Debug, Clone, Copy)]
+enum Tried {
+    Yes,
+    No,
+}
+
+fn made(facts: &Facts, arguments: &Setup, access: &Access) -> Result<Plan> {
     let options = Options {
         minter: match arguments.minter {
             MinterRole::WorkloadIdentityUser => Minter::WorkloadIdentityUser,
             MinterRole::TokenCreator => Minter::TokenCreator,
+            MinterRole::CustomRole => Minter::CustomRole,
+        },
+        readers: if arguments.fallback {
+            Readers::ControllerToo
+        } else {
+            Readers::Projects
         },
         enable_workload_identity: arguments.enable_wif,
         organisation_policies: match arguments.org_policies {
@@ -159,10 +188,29 @@ fn made(facts: &Facts, arguments: &Setup) -> Result<Plan> {
     };
     plan(facts, options).map_err(|gap| {
         anyhow::anyhow!(
-            "nothing can be planned without the controller's project: {}",
-            gap.why
+            "nothing can be planned before it is known who the controller is: {}{}",
+            gap.why,
+            switch_on_first(facts, access)
         )
     })
+}
+
+/// Names the command without which a new project answers nothing: it is asked for by Resource Manager first of all.
+fn switch_on_first(facts: &Facts, access: &Access) -> String {
+    let Seen::Denied(Denial {
+        reason: Reason::ServiceDisabled { .. },
+        ..
+    }) = &facts.home.seen
+    else {
+        return String::new();
+    };
+    let project = access.gcp_project.as_ref();
+    let project = project.map_or("PROJECT", |it| it.as_str());
+    format!(
+        "; switch on what setup asks by: gcloud services enable cloudresourcemanager.googleapis.com \
+         serviceusage.googleapis.com --project={}",
+        quote(project)
+    )
 }
 
 async fn intent(arguments: &Setup, access: &Access) -> Result<Intent> {
@@ -191,38 +239,16 @@ fn notes(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn write(plan: &Plan, format: Format) -> Result<()> {
-    let text = match format {
+fn write(plan: &Plan, arguments: &Setup) -> Result<()> {
+    let text = match arguments.format {
         Format::Gcloud => gcloud::script(plan),
-        Format::Terraform => terraform::write(plan),
+        Format::Terraform => terraform::write_for(&arguments.project, plan),
         Format::ConfigConnector => config_connector::write(plan),
     };
     let mut stdout = std::io::stdout().lock();
     stdout
         .write_all(text.as_bytes())
         .context("failed to write to standard output")
-}
-
-/// Shows the plan and asks, unless that was answered beforehand.
-fn agree(plan: &Plan, yes: bool) -> Result<()> {
-    let mut stderr = anstream::stderr().lock();
-    write!(stderr, "{}", gcloud::commands(plan)).context("failed to show the plan")?;
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        bail!("nobody is there to agree to this plan: add --yes");
-    }
-    write!(stderr, "\nDo this, through the API? [y/N] ").context("failed to ask")?;
-    stderr.flush().context("failed to ask")?;
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .context("failed to read the answer")?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => bail!("nothing was changed"),
-    }
 }
 
 /// Says what is left to do: without it the controller has its nodes' identity, so nothing is tried.
@@ -260,11 +286,7 @@ fn left_to_the_controller(acting: &Principal) -> Result<()> {
 }
 
 /// Tries what was set up where that can be tried, and else says where it can.
-async fn check(
-    access: &Access,
-    planned: apply::Planned<'_>,
-    longest: Duration,
-) -> Result<ExitCode> {
+async fn check(access: &Access, planned: apply::Planned<'_>, longest: Duration) -> Result<Tried> {
     if access.vantage == PodVantage::No {
         let mut stderr = anstream::stderr().lock();
         writeln!(
@@ -273,10 +295,10 @@ async fn check(
             from_the_pod(access)
         )
         .context("failed to write to standard error")?;
-        return Ok(ending(planned.plan));
+        return Ok(Tried::No);
     }
     apply::wait_until_it_counts(access, planned, longest).await?;
-    Ok(ending(planned.plan))
+    Ok(Tried::Yes)
 }
 
 /// What cannot be brought about is no success, and neither is what was not to be read.

@@ -244,6 +244,7 @@ pub(super) fn audit_logs(facts: &Facts, found: &mut Found) {
         let fix = Fix::by(vec![Action::LogReads {
             project: home.project.clone(),
             service: (*service).to_owned(),
+            logged: Some(policy.logs_of(service)),
         }])
         .and_advice("argosy gcp setup --audit-logs --apply does it; Google charges for such logs by their volume");
         found.add(

@@ -2,9 +2,9 @@
 
 use super::{Answer, Status, Verdict};
 use crate::audit::node_account;
-use crate::facts::{Facts, Gap, Home};
+use crate::facts::{Facts, Home};
 use crate::policy::{Member, TIGHT_MINTER};
-use crate::principal::{ProjectId, ServiceAccountEmail};
+use crate::principal::{Principal, ProjectId, ServiceAccountEmail, WorkloadPool};
 use crate::setup::repair::nodes;
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 
@@ -74,15 +74,20 @@ pub(super) fn pool_project(facts: &Facts) -> Answer {
                 "it belongs to {owner}, the host of the fleet: grants have to name that pool, accounts are looked for in {}",
                 home.project
             ),
-            of_the_fleet(facts, home, &owner)?,
+            of_the_fleet(facts, home, &owner),
         ),
     };
     Ok(verdict.seen(reading))
 }
 
 /// Grants each account to the controller as the pool of another project knows it, whose number stands in the member.
-fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Result<Fix, Gap> {
-    let principal = facts.principal()?;
+fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Fix {
+    let known = facts.principal();
+    let principal = known.clone().unwrap_or_else(|_| Principal {
+        number: home.number,
+        pool: WorkloadPool::of(owner),
+        account: facts.intent.controller.clone(),
+    });
     let accounts = facts.intent.projects.keys();
     let accounts = accounts.filter_map(|it| facts.account_of(it).ok()?.ok());
     let grants: Vec<_> = accounts
@@ -94,15 +99,18 @@ fn of_the_fleet(facts: &Facts, home: &Home, owner: &ProjectId) -> Result<Fix, Ga
         .collect();
     let number = format!("gcloud projects describe {owner} --format='value(projectNumber)'");
     if grants.is_empty() {
-        return Ok(Fix::commands(&[number])
-            .without_terraform("no Project is known whose account could be granted"));
+        return Fix::commands(&[number])
+            .without_terraform("no Project is known whose account could be granted");
     }
     let mut fix = Fix::by(grants);
+    if known.is_ok() {
+        return fix;
+    }
     // The number of the pool's project is asked for, as Terraform does by its data source.
     let own = format!("projects/{}/locations", home.number);
     let asked = format!("projects/$({number})/locations");
     fix.commands = fix.commands.replace(&own, &asked);
-    Ok(fix)
+    fix
 }
 
 /// Nodes that are Editor of their project fail; whatever else they have too much warns.

@@ -204,9 +204,7 @@ fn fixes_have_real_values_in_them() {
         fix.commands
     );
     assert!(
-        fix.terraform
-            .text()
-            .contains("account_id   = \"kargo-project-web\""),
+        fix.terraform.text().contains("= \"kargo-project-web\""),
         "{:?}",
         fix.terraform
     );

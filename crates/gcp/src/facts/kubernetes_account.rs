@@ -16,26 +16,32 @@ impl Facts {
     /// Says which Kubernetes account a Project acts as, if it does: one that exists, where its service account does not
     /// exist or may not be acted as.
     pub fn kubernetes_account_of(&self, project: &str) -> Option<Principal> {
-        let seen = self.projects.get(project)?;
-        seen.kubernetes_account.known().ok()?;
-        let acts = match self.account_of(project).ok()? {
-            Err(_) => true,
-            Ok(_) => self.cannot_act_as(seen),
-        };
-        acts.then(|| self.kubernetes_principal(project).ok())?
+        self.acting_as(project).ok()?
     }
 
     /// Says which Kubernetes account a Project acts as; none where its service account does, or would.
     ///
     /// # Errors
-    /// [`Gap`] if it was not read whether there is such an account, and it was not seen that the service account acts.
+    /// [`Gap`] if it was not read whether there is such an account, and it was not seen that the service account acts;
+    /// or if one acts and it is not known who that is in IAM.
     pub(crate) fn acting_as(&self, project: &str) -> Result<Option<Principal>, Gap> {
         let seen = self.project(project);
         match seen.kubernetes_account.found() {
-            Ok(_) => Ok(self.kubernetes_account_of(project)),
+            Ok(Some(())) if self.acts_in_place(project, &seen)? => {
+                self.kubernetes_principal(project).map(Some)
+            }
+            Ok(_) => Ok(None),
             Err(_) if self.acts_as(&seen) => Ok(None),
             Err(gap) => Err(gap),
         }
+    }
+
+    /// Says whether the Kubernetes account of a Project, which is there, acts in place of a service account.
+    fn acts_in_place(&self, project: &str, seen: &ProjectFacts) -> Result<bool, Gap> {
+        Ok(match self.account_of(project)? {
+            Err(_) => true,
+            Ok(_) => self.cannot_act_as(seen),
+        })
     }
 
     /// Says whether it was seen that the controller acts as a service account, or may.

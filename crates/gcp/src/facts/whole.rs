@@ -59,7 +59,7 @@ pub(crate) fn whole() -> Facts {
             .projects
             .insert((*name).to_owned(), vec![(*address).to_owned()]);
     }
-    for service in facts.needed_services() {
+    for service in facts.services_to_look_at() {
         facts
             .services
             .insert(service, Reading::known_from("GET services:batchGet", true));

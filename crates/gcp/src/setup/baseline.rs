@@ -162,6 +162,7 @@ impl Baseline {
             project: project.clone(),
             constraint: self.constraint.to_owned(),
             wish: self.wish,
+            is_set: None,
         }
     }
 }

@@ -5,8 +5,16 @@
 //! Source: <https://cloud.google.com/config-connector/docs/reference/overview>
 
 use super::gcloud::display_name;
-use super::{Action, Plan, Resource, RoleGrant, Wish};
+use super::logs::{UNREAD_LOGS, all_logs};
+use super::{Action, MINTER_ROLE, MINTER_TITLE, Plan, Resource, RoleGrant, Wish};
+use crate::policy::{AuditLog, MINT};
 use crate::principal::{ProjectId, ServiceAccountEmail};
+
+/// Without it, taking the manifest away would switch the API off for everybody in the project.
+///
+/// Source: <https://cloud.google.com/config-connector/docs/reference/resource-docs/serviceusage/service>
+const KEEP_ON_DELETION: &str =
+    "  annotations:\n    cnrm.cloud.google.com/disable-on-destroy: \"false\"\n";
 
 /// Writes one file of YAML documents; empty for an empty plan.
 pub fn write(plan: &Plan) -> String {
@@ -53,8 +61,14 @@ fn document(action: &Action) -> String {
             project,
             constraint,
             wish,
+            ..
         } => policy(project, constraint, *wish),
-        Action::LogReads { project, service } => audit_config(project, service),
+        Action::LogReads {
+            project,
+            service,
+            logged,
+        } => audit_config(project, service, logged.as_deref()),
+        Action::CreateRole { project } => role(project),
         Action::DisableKey { email, key } => comment(&format!(
             "Remove the IAMServiceAccountKey {key} of {email}."
         )),
@@ -79,10 +93,23 @@ fn service(project: &ProjectId, service: &str) -> String {
         "Service",
         &name(&[project.as_str(), service]),
         None,
+    ) + KEEP_ON_DELETION
+        + &format!(
+            "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n",
+            text(service),
+            text(project.as_str())
+        )
+}
+
+fn role(project: &ProjectId) -> String {
+    head(
+        "iam",
+        "IAMCustomRole",
+        &name(&[project.as_str(), MINTER_ROLE]),
+        Some(project),
     ) + &format!(
-        "spec:\n  resourceID: {}\n  projectRef:\n    external: {}\n",
-        text(service),
-        text(project.as_str())
+        "spec:\n  resourceID: {MINTER_ROLE}\n  title: {}\n  stage: GA\n  permissions:\n  - {MINT}\n",
+        text(MINTER_TITLE)
     )
 }
 
@@ -141,17 +168,35 @@ fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> String {
     )
 }
 
-fn audit_config(project: &ProjectId, service: &str) -> String {
-    head(
-        "iam",
-        "IAMAuditConfig",
-        &name(&[project.as_str(), service]),
-        None,
-    ) + &format!(
-        "spec:\n  service: {}\n  auditLogConfigs:\n  - logType: DATA_READ\n  resourceRef:\n    kind: Project\n    external: {}\n",
-        text(service),
-        text(&format!("projects/{project}"))
-    )
+/// All that is logged of a service, as what is not named there is switched off.
+fn audit_config(project: &ProjectId, service: &str, logged: Option<&[AuditLog]>) -> String {
+    let logs: String = all_logs(logged).iter().map(log).collect();
+    let warning = match logged {
+        Some(_) => String::new(),
+        None => comment(UNREAD_LOGS),
+    };
+    warning
+        + &head(
+            "iam",
+            "IAMAuditConfig",
+            &name(&[project.as_str(), service]),
+            None,
+        )
+        + &format!(
+            "spec:\n  service: {}\n  auditLogConfigs:\n{logs}  resourceRef:\n    kind: Project\n    external: {}\n",
+            text(service),
+            text(&format!("projects/{project}"))
+        )
+}
+
+fn log(log: &AuditLog) -> String {
+    let mut written = format!("  - logType: {}\n", log.log_type);
+    if !log.exempted_members.is_empty() {
+        written.push_str("    exemptedMembers:\n");
+    }
+    let members = log.exempted_members.iter();
+    written.extend(members.map(|it| format!("    - {}\n", text(it))));
+    written
 }
 
 fn head(group: &str, kind: &str, name: &str, project: Option<&ProjectId>) -> String {

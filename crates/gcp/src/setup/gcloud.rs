@@ -1,64 +1,19 @@
 //! Writes a plan as gcloud commands.
 
-use super::shell::{command, quote};
-use super::{Action, Plan, Resource, RoleGrant, Wish};
-use crate::facts::ClusterName;
-use crate::principal::{ProjectId, ServiceAccountEmail};
+mod script;
 
-/// Writes a shell script that stops at the first command that fails; empty for an empty plan.
-pub fn script(plan: &Plan) -> String {
-    if plan.actions.is_empty() {
-        return String::new();
-    }
-    let mut lines = vec![
-        "#!/bin/sh".to_owned(),
-        "# May be run again: what is there stays as it is.".to_owned(),
-        "set -eu".to_owned(),
-    ];
-    lines.extend(
-        plan.assumed
-            .iter()
-            .map(|it| format!("# {}", it.replace('\n', " "))),
-    );
-    lines.push(String::new());
-    lines.extend(plan.actions.iter().map(step));
-    lines.join("\n") + "\n"
-}
+pub use script::script;
+
+use super::shell::{command, quote};
+use super::{Action, MINTER_ROLE, MINTER_TITLE, Plan, Resource, RoleGrant, Wish};
+use crate::facts::ClusterName;
+use crate::policy::MINT;
+use crate::principal::{ProjectId, ServiceAccountEmail};
 
 /// Writes the commands alone, each ending its line.
 pub fn commands(plan: &Plan) -> String {
     let lines = plan.actions.iter().map(|it| write(it) + "\n");
     lines.collect()
-}
-
-/// Writes an action so that a script can run it, or says that a person has to.
-fn step(action: &Action) -> String {
-    let written = guard(action) + &write(action);
-    let Action::LogReads { project, service } = action else {
-        return written;
-    };
-    let commented = written.lines().map(|it| format!("#   {it}\n"));
-    let left = format!(
-        "left to you: log reads of {service} in {project} as this script says, or run setup with --apply"
-    );
-    format!(
-        "# No command adds to auditConfigs, which --apply and --format terraform do:\n{}echo {} >&2",
-        commented.collect::<String>(),
-        quote(&left)
-    )
-}
-
-/// Keeps a command from failing where it has been run before; most do nothing then by themselves.
-fn guard(action: &Action) -> String {
-    let look = match action {
-        Action::CreateServiceAccount { email, .. } => account_command("describe", email),
-        Action::CreateTopic { project } => command(
-            &["gcloud", "pubsub", "topics", "describe", "gcr"],
-            &[("project", project.as_str())],
-        ),
-        _ => return String::new(),
-    };
-    format!("{look} >/dev/null 2>&1 ||\n")
 }
 
 fn write(action: &Action) -> String {
@@ -91,17 +46,14 @@ fn write(action: &Action) -> String {
             email,
             project,
             kargo_project,
-        } => command(
+        } => create_account(email, project, kargo_project),
+        Action::CreateRole { project } => role_command(
+            "create",
+            project,
             &[
-                "gcloud",
-                "iam",
-                "service-accounts",
-                "create",
-                email.account_id(),
-            ],
-            &[
-                ("project", project.as_str()),
-                ("display-name", &display_name(kargo_project)),
+                ("title", MINTER_TITLE),
+                ("permissions", MINT),
+                ("stage", "GA"),
             ],
         ),
         Action::EnableServiceAccount { email } => account_command("enable", email),
@@ -112,12 +64,12 @@ fn write(action: &Action) -> String {
             project,
             constraint,
             wish,
+            ..
         } => constraint_command(project, constraint, *wish),
-        Action::LogReads { project, service } => log_reads(project, service),
-        Action::DisableKey { email, key } => command(
-            &["gcloud", "iam", "service-accounts", "keys", "disable", key],
-            &[("iam-account", email.as_str())],
-        ),
+        Action::LogReads {
+            project, service, ..
+        } => log_reads(project, service),
+        Action::DisableKey { email, key } => disable_key(email, key),
         Action::MakeTagsImmutable { repository } => command(
             &[
                 "gcloud",
@@ -139,6 +91,17 @@ fn write(action: &Action) -> String {
     }
 }
 
+fn create_account(email: &ServiceAccountEmail, project: &ProjectId, kargo_project: &str) -> String {
+    let id = email.account_id();
+    command(
+        &["gcloud", "iam", "service-accounts", "create", id],
+        &[
+            ("project", project.as_str()),
+            ("display-name", &display_name(kargo_project)),
+        ],
+    )
+}
+
 /// Says what an account is for, to whoever finds it in the console.
 pub(super) fn display_name(kargo_project: &str) -> String {
     format!("Kargo Project {kargo_project}")
@@ -153,17 +116,44 @@ fn cluster_command(words: &[&str], cluster: &ClusterName, options: &[(&str, &str
     command(words, &all)
 }
 
+/// The project is named, as gcloud does not read it out of the email and a default may be missing.
 fn account_command(verb: &str, email: &ServiceAccountEmail) -> String {
+    let project = email.project();
+    let options: Vec<_> = project.iter().map(|it| ("project", it.as_str())).collect();
     command(
         &["gcloud", "iam", "service-accounts", verb, email.as_str()],
-        &[],
+        &options,
     )
+}
+
+fn disable_key(email: &ServiceAccountEmail, key: &str) -> String {
+    let project = email.project();
+    let mut options = vec![("iam-account", email.as_str())];
+    options.extend(project.iter().map(|it| ("project", it.as_str())));
+    command(
+        &["gcloud", "iam", "service-accounts", "keys", "disable", key],
+        &options,
+    )
+}
+
+fn role_command(verb: &str, project: &ProjectId, options: &[(&str, &str)]) -> String {
+    let words = ["gcloud", "iam", "roles", verb, MINTER_ROLE];
+    let mut all = vec![("project", project.as_str())];
+    all.extend_from_slice(options);
+    command(&words, &all)
 }
 
 /// `conditions` says which bindings are meant: gcloud asks back where a policy has conditions and nothing was said.
 fn binding(grant: &RoleGrant, verb: &str, conditions: (&str, &str)) -> String {
     let member = grant.member.to_string();
-    let mut options = Vec::new();
+    let of_account = match &grant.resource {
+        Resource::ServiceAccount(email) => email.project(),
+        Resource::Project(_) | Resource::Repository(_) | Resource::Other(_) => None,
+    };
+    let mut options: Vec<_> = of_account
+        .iter()
+        .map(|it| ("project", it.as_str()))
+        .collect();
     let mut words = vec!["gcloud"];
     match &grant.resource {
         Resource::Project(project) => words.extend(["projects", verb, project.as_str()]),

@@ -1,63 +1,19 @@
 //! Compares what is there with what is needed.
 
+mod notes;
+
+use notes::make_cluster;
+
+use super::options::{MINTER_ROLE, Minter, Options, Policies, Readers, minter_role};
 use super::shell;
-use super::{Action, BASELINE, Baseline, Grantee, HARDENING, Plan, Resource, RoleGrant};
+use super::{Action, Baseline, Grantee, Plan, Resource, RoleGrant};
 use crate::audit::LOGGED;
-use crate::facts::{ClusterName, Facts, Gap, Home, ProjectFacts};
-use crate::policy::{Access, DOWNLOAD, MINT, Member, OPEN_MINTER, Policy, READER, TIGHT_MINTER};
-use crate::principal::{PROJECT_ACCOUNT, Principal, ServiceAccountEmail, WorkloadPool};
+use crate::facts::{
+    ClusterName, Facts, Gap, Home, ORG_POLICY, ProjectFacts, RESOURCE_MANAGER, Seen,
+};
+use crate::policy::{Access, DOWNLOAD, MINT, Member, Policy, READER};
+use crate::principal::{Principal, ServiceAccountEmail, WorkloadPool};
 use crate::repository::RepositoryName;
-
-/// What the plan should cover beyond accounts and their roles.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
-    pub minter: Minter,
-    pub enable_workload_identity: bool,
-    pub organisation_policies: Policies,
-    /// Has calls for tokens leave a line in the audit log, which Google charges for.
-    pub audit_logs: bool,
-}
-
-/// Which organisation policies are set on the controller's project.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Policies {
-    #[default]
-    AsTheyAre,
-    /// What keeps identities narrow.
-    Baseline,
-    /// That, and what makes clusters and buckets harder to take.
-    All,
-}
-
-impl Policies {
-    fn wanted(self) -> impl Iterator<Item = &'static Baseline> {
-        let (baseline, hardening) = match self {
-            Self::AsTheyAre => (&[][..], &[][..]),
-            Self::Baseline => (BASELINE, &[][..]),
-            Self::All => (BASELINE, HARDENING),
-        };
-        baseline.iter().chain(hardening)
-    }
-}
-
-/// The role by which the controller acts as a Project's account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Minter {
-    /// Acts, and nothing else.
-    #[default]
-    WorkloadIdentityUser,
-    /// What upstream documents; also lets the controller sign as the account.
-    TokenCreator,
-}
-
-impl Minter {
-    pub fn role(self) -> &'static str {
-        match self {
-            Self::WorkloadIdentityUser => TIGHT_MINTER,
-            Self::TokenCreator => OPEN_MINTER,
-        }
-    }
-}
 
 /// Lists exactly what is missing; a plan that was carried out leaves nothing for the next one.
 ///
@@ -74,12 +30,16 @@ pub fn plan(facts: &Facts, options: Options) -> Result<Plan, Gap> {
         principal: facts.principal()?,
         plan: Plan::default(),
     };
-    draft.services();
+    draft.services(options);
     if options.enable_workload_identity {
         draft.cluster();
     }
     for project in facts.intent.projects.keys() {
         draft.acting(project, options.minter)?;
+        if options.readers == Readers::ControllerToo {
+            let controller = Grantee::Kubernetes(draft.principal.clone());
+            draft.repositories(project, &controller);
+        }
     }
     for wanted in options.organisation_policies.wanted() {
         draft.constraint(wanted);
@@ -106,8 +66,16 @@ struct Draft<'facts> {
 }
 
 impl Draft<'_> {
-    fn services(&mut self) {
-        for needed in self.facts.needed_services() {
+    /// Plans the APIs that have to be on, those that other steps of the plan call among them.
+    fn services(&mut self, options: Options) {
+        let mut needed = self.facts.needed_services();
+        if options.organisation_policies != Policies::AsTheyAre {
+            needed.extend(self.facts.at_home(ORG_POLICY));
+        }
+        if options.audit_logs {
+            needed.extend(self.facts.at_home(RESOURCE_MANAGER));
+        }
+        for needed in needed {
             let reading = self
                 .facts
                 .services
@@ -137,8 +105,12 @@ impl Draft<'_> {
         let cluster = match self.facts.cluster.known() {
             Ok(cluster) => cluster,
             Err(gap) => {
+                let next = match self.facts.cluster.seen {
+                    Seen::Absent => make_cluster(&self.home.project),
+                    _ => String::new(),
+                };
                 return self.impossible(format!(
-                    "workload identity is not planned, as the cluster was not seen: {}",
+                    "workload identity is not planned, as the cluster was not seen: {}{next}",
                     gap.why
                 ));
             }
@@ -231,37 +203,78 @@ impl Draft<'_> {
                 Access::No
             }
         };
-        if !access.is_granted() {
-            self.act(Action::Grant(RoleGrant::new(
-                Resource::ServiceAccount(email.clone()),
-                minter.role(),
-                Grantee::Kubernetes(self.principal.clone()),
-            )));
+        if access.is_granted() {
+            return;
+        }
+        self.unread_role(&access, email.as_str());
+        if minter == Minter::CustomRole && !self.has_minter_role() {
+            return;
+        }
+        self.act(Action::Grant(RoleGrant::new(
+            Resource::ServiceAccount(email.clone()),
+            &minter.role(&self.home.project),
+            Grantee::Kubernetes(self.principal.clone()),
+        )));
+    }
+
+    /// Has the role made unless it is there, and says whether it can be granted.
+    fn has_minter_role(&mut self) -> bool {
+        let role = minter_role(&self.home.project);
+        let create = Action::CreateRole {
+            project: self.home.project.clone(),
+        };
+        match self.facts.custom_roles.0.get(&role).map(Vec::as_slice) {
+            // One that was deleted carries nothing.
+            None | Some([]) => {
+                if !self.plan.actions.contains(&create) {
+                    self.act(create);
+                }
+                true
+            }
+            Some(carried) if carried.iter().any(|it| it == MINT) => true,
+            Some(_) => {
+                let add = shell::line(
+                    &["gcloud", "iam", "roles", "update", MINTER_ROLE],
+                    &[
+                        ("project", self.home.project.as_str()),
+                        ("add-permissions", MINT),
+                    ],
+                );
+                self.impossible(format!(
+                    "{role} is there and does not carry {MINT}, so it is not granted: {add}"
+                ));
+                false
+            }
         }
     }
 
     fn reading(&mut self, repository: &RepositoryName, reader: &Grantee) {
         let seen = self.facts.repository(repository);
         let roles = &self.facts.custom_roles;
-        let reads = |policy: &Policy| {
-            policy
-                .access(DOWNLOAD, roles, self.facts.now, |it| {
-                    reader.is_covered_by(it) && !it.is_public()
-                })
-                .is_granted()
+        let access = |policy: &Policy| {
+            policy.access(DOWNLOAD, roles, self.facts.now, |it| {
+                reader.is_covered_by(it) && !it.is_public()
+            })
         };
-        if seen.project_policy.known().is_ok_and(reads) {
+        // Whoever reads all of a project reads none of what is not there.
+        if seen.policy.seen == Seen::Absent {
+            let note = format!("{repository} does not exist, so nothing can be granted on it");
+            if !self.plan.impossible.contains(&note) {
+                self.impossible(note);
+            }
             return;
         }
-        match seen.policy.found() {
-            Ok(Some(policy)) if reads(policy) => return,
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                return self.impossible(format!(
-                    "{repository} does not exist, so nothing can be granted on it"
-                ));
-            }
+        let on_project = seen.project_policy.known().map(access);
+        if on_project.as_ref().is_ok_and(Access::is_granted) {
+            return;
+        }
+        match seen.policy.known().map(access) {
+            Ok(own) if own.is_granted() => return,
+            Ok(own) => self.unread_role(&own, &repository.to_string()),
             Err(gap) => self.assume(&format!("the policy of {repository}"), &gap),
+        }
+        if let Ok(on_project) = on_project {
+            self.unread_role(&on_project, &format!("projects/{}", repository.project));
         }
         self.act(Action::Grant(RoleGrant::new(
             Resource::Repository(repository.clone()),
@@ -276,19 +289,29 @@ impl Draft<'_> {
             Ok(false) => {}
             Err(gap) => self.assume(wanted.constraint, &gap),
         }
-        self.act(wanted.action(&self.home.project));
+        let own = self.facts.own_constraints.known();
+        let is_set = own.ok().map(|it| it.contains(wanted.constraint));
+        let mut action = wanted.action(&self.home.project);
+        if let Action::SetConstraint { is_set: known, .. } = &mut action {
+            *known = is_set;
+        }
+        self.act(action);
     }
 
     fn audit_logs(&mut self) {
         for service in LOGGED {
-            match self.facts.home_policy.known() {
+            let logged = match self.facts.home_policy.known() {
                 Ok(policy) if policy.logs_reads_of(service) => continue,
-                Ok(_) => {}
-                Err(gap) => self.assume(&format!("whether reads of {service} are logged"), &gap),
-            }
+                Ok(policy) => Some(policy.logs_of(service)),
+                Err(gap) => {
+                    self.assume(&format!("whether reads of {service} are logged"), &gap);
+                    None
+                }
+            };
             self.act(Action::LogReads {
                 project: self.home.project.clone(),
                 service: (*service).to_owned(),
+                logged,
             });
         }
     }
@@ -296,45 +319,4 @@ impl Draft<'_> {
     fn act(&mut self, action: Action) {
         self.plan.actions.push(action);
     }
-
-    fn assume(&mut self, what: &str, gap: &Gap) {
-        let why = &gap.why;
-        let note = format!("{what} was not seen and is taken for missing: {why}");
-        self.plan.assumed.push(note);
-    }
-
-    /// Notes that nobody looked for a Kubernetes account.
-    fn take_for_missing(&mut self, project: &str) {
-        let note = format!(
-            "the Kubernetes account {project}/{PROJECT_ACCOUNT} was not looked for and is taken for missing, and a service \
-             account acts in its place: see {}, or add --kubeconfig FILE",
-            look_for_account(project)
-        );
-        self.plan.assumed.push(note);
-    }
-
-    /// Notes that it was not to be read who acts.
-    fn unknown(&mut self, project: &str, gap: &Gap) {
-        let note = format!(
-            "who acts as {project} is unknown, so nothing is planned for it: whether there is a Kubernetes account \
-             {project}/{PROJECT_ACCOUNT}, in whose place a service account would act, was not read: {}; \
-             run as somebody who may: {}; if there is none, run this again without a cluster: \
-             leave out --kubeconfig and name addresses with --repo",
-            gap.why,
-            look_for_account(project)
-        );
-        self.plan.unknown.push(note);
-    }
-
-    fn impossible(&mut self, why: String) {
-        self.plan.impossible.push(why);
-    }
-}
-
-/// Writes the command that says whether a Project has a Kubernetes account of its own.
-fn look_for_account(project: &str) -> String {
-    shell::command(
-        &["kubectl", "get", "serviceaccount", PROJECT_ACCOUNT],
-        &[("namespace", project)],
-    )
 }

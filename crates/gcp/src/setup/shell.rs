@@ -9,6 +9,21 @@ pub fn quote(word: &str) -> String {
 
 /// Writes a command, a long one over several lines.
 pub(crate) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
+    let parts = parts(words, options);
+    let line = parts.join(" ");
+    if line.len() > 100 {
+        parts.join(" \\\n  ")
+    } else {
+        line
+    }
+}
+
+/// Writes a command on one line, as a part of a sentence.
+pub(crate) fn line(words: &[&str], options: &[(&str, &str)]) -> String {
+    parts(words, options).join(" ")
+}
+
+fn parts(words: &[&str], options: &[(&str, &str)]) -> Vec<String> {
     let mut parts = vec![
         words
             .iter()
@@ -23,12 +38,7 @@ pub(crate) fn command(words: &[&str], options: &[(&str, &str)]) -> String {
             format!("--{name}={}", quote(value))
         }
     }));
-    let line = parts.join(" ");
-    if line.len() > 100 {
-        parts.join(" \\\n  ")
-    } else {
-        line
-    }
+    parts
 }
 
 #[cfg(test)]

@@ -4,40 +4,61 @@
 //! come from data sources, and what the same plan creates is referred to, so that Terraform knows the order.
 
 pub(crate) mod block;
+mod parts;
 mod way_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use block::{Block, label, text};
+pub(super) use parts::constraint;
+use parts::{account, data, log_reads, policy, service};
 pub(super) use way_out::way_out;
 
-use super::gcloud::display_name;
-use super::{Action, Grantee, Plan, Resource, RoleGrant, Wish, account_name};
+use super::{Action, Grantee, Plan, Resource, RoleGrant, account_name, minter_role};
+use crate::facts::{ARTIFACT_REGISTRY, IAM, ORG_POLICY, RESOURCE_MANAGER};
 use crate::principal::{Principal, ProjectId, ServiceAccountEmail};
 
 /// Writes one file; empty for an empty plan.
 pub fn write(plan: &Plan) -> String {
-    let names = Names::of(plan);
-    let mut parts: Vec<String> = plan
+    write_for("", plan)
+}
+
+/// Writes the file of one Project, which may stand beside those of others: what each of them needs has its name.
+pub fn write_for(kargo_project: &str, plan: &Plan) -> String {
+    let names = Names::of(plan, kargo_project);
+    let mut written: Vec<String> = plan
         .assumed
         .iter()
         .map(|it| format!("# {}\n", it.replace('\n', " ")))
         .collect();
-    parts.extend(names.projects.iter().map(|it| data(it).to_string()));
-    parts.extend(plan.actions.iter().map(|it| names.write(it)));
-    parts.join("\n")
+    if plan.actions.iter().any(is_set_perhaps) {
+        written.push(parts::IMPORT_FIRST.to_owned());
+    }
+    let data = names
+        .projects
+        .iter()
+        .map(|it| data(it, &names.own(&[it.as_str()])));
+    written.extend(data.map(|it| it.to_string()));
+    written.extend(plan.actions.iter().map(|it| names.write(it)));
+    written.join("\n")
 }
 
 /// What the other parts of the file can refer to.
-struct Names {
+struct Names<'plan> {
+    /// The Project whose file it is; empty where it is nobody's.
+    kargo_project: &'plan str,
     /// The labels of accounts that the plan creates.
     created: BTreeMap<ServiceAccountEmail, String>,
+    /// The roles that the plan creates, each with what to refer to it by.
+    roles: BTreeMap<String, String>,
+    /// The services that the plan switches on, by their project.
+    services: BTreeSet<(&'plan ProjectId, &'plan str)>,
     /// The projects whose number is needed.
     projects: BTreeSet<ProjectId>,
 }
 
-impl Names {
-    fn of(plan: &Plan) -> Self {
+impl<'plan> Names<'plan> {
+    fn of(plan: &'plan Plan, kargo_project: &'plan str) -> Self {
         let created = plan.actions.iter().filter_map(|it| match it {
             Action::CreateServiceAccount { email, .. } => {
                 Some((email.clone(), label(&[email.account_id()])))
@@ -48,49 +69,75 @@ impl Names {
             Action::Grant(grant) => project_of(&grant.member),
             _ => None,
         });
+        let roles = plan.actions.iter().filter_map(|it| match it {
+            Action::CreateRole { project } => Some((
+                minter_role(project),
+                format!("{}.{}.name", parts::ROLE, parts::role_label(project)),
+            )),
+            _ => None,
+        });
+        let services = plan.actions.iter().filter_map(|it| match it {
+            Action::EnableServices { project, services } => {
+                Some(services.iter().map(move |it| (project, it.as_str())))
+            }
+            _ => None,
+        });
         Self {
+            kargo_project,
             created: created.collect(),
+            roles: roles.collect(),
+            services: services.flatten().collect(),
             projects: projects.collect(),
         }
+    }
+
+    /// Makes a label of what each Project's file declares for itself.
+    fn own(&self, names: &[&str]) -> String {
+        match self.kargo_project {
+            "" => label(names),
+            project => label(&[names, &[project]].concat()),
+        }
+    }
+
+    fn service_label(&self, project: &ProjectId, service: &str) -> String {
+        self.own(&[project.as_str(), parts::short(service)])
+    }
+
+    /// Has a resource wait for the API by which it is made, where the same plan switches that on.
+    fn after(&self, block: Block, project: &ProjectId, service: &str) -> Block {
+        if !self.services.contains(&(project, service)) {
+            return block;
+        }
+        let label = self.service_label(project, service);
+        block.with("depends_on", &format!("[{}.{label}]", parts::SERVICE))
     }
 
     fn write(&self, action: &Action) -> String {
         match action {
             Action::EnableServices { project, services } => {
-                let blocks = services.iter().map(|it| service(project, it).to_string());
+                let blocks = services
+                    .iter()
+                    .map(|it| service(project, it, &self.service_label(project, it)).to_string());
                 blocks.collect::<Vec<_>>().join("\n")
             }
-            Action::SetWorkloadPool { cluster, pool } => {
-                let inner = Block::nested("workload_identity_config")
-                    .with("workload_pool", &text(pool.as_str()));
-                edit(
-                    &format!("google_container_cluster of {}", cluster.cluster),
-                    &inner,
-                )
-            }
+            Action::SetWorkloadPool { cluster, pool } => parts::workload_pool(cluster, pool),
             Action::SetNodePoolMetadata { cluster, node_pool } => {
-                let mode =
-                    Block::nested("workload_metadata_config").with("mode", &text("GKE_METADATA"));
-                let inner = Block::nested("node_config").inside(mode);
-                edit(
-                    &format!(
-                        "google_container_node_pool {node_pool} of {}",
-                        cluster.cluster
-                    ),
-                    &inner,
-                )
+                parts::node_pool_metadata(cluster, node_pool)
             }
             Action::CreateServiceAccount {
                 email,
                 project,
                 kargo_project,
-            } => Block::resource("google_service_account", &label(&[email.account_id()]))
-                .with("project", &text(project.as_str()))
-                .with("account_id", &text(email.account_id()))
-                .with("display_name", &text(&display_name(kargo_project)))
-                .to_string(),
-            Action::EnableServiceAccount { email } => set_disabled(email, "false"),
-            Action::DisableServiceAccount { email } => set_disabled(email, "true"),
+            } => {
+                let block = account(email, project, kargo_project)
+                    .with("create_ignore_already_exists", "true");
+                self.after(block, project, IAM).to_string()
+            }
+            Action::CreateRole { project } => {
+                self.after(parts::role(project), project, IAM).to_string()
+            }
+            Action::EnableServiceAccount { email } => parts::enabled(email),
+            Action::DisableServiceAccount { email } => parts::set_disabled(email, "true"),
             Action::Grant(grant) => self.grant(grant).to_string(),
             Action::Revoke(grant) => commented(
                 "Remove where it is declared:",
@@ -100,8 +147,23 @@ impl Names {
                 project,
                 constraint,
                 wish,
-            } => policy(project, constraint, *wish).to_string(),
-            Action::LogReads { project, service } => log_reads(project, service).to_string(),
+                is_set,
+            } => {
+                let block = policy(project, constraint, *wish);
+                let block = self.after(block, project, ORG_POLICY).to_string();
+                match is_set {
+                    Some(true) => parts::import_constraint(project, constraint) + &block,
+                    Some(false) | None => block,
+                }
+            }
+            Action::LogReads {
+                project,
+                service,
+                logged,
+            } => {
+                let block = self.after(log_reads(project, service), project, RESOURCE_MANAGER);
+                parts::with_logs(block, logged.as_deref())
+            }
             Action::DisableKey { email, key } => {
                 format!("# Remove the google_service_account_key {key} of {email}.\n")
             }
@@ -143,19 +205,36 @@ impl Names {
             }
             Resource::Repository(it) => {
                 let parts = [&who, it.project.as_str(), &it.location, &it.repository];
-                Block::resource(
-                    "google_artifact_registry_repository_iam_member",
-                    &label(&parts),
-                )
-                .with("project", &text(it.project.as_str()))
-                .with("location", &text(&it.location))
-                .with("repository", &text(&it.repository))
+                // What the controller is granted, each Project's file may grant.
+                let label = match &grant.member {
+                    Grantee::Kubernetes(_) => self.own(&parts),
+                    Grantee::ServiceAccount(_) | Grantee::Member(_) => label(&parts),
+                };
+                Block::resource("google_artifact_registry_repository_iam_member", &label)
+                    .with("project", &text(it.project.as_str()))
+                    .with("location", &text(&it.location))
+                    .with("repository", &text(&it.repository))
             }
             Resource::Other(name) => wide_member(name, &label(&[name, &who, role])),
         };
-        block
-            .with("role", &text(&grant.role))
-            .with("member", &self.member(&grant.member))
+        let role = match self.roles.get(&grant.role) {
+            Some(reference) => reference.clone(),
+            None => text(&grant.role),
+        };
+        let block = block
+            .with("role", &role)
+            .with("member", &self.member(&grant.member));
+        match &grant.resource {
+            // One that is referred to has waited already.
+            Resource::ServiceAccount(email) if !self.created.contains_key(email) => {
+                match email.project() {
+                    Some(project) => self.after(block, &project, IAM),
+                    None => block,
+                }
+            }
+            Resource::Repository(it) => self.after(block, &it.project, ARTIFACT_REGISTRY),
+            Resource::ServiceAccount(_) | Resource::Project(_) | Resource::Other(_) => block,
+        }
     }
 
     fn member(&self, member: &Grantee) -> String {
@@ -166,13 +245,18 @@ impl Names {
             },
             Grantee::Kubernetes(principal) => match principal.pool.project() {
                 Some(project) if self.projects.contains(&project) => {
-                    by_data_source(principal, &project)
+                    by_data_source(principal, &self.own(&[project.as_str()]))
                 }
                 _ => text(&principal.to_string()),
             },
             Grantee::Member(member) => text(member),
         }
     }
+}
+
+/// Says whether it was not read if a constraint is set already, which Terraform would refuse to do again.
+fn is_set_perhaps(action: &Action) -> bool {
+    matches!(action, Action::SetConstraint { is_set: None, .. })
 }
 
 fn project_of(member: &Grantee) -> Option<ProjectId> {
@@ -182,12 +266,9 @@ fn project_of(member: &Grantee) -> Option<ProjectId> {
     }
 }
 
-fn by_data_source(principal: &Principal, project: &ProjectId) -> String {
+fn by_data_source(principal: &Principal, label: &str) -> String {
     let number = format!("/projects/{}/", principal.number);
-    let reference = format!(
-        "/projects/${{data.google_project.{}.number}}/",
-        label(&[project.as_str()])
-    );
+    let reference = format!("/projects/${{data.google_project.{label}.number}}/");
     text(&principal.to_string()).replacen(&number, &reference, 1)
 }
 
@@ -197,57 +278,6 @@ fn wide_member(name: &str, label: &str) -> Block {
     }
     let id = name.rsplit('/').next().unwrap_or_default();
     Block::resource("google_organization_iam_member", label).with("org_id", &text(id))
-}
-
-fn data(project: &ProjectId) -> Block {
-    Block::data("google_project", &label(&[project.as_str()]))
-        .with("project_id", &text(project.as_str()))
-}
-
-fn service(project: &ProjectId, service: &str) -> Block {
-    let name = service.strip_suffix(".googleapis.com").unwrap_or(service);
-    Block::resource("google_project_service", &label(&[project.as_str(), name]))
-        .with("project", &text(project.as_str()))
-        .with("service", &text(service))
-        .with("disable_on_destroy", "false")
-}
-
-fn set_disabled(email: &ServiceAccountEmail, disabled: &str) -> String {
-    format!("# In the google_service_account of {email}:\n#   disabled = {disabled}\n")
-}
-
-fn policy(project: &ProjectId, constraint: &str, wish: Wish) -> Block {
-    let rules = Block::nested("rules");
-    let rules = match wish {
-        Wish::Enforce => rules.with("enforce", &text("TRUE")),
-        Wish::DenyAll => rules.with("deny_all", &text("TRUE")),
-    };
-    self::constraint(project, constraint, rules)
-}
-
-/// Sets a constraint for a project; `rules` is its one rule.
-pub(super) fn constraint(project: &ProjectId, constraint: &str, rules: Block) -> Block {
-    Block::resource(
-        "google_org_policy_policy",
-        &label(&[project.as_str(), constraint]),
-    )
-    .with(
-        "name",
-        &text(&format!("projects/{project}/policies/{constraint}")),
-    )
-    .with("parent", &text(&format!("projects/{project}")))
-    .inside(Block::nested("spec").inside(rules))
-}
-
-fn log_reads(project: &ProjectId, service: &str) -> Block {
-    let name = service.strip_suffix(".googleapis.com").unwrap_or(service);
-    Block::resource(
-        "google_project_iam_audit_config",
-        &label(&[project.as_str(), name]),
-    )
-    .with("project", &text(project.as_str()))
-    .with("service", &text(service))
-    .inside(Block::nested("audit_log_config").with("log_type", &text("DATA_READ")))
 }
 
 /// Says what to add to a resource that somebody else declares.

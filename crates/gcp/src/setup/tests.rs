@@ -1,7 +1,10 @@
 //! Plans for worlds in which nothing, something and everything is missing.
 
 mod audit_logs;
+mod chosen;
+mod fleet;
 mod rendered;
+mod script;
 mod terraform_itself;
 mod who_acts;
 
@@ -12,10 +15,11 @@ use crate::facts::whole::{
 use crate::facts::{
     Facts, OrganisationPolicy, ProjectFacts, Reading, RepositoryFacts, Seen, ServiceName,
 };
-use crate::policy::{OPEN_MINTER, READER, TIGHT_MINTER};
+use crate::policy::{MINT, OPEN_MINTER, READER, TIGHT_MINTER};
 
 const EVERYTHING: Options = Options {
     minter: Minter::WorkloadIdentityUser,
+    readers: Readers::Projects,
     enable_workload_identity: true,
     organisation_policies: Policies::All,
     audit_logs: true,

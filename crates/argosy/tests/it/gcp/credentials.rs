@@ -236,7 +236,8 @@ async fn whoever_acts_as_an_account_asks_as_the_account() -> Result<()> {
     let refused = place.laptop(DOCTOR).env(VARIABLE, path).output().await?;
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    let next = format!("gcloud iam service-accounts add-iam-policy-binding {AUDITOR}");
+    let next =
+        format!("gcloud iam service-accounts add-iam-policy-binding {AUDITOR} --project=acme-prod");
     assert!(said.contains(&next), "{said}");
 
     let account = ResourceName::service_account("acme-prod", AUDITOR);

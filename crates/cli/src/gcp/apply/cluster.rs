@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::step::{Ended, StepError, answered};
 
 /// How long between two looks, and how many: control planes take minutes.
-const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 const LOOKS: usize = 240;
 
 #[derive(Deserialize)]
@@ -35,6 +35,7 @@ pub(super) async fn set_pool(
     apis: &Apis,
     cluster: &ClusterName,
     pool: &WorkloadPool,
+    pause: Duration,
 ) -> Result<Ended, StepError> {
     let ClusterName {
         project,
@@ -53,9 +54,9 @@ pub(super) async fn set_pool(
             error,
         } = answered(started)?;
         match error {
-            Some(Failure { message }) => return Err(StepError::NoAnswer { why: message }),
+            Some(Failure { message }) => return Err(StepError::Failed { why: message }),
             None if status == "DONE" => return Ok(Ended::Done),
-            None => sleep(PAUSE).await,
+            None => sleep(pause).await,
         }
         let path = format!("{place}/operations/{name}");
         started = apis.get(Service::Container, &path).await;
@@ -64,3 +65,6 @@ pub(super) async fn set_pool(
         why: format!("{cluster} was still being updated after 20 minutes"),
     })
 }
+
+#[cfg(test)]
+mod tests;

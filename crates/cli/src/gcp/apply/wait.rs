@@ -146,7 +146,7 @@ impl Planned<'_> {
     }
 
     /// Says whether a service is one of the plan, or was seen to be on: both take a while to be known everywhere.
-    fn switches_on(&self, service: Option<&str>) -> bool {
+    pub(super) fn switches_on(&self, service: Option<&str>) -> bool {
         let is_meant = |it: &str| service.is_none_or(|service| service == it);
         let is_planned = self.plan.actions.iter().any(|action| match action {
             Action::EnableServices { services, .. } => services.iter().any(|it| is_meant(it)),

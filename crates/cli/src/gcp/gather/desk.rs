@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt as _, stream};
 use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
 use gcp::policy::Policy;
-use gcp::principal::ProjectId;
+use gcp::principal::{ProjectId, ProjectNumber};
 use gcp::{Apis, Service, doctor};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{AT_ONCE, denials};
+use super::{AT_ONCE, Project, denials, numbered};
 use crate::gcp::place::ClusterAddress;
 
 /// Services that one request may name.
@@ -31,13 +31,24 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     let project = &home.project;
     (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
     facts.cluster = own_of(&facts.clusters, own);
-    facts.services = services(apis, facts.needed_services()).await;
+    if let Some(owner) = facts.pool_of_another() {
+        facts.pool_number = number_of(apis, &owner).await;
+    }
+    facts.services = services(apis, facts.services_to_look_at()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
+    facts.own_constraints = own_constraints(apis, project).await;
     denials::gather(apis, facts).await;
+}
+
+/// Asks for the number of a Google Cloud project.
+async fn number_of(apis: &Apis, project: &ProjectId) -> Reading<ProjectNumber> {
+    let path = format!("/v3/projects/{project}");
+    let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
+    numbered(project, found).map(|it| it.number)
 }
 
 /// Reads the policy of a Google Cloud project.
@@ -204,4 +215,20 @@ async fn organisation(
         )
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+#[derive(Deserialize)]
+struct OwnPolicy {
+    /// `projects/123/policies/iam.disableServiceAccountKeyCreation`.
+    name: String,
+}
+
+/// Lists the constraints for which a project has a policy of its own.
+async fn own_constraints(apis: &Apis, project: &ProjectId) -> Reading<BTreeSet<String>> {
+    let path = format!("/v2/projects/{project}/policies?pageSize=1000");
+    let found: Reading<Vec<OwnPolicy>> = apis.list(Service::OrgPolicy, &path, "policies").await;
+    found.map(|all| {
+        let names = all.iter().filter_map(|it| it.name.rsplit('/').next());
+        names.map(str::to_owned).collect()
+    })
 }

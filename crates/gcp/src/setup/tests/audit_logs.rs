@@ -4,6 +4,7 @@ use super::*;
 
 const WITH_LOGS: Options = Options {
     minter: Minter::WorkloadIdentityUser,
+    readers: Readers::Projects,
     enable_workload_identity: false,
     organisation_policies: Policies::AsTheyAre,
     audit_logs: true,
@@ -20,6 +21,7 @@ fn log_reads(service: &str) -> Action {
     Action::LogReads {
         project: project("acme-gke"),
         service: service.to_owned(),
+        logged: Some(Vec::new()),
     }
 }
 

@@ -2,8 +2,19 @@
 # May be run again: what is there stays as it is.
 set -eu
 
+# Runs a command until it succeeds, for two minutes at most.
+until_known() {
+  tries=1
+  until "$@"; do
+    if [ "$tries" -ge 12 ]; then return 1; fi
+    echo "waiting for what was just made to be known everywhere, $((tries * 10)) s" >&2
+    tries=$((tries + 1))
+    sleep 10
+  done
+}
+
 gcloud services enable artifactregistry.googleapis.com --project=acme-art
-gcloud services enable container.googleapis.com iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com \
+gcloud services enable cloudresourcemanager.googleapis.com container.googleapis.com iam.googleapis.com iamcredentials.googleapis.com orgpolicy.googleapis.com sts.googleapis.com \
   --project=acme-gke
 gcloud container clusters update one \
   --project=acme-gke \
@@ -14,29 +25,33 @@ gcloud container node-pools update main \
   --location=europe-west1 \
   --cluster=one \
   --workload-metadata=GKE_METADATA
-gcloud iam service-accounts describe kargo-project-shop@acme-gke.iam.gserviceaccount.com >/dev/null 2>&1 ||
+gcloud iam service-accounts describe kargo-project-shop@acme-gke.iam.gserviceaccount.com \
+  --project=acme-gke >/dev/null 2>&1 ||
 gcloud iam service-accounts create kargo-project-shop \
   --project=acme-gke \
   --display-name='Kargo Project shop'
-gcloud iam service-accounts add-iam-policy-binding kargo-project-shop@acme-gke.iam.gserviceaccount.com \
+until_known gcloud iam service-accounts add-iam-policy-binding kargo-project-shop@acme-gke.iam.gserviceaccount.com \
+  --project=acme-gke \
   --role=roles/iam.workloadIdentityUser \
   --member=principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller \
   --condition=None
-gcloud artifacts repositories add-iam-policy-binding shop \
+until_known gcloud artifacts repositories add-iam-policy-binding shop \
   --project=acme-art \
   --location=europe-west1 \
   --role=roles/artifactregistry.reader \
   --member=serviceAccount:kargo-project-shop@acme-gke.iam.gserviceaccount.com \
   --condition=None
-gcloud iam service-accounts describe kargo-project-web@acme-gke.iam.gserviceaccount.com >/dev/null 2>&1 ||
+gcloud iam service-accounts describe kargo-project-web@acme-gke.iam.gserviceaccount.com \
+  --project=acme-gke >/dev/null 2>&1 ||
 gcloud iam service-accounts create kargo-project-web \
   --project=acme-gke \
   --display-name='Kargo Project web'
-gcloud iam service-accounts add-iam-policy-binding kargo-project-web@acme-gke.iam.gserviceaccount.com \
+until_known gcloud iam service-accounts add-iam-policy-binding kargo-project-web@acme-gke.iam.gserviceaccount.com \
+  --project=acme-gke \
   --role=roles/iam.workloadIdentityUser \
   --member=principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controller \
   --condition=None
-gcloud artifacts repositories add-iam-policy-binding apps \
+until_known gcloud artifacts repositories add-iam-policy-binding apps \
   --project=acme-art \
   --location=europe-west1 \
   --role=roles/artifactregistry.reader \

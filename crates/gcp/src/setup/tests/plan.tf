@@ -1,3 +1,6 @@
+# A constraint that the project has set already is refused here until it is imported:
+# terraform import google_org_policy_policy.LABEL projects/PROJECT/policies/CONSTRAINT
+
 data "google_project" "acme_gke" {
   project_id = "acme-gke"
 }
@@ -5,6 +8,12 @@ data "google_project" "acme_gke" {
 resource "google_project_service" "acme_art_artifactregistry" {
   project            = "acme-art"
   service            = "artifactregistry.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "acme_gke_cloudresourcemanager" {
+  project            = "acme-gke"
+  service            = "cloudresourcemanager.googleapis.com"
   disable_on_destroy = false
 }
 
@@ -26,6 +35,12 @@ resource "google_project_service" "acme_gke_iamcredentials" {
   disable_on_destroy = false
 }
 
+resource "google_project_service" "acme_gke_orgpolicy" {
+  project            = "acme-gke"
+  service            = "orgpolicy.googleapis.com"
+  disable_on_destroy = false
+}
+
 resource "google_project_service" "acme_gke_sts" {
   project            = "acme-gke"
   service            = "sts.googleapis.com"
@@ -36,6 +51,7 @@ resource "google_project_service" "acme_gke_sts" {
 #   workload_identity_config {
 #     workload_pool = "acme-gke.svc.id.goog"
 #   }
+# There is no such pool before: have grants to its members depend on the cluster.
 
 # In the google_container_node_pool main of one:
 #   node_config {
@@ -45,9 +61,11 @@ resource "google_project_service" "acme_gke_sts" {
 #   }
 
 resource "google_service_account" "kargo_project_shop" {
-  project      = "acme-gke"
-  account_id   = "kargo-project-shop"
-  display_name = "Kargo Project shop"
+  project                      = "acme-gke"
+  account_id                   = "kargo-project-shop"
+  display_name                 = "Kargo Project shop"
+  create_ignore_already_exists = true
+  depends_on                   = [google_project_service.acme_gke_iam]
 }
 
 resource "google_service_account_iam_member" "kargo_project_shop_argosy_controller" {
@@ -62,12 +80,15 @@ resource "google_artifact_registry_repository_iam_member" "kargo_project_shop_ac
   repository = "shop"
   role       = "roles/artifactregistry.reader"
   member     = google_service_account.kargo_project_shop.member
+  depends_on = [google_project_service.acme_art_artifactregistry]
 }
 
 resource "google_service_account" "kargo_project_web" {
-  project      = "acme-gke"
-  account_id   = "kargo-project-web"
-  display_name = "Kargo Project web"
+  project                      = "acme-gke"
+  account_id                   = "kargo-project-web"
+  display_name                 = "Kargo Project web"
+  create_ignore_already_exists = true
+  depends_on                   = [google_project_service.acme_gke_iam]
 }
 
 resource "google_service_account_iam_member" "kargo_project_web_argosy_controller" {
@@ -82,11 +103,13 @@ resource "google_artifact_registry_repository_iam_member" "kargo_project_web_acm
   repository = "apps"
   role       = "roles/artifactregistry.reader"
   member     = google_service_account.kargo_project_web.member
+  depends_on = [google_project_service.acme_art_artifactregistry]
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountkeycreation" {
-  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyCreation"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyCreation"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -96,8 +119,9 @@ resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountk
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountkeyupload" {
-  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyUpload"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.managed.disableServiceAccountKeyUpload"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -107,8 +131,9 @@ resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountk
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccountapikeycreation" {
-  name   = "projects/acme-gke/policies/iam.managed.disableServiceAccountApiKeyCreation"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.managed.disableServiceAccountApiKeyCreation"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -118,8 +143,9 @@ resource "google_org_policy_policy" "acme_gke_iam_managed_disableserviceaccounta
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_automaticiamgrantsfordefaultserviceaccounts" {
-  name   = "projects/acme-gke/policies/iam.automaticIamGrantsForDefaultServiceAccounts"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.automaticIamGrantsForDefaultServiceAccounts"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -129,8 +155,9 @@ resource "google_org_policy_policy" "acme_gke_iam_automaticiamgrantsfordefaultse
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_managed_preventprivilegedbasicrolesfordefaultserviceaccounts" {
-  name   = "projects/acme-gke/policies/iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.managed.preventPrivilegedBasicRolesForDefaultServiceAccounts"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -140,8 +167,9 @@ resource "google_org_policy_policy" "acme_gke_iam_managed_preventprivilegedbasic
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolproviders" {
-  name   = "projects/acme-gke/policies/iam.workloadIdentityPoolProviders"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.workloadIdentityPoolProviders"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -151,8 +179,9 @@ resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolproviders"
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolawsaccounts" {
-  name   = "projects/acme-gke/policies/iam.workloadIdentityPoolAwsAccounts"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.workloadIdentityPoolAwsAccounts"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -162,8 +191,9 @@ resource "google_org_policy_policy" "acme_gke_iam_workloadidentitypoolawsaccount
 }
 
 resource "google_org_policy_policy" "acme_gke_iam_disableauditloggingexemption" {
-  name   = "projects/acme-gke/policies/iam.disableAuditLoggingExemption"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/iam.disableAuditLoggingExemption"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -173,8 +203,9 @@ resource "google_org_policy_policy" "acme_gke_iam_disableauditloggingexemption" 
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_enableworkloadidentityfederation" {
-  name   = "projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.enableWorkloadIdentityFederation"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -184,8 +215,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_enableworkloadid
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_disallowdefaultcomputeserviceaccount" {
-  name   = "projects/acme-gke/policies/container.managed.disallowDefaultComputeServiceAccount"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.disallowDefaultComputeServiceAccount"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -195,8 +227,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_disallowdefaultc
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_enableshieldednodes" {
-  name   = "projects/acme-gke/policies/container.managed.enableShieldedNodes"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.enableShieldedNodes"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -206,8 +239,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_enableshieldedno
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_enableprivatenodes" {
-  name   = "projects/acme-gke/policies/container.managed.enablePrivateNodes"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.enablePrivateNodes"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -217,8 +251,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_enableprivatenod
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_enablenetworkpolicy" {
-  name   = "projects/acme-gke/policies/container.managed.enableNetworkPolicy"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.enableNetworkPolicy"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -228,8 +263,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_enablenetworkpol
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_disableabac" {
-  name   = "projects/acme-gke/policies/container.managed.disableABAC"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.disableABAC"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -239,8 +275,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_disableabac" {
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_disableinsecurekubeletreadonlyport" {
-  name   = "projects/acme-gke/policies/container.managed.disableInsecureKubeletReadOnlyPort"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.disableInsecureKubeletReadOnlyPort"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -250,8 +287,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_disableinsecurek
 }
 
 resource "google_org_policy_policy" "acme_gke_container_managed_disablerbacsystembindings" {
-  name   = "projects/acme-gke/policies/container.managed.disableRBACSystemBindings"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/container.managed.disableRBACSystemBindings"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -261,8 +299,9 @@ resource "google_org_policy_policy" "acme_gke_container_managed_disablerbacsyste
 }
 
 resource "google_org_policy_policy" "acme_gke_storage_publicaccessprevention" {
-  name   = "projects/acme-gke/policies/storage.publicAccessPrevention"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/storage.publicAccessPrevention"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -272,8 +311,9 @@ resource "google_org_policy_policy" "acme_gke_storage_publicaccessprevention" {
 }
 
 resource "google_org_policy_policy" "acme_gke_storage_uniformbucketlevelaccess" {
-  name   = "projects/acme-gke/policies/storage.uniformBucketLevelAccess"
-  parent = "projects/acme-gke"
+  name       = "projects/acme-gke/policies/storage.uniformBucketLevelAccess"
+  parent     = "projects/acme-gke"
+  depends_on = [google_project_service.acme_gke_orgpolicy]
 
   spec {
     rules {
@@ -283,8 +323,18 @@ resource "google_org_policy_policy" "acme_gke_storage_uniformbucketlevelaccess" 
 }
 
 resource "google_project_iam_audit_config" "acme_gke_iam" {
-  project = "acme-gke"
-  service = "iam.googleapis.com"
+  project    = "acme-gke"
+  service    = "iam.googleapis.com"
+  depends_on = [google_project_service.acme_gke_cloudresourcemanager]
+
+  audit_log_config {
+    log_type = "ADMIN_READ"
+  }
+
+  audit_log_config {
+    log_type         = "DATA_WRITE"
+    exempted_members = ["user:ann@acme.example"]
+  }
 
   audit_log_config {
     log_type = "DATA_READ"

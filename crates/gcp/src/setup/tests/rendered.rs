@@ -7,6 +7,16 @@ pub(super) fn whole_plan() -> Plan {
     plan.actions.push(Action::LogReads {
         project: project("acme-gke"),
         service: "iam.googleapis.com".to_owned(),
+        logged: Some(vec![
+            AuditLog {
+                log_type: "ADMIN_READ".to_owned(),
+                exempted_members: Vec::new(),
+            },
+            AuditLog {
+                log_type: "DATA_WRITE".to_owned(),
+                exempted_members: vec!["user:ann@acme.example".to_owned()],
+            },
+        ]),
     });
     plan.actions.push(Action::CreateTopic {
         project: project("acme-art"),
@@ -35,6 +45,17 @@ pub(super) fn repairs() -> Plan {
             Action::DisableServiceAccount {
                 email: account("web"),
             },
+            Action::EnableServiceAccount {
+                email: account("shop"),
+            },
+            Action::CreateRole {
+                project: project("acme-gke"),
+            },
+            Action::Grant(RoleGrant::new(
+                Resource::ServiceAccount(account("shop")),
+                &minter_role(&project("acme-gke")),
+                Grantee::Kubernetes(controller()),
+            )),
             Action::MakeTagsImmutable {
                 repository: repository("apps"),
             },
@@ -90,6 +111,33 @@ fn a_plan_is_a_file_of_config_connector() {
     let grants = written.matches("kind: IAMPolicyMember").count();
     assert_eq!(grants, 4, "two accounts, two repositories");
     assert!(documents > grants);
+    let repairs = config_connector::write(&repairs());
+    for part in ["kind: IAMCustomRole", "resourceID: kargoGsaTokenMinter"] {
+        assert!(repairs.contains(part), "no {part:?}: {repairs}");
+    }
+}
+
+#[test]
+fn no_api_is_switched_off_with_the_manifest_that_switched_it_on() {
+    let written = config_connector::write(&whole_plan());
+    let services = written.matches("kind: Service\n").count();
+    let kept = "cnrm.cloud.google.com/disable-on-destroy: \"false\"";
+    assert_eq!(written.matches(kept).count(), services, "{written}");
+}
+
+#[test]
+fn where_it_was_not_read_what_is_logged_each_form_says_that_it_says_all_of_it() {
+    let plan = Plan {
+        actions: vec![Action::LogReads {
+            project: project("acme-gke"),
+            service: "iam.googleapis.com".to_owned(),
+            logged: None,
+        }],
+        ..Plan::default()
+    };
+    for written in [terraform::write(&plan), config_connector::write(&plan)] {
+        assert!(written.contains("# What is logged of the service today was not read"));
+    }
 }
 
 #[test]
