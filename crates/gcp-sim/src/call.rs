@@ -235,6 +235,7 @@ impl Call {
             method: self.verb.as_deref().unwrap_or(self.method.as_str()),
             principal,
             path: &self.path,
+            about: &[],
         }
     }
 

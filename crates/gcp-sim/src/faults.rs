@@ -42,7 +42,8 @@ pub struct Scope {
     /// As policies spell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
-    /// The project that the path names, or that the account in the path belongs to.
+    /// The project that the path names, or that an account in it belongs to; also that of what is asked about, where the
+    /// path does not say: the project of the pod, the account, the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// Something that the path contains: a project, an account, a repository.
@@ -220,6 +221,15 @@ pub struct Occasion<'a> {
     pub method: &'a str,
     pub principal: Option<&'a str>,
     pub path: &'a str,
+    /// What else the request turns out to be about, which its path need not name.
+    pub about: &'a [&'a str],
+}
+
+impl Occasion<'_> {
+    /// Says whether this holds for the path, or for something that the request is about.
+    fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
+        holds(self.path) || self.about.iter().any(|it| holds(it))
+    }
 }
 
 impl Effect {
@@ -274,24 +284,38 @@ impl Scope {
             && self
                 .project
                 .as_ref()
-                .is_none_or(|project| names(occasion.path, project))
+                .is_none_or(|project| occasion.any(|it| names(it, project)))
             && self
                 .path
                 .as_ref()
-                .is_none_or(|part| occasion.path.contains(part.as_str()))
+                .is_none_or(|part| occasion.any(|it| it.contains(part.as_str())))
             && self
                 .path_pattern
                 .as_ref()
-                .is_none_or(|PathPattern(pattern)| pattern.is_match(occasion.path))
+                .is_none_or(|PathPattern(pattern)| occasion.any(|it| pattern.is_match(it)))
     }
 }
 
-/// Says whether a path names a project, or an account of it.
+/// Says whether a path names a project, an account of it, or a repository of it as container tools do.
 fn names(path: &str, project: &str) -> bool {
-    let accounts = format!("{project}.iam.gserviceaccount.com");
-    let path = path.replace("%40", "@");
-    path.split(['/', '@', ':', ' '])
-        .any(|part| part == project || part == accounts)
+    let (domain, in_registry) = match project.split_once(':') {
+        Some((domain, name)) => (format!("{name}.{domain}"), format!("/v2/{domain}/{name}/")),
+        None => (project.to_owned(), format!("/v2/{project}/")),
+    };
+    let accounts = format!("{domain}.iam.gserviceaccount.com");
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    // What stands behind a colon may be a verb.
+    let is = |part: &str, wanted: &str| {
+        part.strip_prefix(wanted)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    let parts: Vec<&str> = path.split(['/', ' ']).collect();
+    let mut emails = parts.iter().filter_map(|part| part.split_once('@'));
+    path.starts_with(&in_registry)
+        || emails.any(|(_, domain)| is(domain, &accounts))
+        || parts
+            .windows(2)
+            .any(|pair| pair[0] == "projects" && is(pair[1], project))
 }
 
 /// The faults that are in force.

@@ -217,28 +217,23 @@ impl Google {
 
     /// Says whether the caller has a permission, and no fault hides it.
     pub(crate) fn lets(&self, caller: &Caller, permission: &str, resource: &ResourceName) -> bool {
-        self.allows(caller, permission, resource) && !self.hides(caller, permission)
+        self.allows(caller, permission, resource) && !self.hides(permission, resource)
     }
 
-    fn hides(&self, caller: &Caller, permission: &str) -> bool {
-        let principal = caller.principal().to_string();
-        let occasion = Occasion {
-            principal: Some(&principal),
-            ..Occasion::default()
-        };
+    fn hides(&self, permission: &str, resource: &ResourceName) -> bool {
         let hidden = |effect: &Effect| match effect {
             Effect::PartialPermissions { permissions } => {
                 permissions.iter().any(|hidden| hidden == permission)
             }
             _ => false,
         };
-        self.fault(&occasion, hidden).is_some()
+        self.fault_about(&resource.to_string(), hidden).is_some()
     }
 
     /// Refuses when an API is not enabled in a project, given by id or number. A project that does not exist has none.
     ///
-    /// The occasion names the API and what is asked of it, so that faults hit only in their scope; the project counts as
-    /// part of the path.
+    /// The occasion names the API and what is asked of it, so that faults hit only in their scope; it is about the project
+    /// too.
     pub fn require_api(&self, project: &str, occasion: &Occasion<'_>) -> Result<(), Refusal> {
         let service = occasion.service;
         let (enabled, id, number) = self.read(|world| {
@@ -249,9 +244,9 @@ impl Google {
                     (enabled, project.id.clone(), project.number)
                 })
         });
-        let path = format!("{} {id}", occasion.path);
+        let owner = format!("projects/{id}");
         let occasion = Occasion {
-            path: &path,
+            about: &[&owner],
             ..*occasion
         };
         let broken = self.fault(&occasion, |effect| {
@@ -278,6 +273,7 @@ impl Google {
                 ?effect,
                 service = occasion.service,
                 path = occasion.path,
+                about = ?occasion.about,
                 "fault"
             );
         }

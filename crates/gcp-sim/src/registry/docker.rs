@@ -111,6 +111,7 @@ impl Visit<'_> {
             method: self.method.as_str(),
             principal,
             path: self.path,
+            about: &[],
         }
     }
 

@@ -9,4 +9,5 @@ mod metadata;
 mod minting;
 mod pubsub;
 mod python;
+mod scopes;
 mod talk;
