@@ -1,6 +1,7 @@
 //! The simulator over HTTP, as a client sees it.
 
 mod administration;
+mod disabled;
 mod exchange;
 mod faults;
 mod go;
