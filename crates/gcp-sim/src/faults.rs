@@ -226,6 +226,11 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
+    /// Says whether it names a project, by id or number.
+    pub(crate) fn names(&self, project: &str) -> bool {
+        self.any(|it| names(it, project))
+    }
+
     /// Says whether this holds for the path, or for something that the request is about.
     fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
         holds(self.path) || self.about.iter().any(|it| holds(it))
@@ -284,7 +289,7 @@ impl Scope {
             && self
                 .project
                 .as_ref()
-                .is_none_or(|project| occasion.any(|it| names(it, project)))
+                .is_none_or(|project| occasion.names(project))
             && self
                 .path
                 .as_ref()
