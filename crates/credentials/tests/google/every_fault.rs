@@ -71,8 +71,16 @@ fn refused(effect: Effect, label: &'static str) -> Drive {
     minting(effect, Outcome::Controller, vec![label])
 }
 
-/// IAM Credentials answers yes, if in an odd way.
+/// IAM Credentials answers yes, if in an odd way; that it is odd shows in the fault, which is used up.
 fn harmless(effect: Effect) -> Drive {
+    Drive {
+        times: Some(1),
+        ..not_yet(effect)
+    }
+}
+
+/// IAM Credentials answers yes, as the fault has not begun.
+fn not_yet(effect: Effect) -> Drive {
     minting(effect, Outcome::OwnServiceAccount, vec!["ok"])
 }
 
@@ -184,7 +192,7 @@ faults! {
     Effect::GsaDenied => here([refused(Effect::GsaDenied, "forbidden")]),
     Effect::BindingRevoked { .. } => here([
         refused(Effect::BindingRevoked { after_seconds: 0 }, "forbidden"),
-        harmless(Effect::BindingRevoked { after_seconds: 90 }),
+        not_yet(Effect::BindingRevoked { after_seconds: 90 }),
     ]),
     Effect::FederatedOutlivesProvider => Shown::By {
         file: "tests/scenarios/tests/google/kubernetes_account.rs",
