@@ -168,6 +168,15 @@ pub enum Effect {
     AssetStale {
         seconds: u32,
     },
+    /// An operation runs so long, and what it changes holds from its end on.
+    OperationSlow {
+        seconds: u32,
+    },
+    /// An operation changes nothing and ends with an error; the code is one of `google.rpc.Code`.
+    OperationFailed {
+        code: u8,
+        message: String,
+    },
     /// A published message is delivered twice.
     PubsubDup,
     /// A published message is delivered after the next one.

@@ -3,6 +3,7 @@
 mod answering;
 mod caller;
 mod change;
+mod operations;
 mod proof;
 
 use std::sync::Arc;
@@ -25,9 +26,12 @@ use crate::service::Service;
 use crate::tokens::{Issued, Tokens};
 use crate::world::World;
 
+use operations::Operations;
+
 pub use caller::Caller;
 pub(crate) use caller::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY};
 pub use change::NotInWorld;
+pub(crate) use operations::Progress;
 
 /// Google, as far as it is simulated. Clones are the same Google.
 #[derive(Debug, Clone)]
@@ -45,6 +49,7 @@ struct Inner {
     keys: Keys,
     audit: Audit,
     messages: Messages,
+    operations: Operations,
     /// How the world was, while Cloud Asset lags behind.
     history: History,
     clock: Clock,
@@ -61,6 +66,7 @@ impl Google {
             keys: Keys::default(),
             audit: Audit::default(),
             messages: Messages::default(),
+            operations: Operations::default(),
             history: History::default(),
             clock,
         };

@@ -135,6 +135,10 @@ const OWN: &str = "crates/credentials/tests/google/faults.rs";
 const LISTINGS: &str = "tests/scenarios/tests/listings/fallbacks.rs";
 const DOCTOR: &str = "crates/argosy/tests/it/gcp/faults.rs";
 const SETUP: &str = "crates/argosy/tests/it/gcp/setup.rs";
+const OPERATIONS: Shown = Shown::By {
+    file: "crates/gcp-sim/tests/google/operations.rs",
+    test: "operations_take_their_time_and_may_fail",
+};
 const MESSAGES: Shown = Shown::By {
     file: "crates/gcp-sim/tests/google/pubsub.rs",
     test: "messages_come_twice_in_another_order_or_never",
@@ -209,6 +213,8 @@ faults! {
         file: DOCTOR,
         test: "a_policy_that_was_read_counts_for_more_than_a_search_that_lags_behind",
     },
+    Effect::OperationSlow { .. } => OPERATIONS,
+    Effect::OperationFailed { .. } => OPERATIONS,
     Effect::PubsubDup => MESSAGES,
     Effect::PubsubReorder => MESSAGES,
     Effect::PubsubDrop => MESSAGES,

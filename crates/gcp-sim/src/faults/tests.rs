@@ -171,6 +171,8 @@ fn every_fault_is_known_by_its_name() {
         r#"{"fault":"tags_10k_no_link"}"#,
         r#"{"fault":"tags_without_extension"}"#,
         r#"{"fault":"asset_stale","seconds":600}"#,
+        r#"{"fault":"operation_slow","seconds":60}"#,
+        r#"{"fault":"operation_failed","code":9,"message":"m"}"#,
         r#"{"fault":"pubsub_dup"}"#,
         r#"{"fault":"pubsub_reorder"}"#,
         r#"{"fault":"pubsub_drop"}"#,

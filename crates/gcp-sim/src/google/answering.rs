@@ -94,6 +94,7 @@ impl Google {
         answer: impl Future<Output = Response>,
     ) -> impl Future<Output = Response> {
         let dated = async {
+            self.end_operations();
             let mut response = answer.await;
             if let Some(date) = self.date() {
                 response.headers_mut().insert(header::DATE, date);

@@ -8,6 +8,7 @@ mod go;
 mod inventory;
 mod metadata;
 mod minting;
+mod operations;
 mod pubsub;
 mod python;
 mod scopes;

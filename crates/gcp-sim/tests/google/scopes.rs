@@ -13,7 +13,7 @@ projects:
 - id: acme
   number: 123456789012
   services: [artifactregistry.googleapis.com, cloudasset.googleapis.com, cloudresourcemanager.googleapis.com,
-    iam.googleapis.com, iamcredentials.googleapis.com, pubsub.googleapis.com, sts.googleapis.com]
+    iam.googleapis.com, iamcredentials.googleapis.com, pubsub.googleapis.com, serviceusage.googleapis.com, sts.googleapis.com]
   bindings:
   - {role: roles/owner, members: ["user:ops@acme.example"]}
   - {role: roles/artifactregistry.reader, members: ["user:ops@acme.example"]}
@@ -48,6 +48,8 @@ enum Ask {
     /// Nobody in particular exchanges a token.
     Exchange,
     Publish,
+    /// Somebody switches an API off.
+    Disable,
     /// Somebody lists the tags of an image, and all images of a host.
     Tags,
     Catalog,
@@ -87,6 +89,7 @@ fn asking(effect: &Effect) -> Ask {
         Effect::PartialPermissions { .. } => Ask::ReadProject,
         Effect::AssetStale { .. } => Ask::Search,
         Effect::FederatedOutlivesProvider => Ask::Exchange,
+        Effect::OperationSlow { .. } | Effect::OperationFailed { .. } => Ask::Disable,
         Effect::PubsubDup | Effect::PubsubReorder | Effect::PubsubDrop => Ask::Publish,
         Effect::RegistryNoChallenge | Effect::TagsWithoutLink | Effect::TagsWithoutExtension => {
             Ask::Tags
@@ -135,6 +138,11 @@ fn effects() -> Vec<Effect> {
             flapping: false,
         },
         Effect::AssetStale { seconds: 1 },
+        Effect::OperationSlow { seconds: 0 },
+        Effect::OperationFailed {
+            code: 9,
+            message: "no".to_owned(),
+        },
         Effect::PubsubDup,
         Effect::PubsubReorder,
         Effect::PubsubDrop,
@@ -190,6 +198,10 @@ impl Ask {
                 "service": "pubsub.googleapis.com", "method": "publish", "principal": OPS, "project": "acme",
                 "path": "subscriptions/pulled", "pathPattern": "^projects/acme/topics/gcr$",
             }),
+            Self::Disable => json!({
+                "service": "serviceusage.googleapis.com", "method": "disable", "principal": OPS, "project": "acme",
+                "path": "recommender", "pathPattern": "^projects/acme/services/recommender.googleapis.com$",
+            }),
             Self::Tags => json!({
                 "service": "artifactregistry.googleapis.com", "method": "GET", "principal": OPS, "project": "acme",
                 "path": "apps/many", "pathPattern": "^/v2/acme/.*/tags/list$",
@@ -240,6 +252,12 @@ impl Ask {
                 "projects/acme/topics/gcr:publish",
                 json!({ "messages": [{ "data": "aGVsbG8=" }] }),
             ),
+            Self::Disable => {
+                let service = "recommender.googleapis.com";
+                talk.google().enable_api("acme", service)?;
+                let path = format!("projects/acme/services/{service}:disable");
+                post(&path, json!({}))
+            }
             Self::Tags => talk
                 .http
                 .get(format!("{registry}/acme/apps/many/tags/list?n=5")),
