@@ -125,7 +125,7 @@ impl Apis {
             Service::Sts => return sts::answer(google, call).await,
             Service::OAuth => return oauth::answer(google, call),
             Service::CloudAsset => cloud_asset::answer(google, call),
-            Service::Container => container::answer(google, call),
+            Service::Container => container::answer(google, call).await,
             Service::Iam => iam::answer(google, call),
             Service::IamCredentials => iam_credentials::answer(google, call),
             Service::OrgPolicy => org_policy::answer(google, call),

@@ -217,6 +217,22 @@ impl Call {
         self.require_api_in(google, caller, project)
     }
 
+    /// The same for what need not lie in a project: there the caller's own pays. Whose does for people is assumed: nobody's.
+    pub(crate) fn require_api_of(
+        &self,
+        google: &Google,
+        caller: &Caller,
+        project: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let named = self.user_project(google, caller)?;
+        let project = named
+            .or_else(|| project.map(str::to_owned))
+            .or_else(|| google.home_of(caller.principal()));
+        project.map_or(Ok(()), |project| {
+            self.require_api_in(google, caller, &project)
+        })
+    }
+
     /// Refuses when this API is not enabled in a project.
     pub(crate) fn require_api_in(
         &self,
@@ -235,6 +251,7 @@ impl Call {
             method: self.verb.as_deref().unwrap_or(self.method.as_str()),
             principal,
             path: &self.path,
+            about: &[],
         }
     }
 

@@ -15,7 +15,7 @@ use http::Method;
 
 use crate::apis::Answer;
 use crate::call::Call;
-use crate::google::{CLOUD_PLATFORM, Caller, Google};
+use crate::google::{CLOUD_PLATFORM, Google};
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 use crate::world::World;
@@ -47,7 +47,8 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
     };
     let caller = call.caller(google, &[CLOUD_PLATFORM])?;
     let scope = google.read(|world| scope(world, kind, id));
-    require_api(google, call, &caller, scope.as_ref())?;
+    let project = scope.as_ref().and_then(ResourceName::project_id);
+    call.require_api_of(google, &caller, project)?;
     let scope = scope.ok_or_else(Refusal::denied_by_cloud_iam)?;
     let may = |permission: &&str| google.lets(&caller, permission, &scope);
     if !permissions.iter().all(may) {
@@ -77,24 +78,6 @@ fn scope(world: &World, kind: &str, id: &str) -> Option<ResourceName> {
         }),
         _ => None,
     }
-}
-
-/// The API must be enabled in the project that pays: the one the client names, else the scope, else the caller's own.
-/// Whose project pays for people who search a folder or an organization is assumed: nobody's.
-fn require_api(
-    google: &Google,
-    call: &Call,
-    caller: &Caller,
-    scope: Option<&ResourceName>,
-) -> Result<(), Refusal> {
-    let named = call.user_project(google, caller)?;
-    let own = || scope.and_then(ResourceName::project_id).map(str::to_owned);
-    let project = named
-        .or_else(own)
-        .or_else(|| google.home_of(caller.principal()));
-    project.map_or(Ok(()), |project| {
-        call.require_api_in(google, caller, &project)
-    })
 }
 
 #[cfg(test)]

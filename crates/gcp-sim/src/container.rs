@@ -13,9 +13,10 @@ use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Caller, Google};
 use crate::keys::jwk_set;
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
+use crate::sts;
 use crate::world::{Cluster, NodePool, Project};
 
-pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
+pub(crate) async fn answer(google: &Google, call: &Call) -> Answer {
     let parts = call.parts();
     let (id, location, rest) = match parts.as_slice() {
         [
@@ -33,7 +34,9 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
         (&Method::GET, ["clusters", name, ".well-known", "openid-configuration"]) => {
             return discovery(google, id, location, name);
         }
-        (&Method::GET, ["clusters", name, "jwks"]) => return keys(google, id, location, name),
+        (&Method::GET, ["clusters", name, "jwks"]) => {
+            return keys(google, id, location, name).await;
+        }
         _ => {}
     }
     let scopes = match call.method {
@@ -152,14 +155,19 @@ fn discovery(google: &Google, project: &str, location: &str, name: &str) -> Answ
     })
 }
 
-fn keys(google: &Google, project: &str, location: &str, name: &str) -> Answer {
-    let own = google.read(|world| {
+/// The keys that verify the cluster's tokens, from wherever an exchange has them.
+async fn keys(google: &Google, project: &str, location: &str, name: &str) -> Answer {
+    let (given, url) = google.read(|world| {
         let (_, cluster) = world
             .cluster(project, location, name)
             .ok_or_else(|| missing(name))?;
-        Ok(cluster.jwks.clone())
+        Ok((cluster.jwks.clone(), cluster.jwks_url.clone()))
     })?;
-    Ok(own.unwrap_or_else(|| jwk_set(&[google.keys().clusters().jwk()])))
+    match (given, url) {
+        (Some(keys), _) => Ok(keys),
+        (None, Some(url)) => sts::fetch_keys(&url).await.ok_or_else(Refusal::unavailable),
+        (None, None) => Ok(jwk_set(&[google.keys().clusters().jwk()])),
+    }
 }
 
 fn to_json(project: &Project, cluster: &Cluster, enums: Enums) -> Value {

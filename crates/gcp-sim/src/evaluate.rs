@@ -83,16 +83,23 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Goes back through the changes of a policy to the newest that counts already.
     fn allowed_by(&self, policy: &Policy) -> bool {
-        let present = self.any(&policy.bindings);
-        let Some(earlier) = policy.earlier() else {
-            return present;
-        };
-        match (self.any(&earlier.bindings), present) {
-            (before, after) if before == after => after,
-            (false, _) => self.has_spread(earlier, self.propagation.grant),
-            (true, _) => !self.has_spread(earlier, self.propagation.revoke),
+        let mut after = self.any(&policy.bindings);
+        for earlier in policy.earlier().iter().rev() {
+            let before = self.any(&earlier.bindings);
+            let delay = match (before, after) {
+                (false, true) => self.propagation.grant,
+                (true, false) => self.propagation.revoke,
+                // It made no difference here.
+                (true, true) | (false, false) => continue,
+            };
+            if self.has_spread(earlier, delay) {
+                return after;
+            }
+            after = before;
         }
+        after
     }
 
     /// Says whether a change counts; what takes no time counts by a clock that is behind too.

@@ -1,12 +1,15 @@
 //! Faults by name: what goes wrong, for whom, and how often. The same seed gives the same faults.
 
+mod scope;
+
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::ConsumerReason;
+
+pub use scope::{Occasion, PathPattern, Scope};
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,59 +31,6 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
-
-/// Whom a fault hits; what is left out hits everyone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Scope {
-    /// `iamcredentials.googleapis.com`, or `metadata`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    /// `generateAccessToken`, or an HTTP method.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// As policies spell it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
-    /// The project that the path names, or that the account in the path belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<String>,
-    /// Something that the path contains: a project, an account, a repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// A regular expression that some part of the path matches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_pattern: Option<PathPattern>,
-}
-
-/// A regular expression for paths.
-///
-/// Source: <https://docs.rs/regex/latest/regex/#syntax>
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PathPattern(Regex);
-
-impl TryFrom<String> for PathPattern {
-    type Error = regex::Error;
-
-    fn try_from(text: String) -> Result<Self, regex::Error> {
-        Regex::new(&text).map(Self)
-    }
-}
-
-impl From<PathPattern> for String {
-    fn from(PathPattern(pattern): PathPattern) -> Self {
-        pattern.as_str().to_owned()
-    }
-}
-
-impl PartialEq for PathPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
-}
-
-impl Eq for PathPattern {}
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,6 +117,15 @@ pub enum Effect {
     AssetStale {
         seconds: u32,
     },
+    /// An operation runs so long, and what it changes holds from its end on.
+    OperationSlow {
+        seconds: u32,
+    },
+    /// An operation changes nothing and ends with an error; the code is one of `google.rpc.Code`.
+    OperationFailed {
+        code: u8,
+        message: String,
+    },
     /// A published message is delivered twice.
     PubsubDup,
     /// A published message is delivered after the next one.
@@ -213,15 +172,6 @@ pub enum NotReady {
     ErrorText,
 }
 
-/// What a request is about, as far as faults may ask.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Occasion<'a> {
-    pub service: &'a str,
-    pub method: &'a str,
-    pub principal: Option<&'a str>,
-    pub path: &'a str,
-}
-
 impl Effect {
     /// Makes a fault of it that hits everyone, always.
     pub fn everywhere(self) -> Fault {
@@ -262,36 +212,6 @@ impl Fault {
         self.scope.path = Some(part.to_owned());
         self
     }
-}
-
-impl Scope {
-    fn covers(&self, occasion: &Occasion<'_>) -> bool {
-        let same =
-            |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|it| it == found);
-        same(&self.service, occasion.service)
-            && same(&self.method, occasion.method)
-            && same(&self.principal, occasion.principal.unwrap_or_default())
-            && self
-                .project
-                .as_ref()
-                .is_none_or(|project| names(occasion.path, project))
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|part| occasion.path.contains(part.as_str()))
-            && self
-                .path_pattern
-                .as_ref()
-                .is_none_or(|PathPattern(pattern)| pattern.is_match(occasion.path))
-    }
-}
-
-/// Says whether a path names a project, or an account of it.
-fn names(path: &str, project: &str) -> bool {
-    let accounts = format!("{project}.iam.gserviceaccount.com");
-    let path = path.replace("%40", "@");
-    path.split(['/', '@', ':', ' '])
-        .any(|part| part == project || part == accounts)
 }
 
 /// The faults that are in force.

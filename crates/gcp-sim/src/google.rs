@@ -3,6 +3,7 @@
 mod answering;
 mod caller;
 mod change;
+mod operations;
 mod proof;
 
 use std::sync::Arc;
@@ -25,9 +26,12 @@ use crate::service::Service;
 use crate::tokens::{Issued, Tokens};
 use crate::world::World;
 
+use operations::Operations;
+
 pub use caller::Caller;
 pub(crate) use caller::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY};
 pub use change::NotInWorld;
+pub(crate) use operations::Progress;
 
 /// Google, as far as it is simulated. Clones are the same Google.
 #[derive(Debug, Clone)]
@@ -45,6 +49,7 @@ struct Inner {
     keys: Keys,
     audit: Audit,
     messages: Messages,
+    operations: Operations,
     /// How the world was, while Cloud Asset lags behind.
     history: History,
     clock: Clock,
@@ -61,6 +66,7 @@ impl Google {
             keys: Keys::default(),
             audit: Audit::default(),
             messages: Messages::default(),
+            operations: Operations::default(),
             history: History::default(),
             clock,
         };
@@ -217,28 +223,23 @@ impl Google {
 
     /// Says whether the caller has a permission, and no fault hides it.
     pub(crate) fn lets(&self, caller: &Caller, permission: &str, resource: &ResourceName) -> bool {
-        self.allows(caller, permission, resource) && !self.hides(caller, permission)
+        self.allows(caller, permission, resource) && !self.hides(permission, resource)
     }
 
-    fn hides(&self, caller: &Caller, permission: &str) -> bool {
-        let principal = caller.principal().to_string();
-        let occasion = Occasion {
-            principal: Some(&principal),
-            ..Occasion::default()
-        };
+    fn hides(&self, permission: &str, resource: &ResourceName) -> bool {
         let hidden = |effect: &Effect| match effect {
             Effect::PartialPermissions { permissions } => {
                 permissions.iter().any(|hidden| hidden == permission)
             }
             _ => false,
         };
-        self.fault(&occasion, hidden).is_some()
+        self.fault_about(&resource.to_string(), hidden).is_some()
     }
 
     /// Refuses when an API is not enabled in a project, given by id or number. A project that does not exist has none.
     ///
-    /// The occasion names the API and what is asked of it, so that faults hit only in their scope; the project counts as
-    /// part of the path.
+    /// The occasion names the API and what is asked of it, so that faults hit only in their scope; it is about the project
+    /// too.
     pub fn require_api(&self, project: &str, occasion: &Occasion<'_>) -> Result<(), Refusal> {
         let service = occasion.service;
         let (enabled, id, number) = self.read(|world| {
@@ -249,9 +250,9 @@ impl Google {
                     (enabled, project.id.clone(), project.number)
                 })
         });
-        let path = format!("{} {id}", occasion.path);
+        let owner = format!("projects/{id}");
         let occasion = Occasion {
-            path: &path,
+            about: &[&owner],
             ..*occasion
         };
         let broken = self.fault(&occasion, |effect| {
@@ -278,6 +279,7 @@ impl Google {
                 ?effect,
                 service = occasion.service,
                 path = occasion.path,
+                about = ?occasion.about,
                 "fault"
             );
         }

@@ -3,11 +3,12 @@
 //! Source: <https://cloud.google.com/iam/docs/reference/rest>
 
 mod accounts;
+mod denials;
 mod keys;
 mod roles;
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::apis::Answer;
 use crate::call::Call;
@@ -34,7 +35,9 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
             "workloadIdentityPools",
             pool,
         ] => workload_pool(google, call, project, pool),
-        ["v2", "policies", attachment, "denypolicies"] => deny_policies(google, call, attachment),
+        ["v2", "policies", attachment, "denypolicies", rest @ ..] => {
+            denials::answer(google, call, attachment, rest)
+        }
         _ => Err(Refusal::no_such_route(&call.path)),
     }
 }
@@ -61,9 +64,14 @@ fn workload_pool(google: &Google, call: &Call, project: &str, pool: &str) -> Ans
         if own.is_none() && !of_clusters {
             return Err(unknown_pool(pool));
         }
+        let mode = if own.is_some() {
+            enums.write("FEDERATION_ONLY", 1)
+        } else {
+            enums.write("SYSTEM_TRUST_DOMAIN", 3)
+        };
         let mut answer = json!({
             "name": format!("projects/{}/locations/global/workloadIdentityPools/{pool}", project.number),
-            "state": enums.write("ACTIVE", 1),
+            "state": enums.write("ACTIVE", 1), "mode": mode,
         });
         if own.is_some_and(|it| it.disabled) {
             answer["disabled"] = json!(true);
@@ -76,53 +84,6 @@ fn unknown_pool(pool: &str) -> Refusal {
     Refusal::not_found(format!(
         "Requested entity was not found: workload identity pool {pool}."
     ))
-}
-
-/// Lists what is denied at `cloudresourcemanager.googleapis.com/projects/acme`, a folder or an organization, as one policy.
-fn deny_policies(google: &Google, call: &Call, attachment: &str) -> Answer {
-    if call.method != Method::GET {
-        return Err(Refusal::no_such_route(&call.path));
-    }
-    let caller = call.caller(google, SCOPES)?;
-    let point = attachment
-        .strip_prefix("cloudresourcemanager.googleapis.com/")
-        .and_then(ResourceName::parse);
-    let resource = match point {
-        Some(ResourceName::Project { project }) => {
-            ResourceName::project(&project_id(google, &project)?)
-        }
-        Some(node @ (ResourceName::Folder { .. } | ResourceName::Organization { .. }))
-            if google.read(|world| world.policy(&node).is_some()) =>
-        {
-            node
-        }
-        Some(_) => return Err(Refusal::caller_does_not_have_permission()),
-        None => return Err(Refusal::invalid_argument("Invalid attachment point.")),
-    };
-    google.require(&caller, "iam.denypolicies.list", &resource)?;
-    let rules: Vec<Value> = google.read(|world| {
-        let rules = match &resource {
-            ResourceName::Folder { number } => world.folder(number).map(|it| &it.deny),
-            ResourceName::Organization { number } => world.organization(number).map(|it| &it.deny),
-            other => other
-                .project_id()
-                .and_then(|project| world.project(project))
-                .map(|it| &it.deny),
-        };
-        rules
-            .into_iter()
-            .flatten()
-            .map(|rule| json!({ "denyRule": rule }))
-            .collect()
-    });
-    if rules.is_empty() {
-        return Ok(json!({}));
-    }
-    let attachment = attachment.replace('/', "%2F");
-    let policy = json!({
-        "name": format!("policies/{attachment}/denypolicies/simulated"), "kind": "DenyPolicy", "rules": rules,
-    });
-    Ok(json!({ "policies": [policy] }))
 }
 
 /// Finds a project by id or number. One that does not exist is not told from one that may not be seen.

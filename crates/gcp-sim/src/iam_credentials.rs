@@ -6,6 +6,7 @@
 //! <https://github.com/google-github-actions/auth/issues/471>
 
 mod lifetime;
+mod relay;
 mod sign;
 
 use http::Method;
@@ -15,15 +16,15 @@ use serde_json::json;
 
 use crate::apis::Answer;
 use crate::call::Call;
-use crate::faults::{Effect, Occasion};
+use crate::faults::Effect;
 use crate::google::{CLOUD_PLATFORM, Caller, Google};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
-use crate::service::Service;
 use crate::world::World;
 
-pub(crate) use sign::{IdClaims, identity_token};
+pub(crate) use relay::{Unanswered, ask};
+pub(crate) use sign::{IdClaims, own_identity_token};
 
 /// What a token must be good for to be allowed here at all.
 const SCOPES: &[&str] = &[CLOUD_PLATFORM, "https://www.googleapis.com/auth/iam"];
@@ -165,7 +166,7 @@ pub(crate) fn mint(
 /// Finds an account by email or unique id, and gives its email.
 fn exists(google: &Google, account: &str) -> Result<String, Refusal> {
     let missing = |effect: &Effect| matches!(effect, Effect::GsaMissing);
-    if google.fault(&occasion(account), missing).is_some() {
+    if google.fault_about(account, missing).is_some() {
         return Err(Refusal::account_not_found(account));
     }
     google
@@ -188,7 +189,7 @@ fn may(
 ) -> Result<Vec<Principal>, Refusal> {
     let denied =
         |effect: &Effect| matches!(effect, Effect::GsaDenied | Effect::BindingRevoked { .. });
-    if google.fault(&occasion(email), denied).is_some() {
+    if google.fault_about(email, denied).is_some() {
         return Err(Refusal::permission_denied(permission));
     }
     let mut chain = chain.to_vec();
@@ -217,7 +218,7 @@ fn may(
             .service_account(email)
             .is_some_and(|(_, it)| it.disabled)
     });
-    if disabled || google.fault(&occasion(email), off).is_some() {
+    if disabled || google.fault_about(email, off).is_some() {
         return Err(Refusal::account_disabled(email));
     }
     Ok(chain)
@@ -238,14 +239,6 @@ fn act_as(
         return Ok(());
     }
     Err(Refusal::permission_denied(permission))
-}
-
-fn occasion(account: &str) -> Occasion<'_> {
-    Occasion {
-        service: Service::IamCredentials.host(),
-        path: account,
-        ..Occasion::default()
-    }
 }
 
 /// An empty scope counts as the widest; what is no scope at all is refused.

@@ -12,12 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use parking_lot::Mutex;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::faults::{Effect, NotReady, Occasion};
 use crate::google::Google;
@@ -53,20 +55,90 @@ async fn answer(
     request: Request,
 ) -> Response {
     let (head, _body) = request.into_parts();
+    let pod = metadata.pod(peer);
+    let identity = pod.as_ref().and_then(|pod| metadata.identity(pod, false));
+    let principal = identity.as_ref().map(|it| it.principal().to_string());
+    let project = identity.as_ref().map(Identity::project);
     let occasion = Occasion {
         service: SERVICE,
         method: head.method.as_str(),
-        principal: None,
+        principal: principal.as_deref(),
         path: head.uri.path(),
+        about: &[project.as_deref().unwrap_or_default()],
+    };
+    let visit = Visit {
+        metadata: &metadata,
+        head: &head,
+        pod: pod.as_ref(),
+        identity,
     };
     let answer = async {
         if let Some(response) = metadata.disturbance(&occasion).await {
             return response;
         }
-        let answer = async { metadata.answer(peer, &head) };
-        wire::answer(&metadata.google, &occasion, answer).await
+        wire::answer(&metadata.google, &occasion, visit.answer()).await
     };
     metadata.google.answering(&occasion, answer).await
+}
+
+/// A request, and the pod that it comes from, as far as the world has one.
+#[derive(Debug)]
+struct Visit<'a> {
+    metadata: &'a Metadata,
+    head: &'a Parts,
+    pod: Option<&'a Pod>,
+    identity: Option<Identity>,
+}
+
+impl Visit<'_> {
+    /// Answers as the server that the pod reaches does: GKE's, or the node's own.
+    async fn answer(&self) -> Response {
+        if let Some(response) = self.about_the_server() {
+            return signed(response, self.identity.as_ref(), self.head).await;
+        }
+        let path = self.head.uri.path();
+        let below = path.strip_prefix("/computeMetadata/v1").unwrap_or_default();
+        let wrong = |effect: &Effect| matches!(effect, Effect::MetadataWrongIdentity);
+        let on_node = self.metadata.google.fault_about("", wrong).is_some();
+        let identity = self
+            .pod
+            .and_then(|pod| self.metadata.identity(pod, on_node));
+        let response = match &identity {
+            Some(identity) => {
+                let question = Question::new(below, self.head.uri.query());
+                self.metadata
+                    .look_up(identity, &question, &self.head.method)
+                    .await
+            }
+            None => not_found(),
+        };
+        signed(response, identity.as_ref(), self.head).await
+    }
+
+    /// Answers what is not about the pod: where values lie, and refusals of whoever does not know how to ask.
+    fn about_the_server(&self) -> Option<Response> {
+        let path = self.head.uri.path();
+        if matches!(path, "/" | "") {
+            return Some(text(StatusCode::OK, "computeMetadata/\n"));
+        }
+        if path == "/computeMetadata" || path == "/computeMetadata/" {
+            return Some(text(StatusCode::OK, "v1/\n"));
+        }
+        if !path.starts_with("/computeMetadata/v1") {
+            return Some(not_found());
+        }
+        let headers = &self.head.headers;
+        if headers.contains_key("x-forwarded-for") {
+            let refused = "X-Forwarded-For is not allowed\n";
+            return Some(text(StatusCode::FORBIDDEN, refused));
+        }
+        let flavor = headers.get("metadata-flavor").map(HeaderValue::as_bytes);
+        if flavor != Some(b"Google") {
+            let missing = "Missing required header \"Metadata-Flavor\": \"Google\"\n";
+            return Some(text(StatusCode::FORBIDDEN, missing));
+        }
+        None
+    }
 }
 
 impl Metadata {
@@ -89,54 +161,13 @@ impl Metadata {
                 .path
                 .contains("/service-accounts/default")
                 .then(|| text(StatusCode::NOT_FOUND, "Not Found\n")),
-            NotReady::ErrorText => Some(text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "GKE Metadata Server: Internal Server Error\n",
-            )),
+            NotReady::ErrorText => Some(text(StatusCode::INTERNAL_SERVER_ERROR, BROKEN)),
         }
     }
 
-    fn answer(&self, peer: SocketAddr, head: &Parts) -> Response {
-        let path = head.uri.path();
-        if matches!(path, "/" | "") {
-            return text(StatusCode::OK, "computeMetadata/\n");
-        }
-        if path == "/computeMetadata" || path == "/computeMetadata/" {
-            return text(StatusCode::OK, "v1/\n");
-        }
-        let Some(below) = path.strip_prefix("/computeMetadata/v1") else {
-            return not_found();
-        };
-        if head.headers.contains_key("x-forwarded-for") {
-            return text(StatusCode::FORBIDDEN, "X-Forwarded-For is not allowed\n");
-        }
-        let flavor = head
-            .headers
-            .get("metadata-flavor")
-            .map(HeaderValue::as_bytes);
-        if flavor != Some(b"Google") {
-            let missing = "Missing required header \"Metadata-Flavor\": \"Google\"\n";
-            return text(StatusCode::FORBIDDEN, missing);
-        }
-        let Some(pod) = self.pod(peer) else {
-            return not_found();
-        };
-        let occasion = Occasion {
-            service: SERVICE,
-            path,
-            ..Occasion::default()
-        };
-        let wrong = |effect: &Effect| matches!(effect, Effect::MetadataWrongIdentity);
-        let on_node = self.google.fault(&occasion, wrong).is_some();
-        let identity = self.google.read(|world| Identity::of(world, &pod, on_node));
-        let Some(identity) = identity else {
-            return not_found();
-        };
-        let question = Question::new(below, head.uri.query());
-        let mut response = self.look_up(&identity, &question, &head.method);
-        let server = HeaderValue::from_static(identity.server());
-        response.headers_mut().insert(header::SERVER, server);
-        response
+    fn identity(&self, pod: &Pod, forced_onto_node: bool) -> Option<Identity> {
+        self.google
+            .read(|world| Identity::of(world, pod, forced_onto_node))
     }
 
     /// Finds the pod that asks: by its address where the world gives it one, else the pod of this listener.
@@ -153,14 +184,14 @@ impl Metadata {
         })
     }
 
-    fn look_up(&self, identity: &Identity, question: &Question, method: &Method) -> Response {
+    async fn look_up(&self, identity: &Identity, question: &Question, method: &Method) -> Response {
         let tree = identity.tree();
         let Some(found) = tree::find(&tree, &question.path) else {
             return not_found();
         };
         match question.path.last().map(String::as_str) {
-            Some("token") => return self.token(identity, question),
-            Some("identity") => return self.identity_token(identity, question),
+            Some("token") => return self.token(identity, question).await,
+            Some("identity") => return self.identity_token(identity, question).await,
             _ => {}
         }
         if method != Method::GET && method != Method::HEAD {
@@ -170,12 +201,18 @@ impl Metadata {
             return moved(question);
         }
         let recursive = question.has("recursive", "true");
-        if recursive || question.has("alt", "json") {
+        if question.has("alt", "json") || (recursive && !question.has("alt", "text")) {
             return json(&tree::to_json(found));
+        }
+        if recursive {
+            return text(StatusCode::OK, &tree::to_lines(found));
         }
         text(StatusCode::OK, &tree::to_text(found))
     }
 }
+
+/// What the server says when something of its own fails.
+const BROKEN: &str = "GKE Metadata Server: Internal Server Error\n";
 
 /// How long an overloaded server keeps a client waiting before it gives up.
 const OVERLOADED: Duration = Duration::from_millis(50);
@@ -239,6 +276,31 @@ fn text(status: StatusCode, body: &str) -> Response {
         HeaderValue::from_static("GKE Metadata Server"),
     );
     response
+}
+
+/// Says which server answers. The node's own, which is Compute Engine's, has more headers than GKE's.
+///
+/// Source: <https://github.com/salrashid123/gce_metadata_server>
+async fn signed(response: Response, identity: Option<&Identity>, head: &Parts) -> Response {
+    let Some(identity) = identity.filter(|it| it.is_of_node()) else {
+        return response;
+    };
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
+    let mut written = head.uri.path().as_bytes().to_vec();
+    written.extend_from_slice(&body);
+    let etag = hex::encode(&Sha256::digest(&written)[..8]);
+    let headers = &mut parts.headers;
+    headers.insert(header::SERVER, HeaderValue::from_static(identity.server()));
+    headers.extend(HeaderValue::try_from(etag).map(|etag| (header::ETAG, etag)));
+    headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    headers.insert(
+        header::X_FRAME_OPTIONS,
+        HeaderValue::from_static("SAMEORIGIN"),
+    );
+    Response::from_parts(parts, Body::from(body))
 }
 
 fn json(value: &Value) -> Response {

@@ -29,6 +29,7 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
     };
     let caller = call.caller(google, &[CLOUD_PLATFORM])?;
     let node = node(google, kind, id).ok_or_else(Refusal::caller_does_not_have_permission)?;
+    call.require_api_of(google, &caller, node.project_id())?;
     let at = At {
         google,
         caller: &caller,
@@ -88,7 +89,18 @@ struct At<'a> {
 struct Body {
     name: String,
     spec: Spec,
+    dry_run_spec: Option<Value>,
     etag: Option<String>,
+}
+
+impl Body {
+    fn read(call: &Call) -> Result<Self, Refusal> {
+        let body: Self = call.json()?;
+        if body.dry_run_spec.is_some() {
+            return Err(Refusal::not_simulated("keeps no policies in dry run"));
+        }
+        Ok(body)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -141,7 +153,7 @@ impl At<'_> {
 
     fn create(&self, call: &Call) -> Answer {
         self.may("orgpolicy.policies.create")?;
-        let body: Body = call.json()?;
+        let body = Body::read(call)?;
         let constraint = body.name.rsplit('/').next().unwrap_or_default().to_owned();
         if constraint.is_empty() {
             return Err(Refusal::invalid_field(
@@ -163,7 +175,7 @@ impl At<'_> {
 
     fn update(&self, call: &Call, constraint: &str) -> Answer {
         self.may("orgpolicy.policies.update")?;
-        let body: Body = call.json()?;
+        let body = Body::read(call)?;
         let mask = call.query("updateMask").unwrap_or("*");
         self.google.change(|world| {
             let own = effective::policies_mut(world, self.node)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::apis::Answer;
 use crate::evaluate;
-use crate::faults::{Effect, Occasion};
+use crate::faults::Effect;
 use crate::google::{Caller, Google};
 use crate::org_policy;
 use crate::policy::{Binding, Policy};
@@ -78,17 +78,12 @@ pub(crate) fn set(google: &Google, resource: &ResourceName, request: SetRequest)
         update_mask,
     } = request;
     let name = resource.to_string();
-    let occasion = Occasion {
-        path: &name,
-        method: "setIamPolicy",
-        ..Occasion::default()
-    };
     let raced = |effect: &Effect| matches!(effect, Effect::EtagConflict);
-    if google.fault(&occasion, raced).is_some() {
+    if google.fault_about(&name, raced).is_some() {
         return Err(Refusal::etag_conflict());
     }
     let restricted = |effect: &Effect| matches!(effect, Effect::DrsReject);
-    if google.fault(&occasion, restricted).is_some() {
+    if google.fault_about(&name, restricted).is_some() {
         return Err(Refusal::member_not_permitted());
     }
     let conditional = policy
@@ -154,6 +149,10 @@ fn check_binding(world: &World, resource: &ResourceName, binding: &Binding) -> R
         condition: _,
     } = binding;
     if evaluate::permissions_of(world, role).is_none() {
+        // Google has many more of its own than this table has.
+        if role.starts_with("roles/") {
+            return Err(Refusal::not_simulated(&format!("knows no role {role}")));
+        }
         return Err(Refusal::invalid_argument(format!(
             "Role {role} is not supported for this resource."
         )));

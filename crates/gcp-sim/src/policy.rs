@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::condition::Condition;
 
-/// What a resource's policy says now, and what it said before its last change.
+/// What a resource's policy says now, and what it said before its last changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Vec<Binding>", into = "Vec<Binding>")]
 pub struct Policy {
@@ -17,10 +17,14 @@ pub struct Policy {
     pub audit_configs: Vec<Value>,
     /// Zero until the policy is first written.
     revision: u64,
-    earlier: Option<Earlier>,
+    /// The oldest first.
+    earlier: Vec<Earlier>,
 }
 
-/// The bindings before the last change.
+/// Changes that are kept, so that each may take its own time to count; more often than that nobody writes meanwhile.
+const MOST_CHANGES: usize = 32;
+
+/// The bindings before a change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Earlier {
     pub bindings: Vec<Binding>,
@@ -44,7 +48,7 @@ impl From<Vec<Binding>> for Policy {
             bindings,
             audit_configs: Vec::new(),
             revision,
-            earlier: None,
+            earlier: Vec::new(),
         }
     }
 }
@@ -66,16 +70,19 @@ impl Policy {
         base64::engine::general_purpose::STANDARD.encode(bytes)
     }
 
-    /// What the policy said until its last change.
-    pub fn earlier(&self) -> Option<&Earlier> {
-        self.earlier.as_ref()
+    /// What the policy said before each of its last changes, the oldest first.
+    pub fn earlier(&self) -> &[Earlier] {
+        &self.earlier
     }
 
     /// Replaces the bindings.
     pub fn write(&mut self, bindings: Vec<Binding>, now: Timestamp) {
         let earlier = std::mem::replace(&mut self.bindings, bindings);
         self.bindings.retain(|binding| !binding.members.is_empty());
-        self.earlier = Some(Earlier {
+        if self.earlier.len() == MOST_CHANGES {
+            self.earlier.remove(0);
+        }
+        self.earlier.push(Earlier {
             bindings: earlier,
             until: now,
         });
@@ -117,9 +124,14 @@ impl Policy {
 
     /// Renames a member everywhere, as IAM does when an account is deleted.
     pub fn rename_member(&mut self, from: &str, to: &str) {
+        let earlier = self
+            .earlier
+            .iter_mut()
+            .flat_map(|it| it.bindings.iter_mut());
         let members = self
             .bindings
             .iter_mut()
+            .chain(earlier)
             .flat_map(|binding| binding.members.iter_mut());
         for member in members.filter(|member| *member == from) {
             to.clone_into(member);

@@ -39,6 +39,7 @@ use store::Store;
 use ticket::Signer;
 use uploads::Uploads;
 
+pub(crate) use backend::is_of_google;
 pub use generated::Generate;
 
 /// What IAM, quotas and faults call this API.

@@ -30,9 +30,7 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
     let resource = google
         .read(|world| find(world, kind, id))
         .ok_or_else(Refusal::caller_does_not_have_permission)?;
-    if let Some(project) = resource.project_id() {
-        call.require_api(google, &caller, project)?;
-    }
+    call.require_api_of(google, &caller, resource.project_id())?;
     let at = At {
         google,
         call,

@@ -80,6 +80,33 @@ mod tests {
     }
 
     #[test]
+    fn roles_of_other_products_pull_too() {
+        for role in [
+            "roles/appengine.appAdmin",
+            "roles/appengine.deployer",
+            "roles/assuredoss.reader",
+            "roles/cloudfunctions.admin",
+            "roles/cloudfunctions.developer",
+            "roles/cloudfunctions.editor",
+            "roles/composer.worker",
+            "roles/firebase.admin",
+            "roles/firebase.developAdmin",
+            "roles/securitycenter.adminViewer",
+        ] {
+            let download = "artifactregistry.repositories.downloadArtifacts";
+            check(role, download, true);
+        }
+        check(
+            "roles/iam.databasesAdmin",
+            "iam.serviceAccounts.actAs",
+            true,
+        );
+        for role in ["roles/assuredoss.admin", "roles/securitycenter.admin"] {
+            check(role, "iam.serviceAccountKeys.create", true);
+        }
+    }
+
+    #[test]
     fn a_reader_pulls_and_does_not_push() {
         let role = "roles/artifactregistry.reader";
         check(

@@ -1,4 +1,4 @@
-//! Service Usage: which APIs are enabled, and enabling them. Here it takes no time; a fault can make an API stay disabled.
+//! Service Usage: which APIs are enabled, and enabling them. Here it takes no time; a fault can make it take some, or fail.
 //!
 //! Source: <https://cloud.google.com/service-usage/docs/reference/rest>
 
@@ -10,17 +10,18 @@ use serde_json::{Value, json};
 
 use crate::apis::Answer;
 use crate::call::{self, Call};
-use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Google};
+use crate::google::{CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY, Google, Progress};
 use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 use crate::service::Service;
+use crate::world::World;
 
 pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
     let parts = call.parts();
     let caller = call.caller(google, &[CLOUD_PLATFORM, CLOUD_PLATFORM_READ_ONLY])?;
     let ["v1", "projects", project, "services", rest @ ..] = parts.as_slice() else {
         return match (&call.method, parts.as_slice()) {
-            (&Method::GET, ["v1", "operations", name]) => Ok(done(name, &json!({}))),
+            (&Method::GET, ["v1", "operations", name]) => Ok(show(name, google.progress(name))),
             _ => Err(Refusal::no_such_route(&call.path)),
         };
     };
@@ -54,32 +55,19 @@ pub(crate) fn answer(google: &Google, call: &Call) -> Answer {
         }
         (&Method::POST, [service], Some("enable")) => {
             may("serviceusage.services.enable")?;
-            let changed = project.enable(service);
-            let response = json!({
-                "@type": "type.googleapis.com/google.api.serviceusage.v1.EnableServiceResponse",
-                "service": project.service(service),
-            });
-            Ok(done(
-                if changed { OPERATION } else { NOTHING_DONE },
-                &response,
-            ))
+            let shown = project.shown(service, true);
+            let response = response("EnableServiceResponse", json!({ "service": shown }));
+            Ok(project.switch(&[(*service).to_owned()], true, response))
         }
         (&Method::POST, [service], Some("disable")) => {
             may("serviceusage.services.disable")?;
-            google
-                .disable_api(&id, service)
-                .map_err(|missing| Refusal::not_found(missing.to_string()))?;
-            let response = json!({
-                "@type": "type.googleapis.com/google.api.serviceusage.v1.DisableServiceResponse",
-                "service": project.service(service),
-            });
-            Ok(done(OPERATION, &response))
+            let shown = project.shown(service, false);
+            let response = response("DisableServiceResponse", json!({ "service": shown }));
+            Ok(project.switch(&[(*service).to_owned()], false, response))
         }
         _ => Err(Refusal::no_such_route(&call.path)),
     }
 }
-
-const OPERATION: &str = "acf.p2-simulated";
 
 /// What an operation is called that had nothing to do.
 const NOTHING_DONE: &str = "noop.DONE_OPERATION";
@@ -110,8 +98,12 @@ impl At<'_> {
     }
 
     fn service(&self, name: &str) -> Value {
+        self.shown(name, self.enabled().contains(name))
+    }
+
+    fn shown(&self, name: &str, enabled: bool) -> Value {
         let enums = self.call.enums();
-        let state = if self.enabled().contains(name) {
+        let state = if enabled {
             enums.write("ENABLED", 2)
         } else {
             enums.write("DISABLED", 1)
@@ -160,12 +152,33 @@ impl At<'_> {
         Ok(json!({ "services": services }))
     }
 
-    /// Enables an API; says whether that changed anything.
-    fn enable(&self, service: &str) -> bool {
-        self.google.change(|world| {
-            let project = world.project_mut(self.id);
-            project.is_some_and(|project| project.services.insert(service.to_owned()))
-        })
+    /// Enables or disables APIs, all or none of them, by an operation.
+    fn switch(&self, services: &[String], on: bool, response: Value) -> Value {
+        let enabled = self.enabled();
+        if services.iter().all(|it| enabled.contains(it) == on) {
+            return show(NOTHING_DONE, Progress::Done(Some(response)));
+        }
+        let random = hex::encode(rand::random::<[u8; 8]>());
+        let name = format!("acf.p2-{}-{random}", self.number);
+        let about: Vec<String> = services
+            .iter()
+            .map(|it| format!("projects/{}/services/{it}", self.id))
+            .collect();
+        let (id, services) = (self.id.to_owned(), services.to_vec());
+        let change = move |world: &mut World| {
+            if let Some(project) = world.project_mut(&id) {
+                for service in services {
+                    if on {
+                        project.services.insert(service);
+                    } else {
+                        project.services.remove(&service);
+                    }
+                }
+            }
+        };
+        let about = about.join(" ");
+        let progress = self.google.operate(&name, &about, response, change);
+        show(&name, progress)
     }
 
     fn batch_enable(&self) -> Answer {
@@ -174,22 +187,32 @@ impl At<'_> {
             let text = "Between 1 and 20 services can be enabled at once.";
             return Err(Refusal::invalid_field("serviceIds", text));
         }
-        let mut changed = false;
-        for service in &service_ids {
-            changed |= self.enable(service);
-        }
-        let services: Vec<Value> = service_ids.iter().map(|it| self.service(it)).collect();
-        let response = json!({
-            "@type": "type.googleapis.com/google.api.serviceusage.v1.BatchEnableServicesResponse",
-            "services": services,
-        });
-        Ok(done(
-            if changed { OPERATION } else { NOTHING_DONE },
-            &response,
-        ))
+        let services: Vec<Value> = service_ids.iter().map(|it| self.shown(it, true)).collect();
+        let services = json!({ "services": services });
+        let response = response("BatchEnableServicesResponse", services);
+        Ok(self.switch(&service_ids, true, response))
     }
 }
 
-fn done(name: &str, response: &Value) -> Value {
-    json!({ "name": format!("operations/{name}"), "done": true, "response": response })
+/// What an operation leads to.
+fn response(kind: &str, mut fields: Value) -> Value {
+    let kind = format!("type.googleapis.com/google.api.serviceusage.v1.{kind}");
+    fields["@type"] = json!(kind);
+    fields
+}
+
+fn show(name: &str, progress: Progress) -> Value {
+    let mut operation = json!({ "name": format!("operations/{name}") });
+    match progress {
+        Progress::Running => {}
+        Progress::Done(response) => {
+            operation["done"] = json!(true);
+            operation["response"] = response.unwrap_or_else(|| json!({}));
+        }
+        Progress::Failed(failure) => {
+            operation["done"] = json!(true);
+            operation["error"] = failure.to_json();
+        }
+    }
+    operation
 }

@@ -21,16 +21,23 @@ use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::service::Service;
 
+pub(crate) use issuer::fetch_keys;
 pub(crate) use refusal::ExchangeRefusal;
 
 pub(crate) async fn answer(google: &Google, call: &Call) -> Response {
     match (&call.method, call.parts().as_slice()) {
-        (&Method::POST, ["v1", "token"]) => match TokenForm::of(call) {
-            Ok(form) => exchange::exchange(google, &form)
-                .await
-                .map_or_else(ExchangeRefusal::into_response, |value| apis::json(&value)),
-            Err(refusal) => refusal.into_response(),
-        },
+        (&Method::POST, ["v1", "token"]) => {
+            let form = TokenForm::of(call).and_then(|form| {
+                require_api(google, call, &form)?;
+                Ok(form)
+            });
+            match form {
+                Ok(form) => exchange::exchange(google, &form)
+                    .await
+                    .map_or_else(ExchangeRefusal::into_response, |value| apis::json(&value)),
+                Err(refusal) => refusal.into_response(),
+            }
+        }
         (&Method::POST, ["v1", "introspect"]) => introspect(google, call),
         (
             &Method::GET,
@@ -95,6 +102,14 @@ impl TokenForm {
         serde_json::from_value(Value::Object(pairs))
             .map_err(|error| Refusal::invalid_argument(error.to_string()))
     }
+}
+
+/// The API must be enabled in the project of the pool. Which project counts is assumed: nobody has asked yet who pays.
+fn require_api(google: &Google, call: &Call, form: &TokenForm) -> Result<(), Refusal> {
+    let project = google.read(|world| audience::project(world, &form.audience));
+    project.map_or(Ok(()), |project| {
+        google.require_api(&project, &call.occasion(None))
+    })
 }
 
 /// Says what a token is worth, to a client that shows credentials of its own.

@@ -71,8 +71,16 @@ fn refused(effect: Effect, label: &'static str) -> Drive {
     minting(effect, Outcome::Controller, vec![label])
 }
 
-/// IAM Credentials answers yes, if in an odd way.
+/// IAM Credentials answers yes, if in an odd way; that it is odd shows in the fault, which is used up.
 fn harmless(effect: Effect) -> Drive {
+    Drive {
+        times: Some(1),
+        ..not_yet(effect)
+    }
+}
+
+/// IAM Credentials answers yes, as the fault has not begun.
+fn not_yet(effect: Effect) -> Drive {
     minting(effect, Outcome::OwnServiceAccount, vec!["ok"])
 }
 
@@ -127,6 +135,10 @@ const OWN: &str = "crates/credentials/tests/google/faults.rs";
 const LISTINGS: &str = "tests/scenarios/tests/listings/fallbacks.rs";
 const DOCTOR: &str = "crates/argosy/tests/it/gcp/faults.rs";
 const SETUP: &str = "crates/argosy/tests/it/gcp/setup.rs";
+const OPERATIONS: Shown = Shown::By {
+    file: "crates/gcp-sim/tests/google/operations.rs",
+    test: "operations_take_their_time_and_may_fail",
+};
 const MESSAGES: Shown = Shown::By {
     file: "crates/gcp-sim/tests/google/pubsub.rs",
     test: "messages_come_twice_in_another_order_or_never",
@@ -188,7 +200,7 @@ faults! {
     Effect::GsaDenied => here([refused(Effect::GsaDenied, "forbidden")]),
     Effect::BindingRevoked { .. } => here([
         refused(Effect::BindingRevoked { after_seconds: 0 }, "forbidden"),
-        harmless(Effect::BindingRevoked { after_seconds: 90 }),
+        not_yet(Effect::BindingRevoked { after_seconds: 90 }),
     ]),
     Effect::FederatedOutlivesProvider => Shown::By {
         file: "tests/scenarios/tests/google/kubernetes_account.rs",
@@ -205,6 +217,8 @@ faults! {
         file: DOCTOR,
         test: "a_policy_that_was_read_counts_for_more_than_a_search_that_lags_behind",
     },
+    Effect::OperationSlow { .. } => OPERATIONS,
+    Effect::OperationFailed { .. } => OPERATIONS,
     Effect::PubsubDup => MESSAGES,
     Effect::PubsubReorder => MESSAGES,
     Effect::PubsubDrop => MESSAGES,

@@ -121,6 +121,34 @@ async fn a_token_that_is_nearly_over_is_used_and_not_asked_for_in_a_loop() -> Re
     Ok(())
 }
 
+/// Below a minute the metadata server itself has no old token to give again: whoever asks gets a new one, as short.
+#[tokio::test]
+async fn a_token_that_is_over_in_a_moment_is_used_too() -> Result<()> {
+    let installation = Installation::open().await?;
+    let old = Effect::MetadataNearExpiry { seconds: 45 };
+    installation.google.inject(old.on(METADATA));
+    let act = async |tenant: &str| {
+        installation.tenant(tenant).await?;
+        let image = image_of(PROJECT);
+        let outcome = installation.outcome(tenant, Kind::Image, &image).await;
+        assert_eq!(outcome, Some(Outcome::OwnServiceAccount), "{tenant}");
+        anyhow::Ok(())
+    };
+    act("tenant-0").await?;
+    // Which project it is, a token, and whose.
+    assert_eq!(installation.take_calls("metadata"), ["ok"; 3]);
+    act("tenant-1").await?;
+    let calls = installation.take_calls("metadata");
+    assert!(calls.len() <= 2, "not in a loop: {calls:?}");
+    for number in 2..6 {
+        installation.advance(46);
+        act(&format!("tenant-{number}")).await?;
+        // It is over, so a new one is asked for, and whose that is, once.
+        assert_eq!(installation.take_calls("metadata"), ["ok"; 2]);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_lifetime_that_the_organization_caps_is_asked_for_once_more_as_an_hour() -> Result<()> {
     let quarter = Duration::from_mins(15);

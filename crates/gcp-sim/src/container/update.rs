@@ -1,4 +1,5 @@
-//! Changing clusters and node pools, as far as it decides about identities. Every operation is done before it is heard of.
+//! Changing clusters and node pools, as far as it decides about identities. Operations are done before they are heard of,
+//! unless a fault says otherwise.
 //!
 //! Sources: <https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters/update>,
 //! <https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters.nodePools/update>
@@ -8,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::At;
 use crate::apis::Answer;
+use crate::google::Progress;
 use crate::refusal::Refusal;
+use crate::world::{Cluster, World};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -43,10 +46,11 @@ pub(super) fn cluster(at: &At<'_>, name: &str) -> Answer {
         let text = "Workload Identity cannot be disabled on Autopilot clusters.";
         return Err(Refusal::invalid_argument(text));
     }
-    change(at, name, |cluster| {
-        cluster.workload_identity = !pool.is_empty();
-    });
-    Ok(done(at, "UPDATE_CLUSTER", &cluster.url(&at.project.id)))
+    let on = !pool.is_empty();
+    let target = cluster.url(&at.project.id);
+    Ok(operate(at, name, &target, move |cluster| {
+        cluster.workload_identity = on;
+    }))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,50 +94,64 @@ pub(super) fn node_pool(at: &At<'_>, name: &str, pool: &str) -> Answer {
         let text = "GKE_METADATA requires Workload Identity to be enabled on the cluster.";
         return Err(Refusal::invalid_argument(text));
     }
-    change(at, name, |cluster| {
+    let target = format!("{}/nodePools/{pool}", cluster.url(&at.project.id));
+    let pool = pool.to_owned();
+    Ok(operate(at, name, &target, move |cluster| {
         let pools = cluster.node_pools.iter_mut();
         for own in pools.filter(|own| own.name == pool) {
             mode.clone_into(&mut own.workload_metadata);
         }
-    });
-    let target = format!("{}/nodePools/{pool}", cluster.url(&at.project.id));
-    Ok(done(at, "UPDATE_CLUSTER", &target))
+    }))
 }
 
-/// Shows an operation, whichever it was.
+/// Shows an operation; of one that was done at once only that it is done.
 pub(super) fn operation(at: &At<'_>, name: &str) -> Answer {
     at.may("container.operations.get", "operations")?;
-    Ok(
-        json!({ "name": name, "status": at.call.enums().write("DONE", 3), "selfLink": link(at, name) }),
-    )
+    Ok(show(at, name, at.google.progress(name)))
 }
 
-fn change(at: &At<'_>, name: &str, change: impl FnOnce(&mut crate::world::Cluster)) {
-    at.google.change(|world| {
-        let clusters = world
-            .project_mut(&at.project.id)
-            .map(|project| project.clusters.iter_mut());
-        let found = clusters
-            .into_iter()
-            .flatten()
-            .find(|it| it.name == name && it.location == at.location);
-        if let Some(cluster) = found {
-            change(cluster);
+/// Changes a cluster at the end of an operation.
+fn operate(
+    at: &At<'_>,
+    cluster: &str,
+    target: &str,
+    change: impl FnOnce(&mut Cluster) + Send + 'static,
+) -> Value {
+    let name = format!("operation-{}", hex::encode(rand::random::<[u8; 8]>()));
+    let (project, location) = (at.project.id.clone(), at.location.to_owned());
+    let cluster = cluster.to_owned();
+    let about = format!("projects/{project}/locations/{location}/clusters/{cluster}");
+    let change = move |world: &mut World| {
+        let clusters = world.project_mut(&project).map(|it| it.clusters.iter_mut());
+        let mut clusters = clusters.into_iter().flatten();
+        if let Some(found) = clusters.find(|it| it.name == cluster && it.location == location) {
+            change(found);
         }
-    });
+    };
+    let progress = at.google.operate(&name, &about, Value::Null, change);
+    let mut operation = show(at, &name, progress);
+    operation["targetLink"] = json!(target);
+    operation["startTime"] = json!(at.google.now());
+    operation
 }
 
-fn done(at: &At<'_>, kind: &str, target: &str) -> Value {
-    let id = hex::encode(rand::random::<[u8; 8]>());
-    let name = format!("operation-{id}");
-    let (kind, status) = match at.call.enums() {
-        crate::call::Enums::Names => (json!(kind), json!("DONE")),
-        crate::call::Enums::Numbers => (json!(4), json!(3)),
+fn show(at: &At<'_>, name: &str, progress: Progress) -> Value {
+    let enums = at.call.enums();
+    let status = match progress {
+        Progress::Running => enums.write("RUNNING", 2),
+        Progress::Done(_) | Progress::Failed(_) => enums.write("DONE", 3),
     };
-    json!({
-        "name": name, "operationType": kind, "status": status, "location": at.location,
-        "selfLink": link(at, &name), "targetLink": target, "startTime": at.google.now(), "endTime": at.google.now(),
-    })
+    let mut operation = json!({
+        "name": name, "operationType": enums.write("UPDATE_CLUSTER", 4), "status": status,
+        "location": at.location, "selfLink": link(at, name),
+    });
+    if progress != Progress::Running {
+        operation["endTime"] = json!(at.google.now());
+    }
+    if let Progress::Failed(failure) = progress {
+        operation["error"] = failure.to_json();
+    }
+    operation
 }
 
 fn link(at: &At<'_>, name: &str) -> String {

@@ -169,6 +169,37 @@ fn grants_and_revocations_count_late_when_told_so() {
 }
 
 #[test]
+fn a_change_that_has_not_spread_is_not_hurried_by_the_next() {
+    let mut world = world();
+    let apps = ResourceName::repository("acme", "europe", "apps");
+    let propagation = Propagation {
+        grant: SignedDuration::from_secs(70),
+        revoke: SignedDuration::from_secs(90),
+        ..Propagation::default()
+    };
+    let after = |seconds| now() + SignedDuration::from_secs(seconds);
+    let role = "roles/artifactregistry.reader";
+    let policy = world.policy_mut(&apps).unwrap();
+    policy.grant(role, "user:new@acme.example", now());
+    policy.grant(role, "user:other@acme.example", after(10));
+    policy.revoke(role, "user:narrow@acme.example", after(20));
+    policy.grant(role, "user:last@acme.example", after(30));
+    let at = |who: &str, seconds| {
+        let who = Principal::user(who);
+        allows(&world, &who, DOWNLOAD, &apps, after(seconds), propagation)
+    };
+    for (who, spread, counts) in [
+        ("new@acme.example", 70, true),
+        ("other@acme.example", 80, true),
+        ("narrow@acme.example", 110, false),
+        ("last@acme.example", 100, true),
+    ] {
+        assert_eq!(at(who, spread - 1), !counts, "{who} is early");
+        assert_eq!(at(who, spread), counts, "{who} is late");
+    }
+}
+
+#[test]
 fn what_takes_no_time_counts_by_a_clock_that_is_behind_too() {
     let mut world = world();
     let apps = ResourceName::repository("acme", "europe", "apps");

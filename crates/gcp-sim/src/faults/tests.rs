@@ -12,6 +12,7 @@ fn mint() -> Occasion<'static> {
         method: "generateAccessToken",
         principal: None,
         path: "/v1/projects/-/serviceAccounts/web@acme.iam.gserviceaccount.com:generateAccessToken",
+        about: &[],
     }
 }
 
@@ -82,6 +83,31 @@ fn a_path_is_scoped_by_project_and_by_pattern() {
 }
 
 #[test]
+fn a_fault_hits_what_a_request_is_about_too() {
+    let occasion = Occasion {
+        about: &["projects/shop/topics/gcr", "projects/example.com:web/x"],
+        ..mint()
+    };
+    for (scope, hit) in [
+        (json!({"project": "shop"}), true),
+        (json!({"project": "example.com:web"}), true),
+        (json!({"project": "web"}), false),
+        (json!({"path": "topics/gcr"}), true),
+        (
+            json!({"pathPattern": "^projects/shop/topics/[a-z]+$"}),
+            true,
+        ),
+        (json!({"pathPattern": "^projects/shop$"}), false),
+    ] {
+        let mut faults = Faults::with_seed(1);
+        let mut fault = Effect::Unavailable.everywhere();
+        fault.scope = serde_json::from_value(scope.clone()).unwrap();
+        faults.add(fault);
+        assert_eq!(hits(&mut faults, &occasion), hit, "{scope}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_faults() {
     let run = |seed| {
         let mut faults = Faults::with_seed(seed);
@@ -119,6 +145,8 @@ fn every_fault_is_known_by_its_name() {
         r#"{"fault":"hang"}"#,
         r#"{"fault":"burst_429","times":3}"#,
         r#"{"fault":"burst_503","times":3}"#,
+        r#"{"fault":"internal"}"#,
+        r#"{"fault":"deadline_exceeded"}"#,
         r#"{"fault":"html_502"}"#,
         r#"{"fault":"conn_reset"}"#,
         r#"{"fault":"truncated_json"}"#,
@@ -141,7 +169,10 @@ fn every_fault_is_known_by_its_name() {
         r#"{"fault":"registry_401_nochallenge"}"#,
         r#"{"fault":"registry_slow_catalog","milliseconds":9}"#,
         r#"{"fault":"tags_10k_no_link"}"#,
+        r#"{"fault":"tags_without_extension"}"#,
         r#"{"fault":"asset_stale","seconds":600}"#,
+        r#"{"fault":"operation_slow","seconds":60}"#,
+        r#"{"fault":"operation_failed","code":9,"message":"m"}"#,
         r#"{"fault":"pubsub_dup"}"#,
         r#"{"fault":"pubsub_reorder"}"#,
         r#"{"fault":"pubsub_drop"}"#,

@@ -3,6 +3,8 @@
 //! A fault of this kind hits a request as a whole: it is counted once, and holds from the beginning to the end. What it
 //! does not hit knows nothing of it, so nothing is left over once it has hit as often as it does, or its time is over.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::{HeaderValue, header};
 use jiff::SignedDuration;
@@ -16,11 +18,62 @@ tokio::task_local! {
 }
 
 /// What holds for one request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Present {
     /// What Google is ahead of the clock that everybody else looks at.
     skew: SignedDuration,
     propagation: Propagation,
+    request: Arc<Request>,
+}
+
+/// The request itself, as far as faults may ask: those that strike deep within look at it too.
+#[derive(Debug, Default)]
+struct Request {
+    service: String,
+    method: String,
+    principal: Option<String>,
+    path: String,
+    about: Vec<String>,
+}
+
+impl Request {
+    fn of(occasion: &Occasion<'_>) -> Self {
+        let Occasion {
+            service,
+            method,
+            principal,
+            path,
+            about,
+        } = *occasion;
+        Self {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            principal: principal.map(str::to_owned),
+            path: path.to_owned(),
+            about: about.iter().map(|&it| it.to_owned()).collect(),
+        }
+    }
+
+    fn about(&self) -> Vec<&str> {
+        self.about.iter().map(String::as_str).collect()
+    }
+
+    fn occasion<'a>(&'a self, about: &'a [&'a str]) -> Occasion<'a> {
+        Occasion {
+            service: &self.service,
+            method: &self.method,
+            principal: self.principal.as_deref(),
+            path: &self.path,
+            about,
+        }
+    }
+}
+
+/// The request that is being answered; one without a name outside of any.
+fn request() -> Arc<Request> {
+    PRESENT
+        .try_with(|it| it.request.clone())
+        .unwrap_or_default()
 }
 
 /// What Google is ahead of its clock in the request that is being answered; nothing outside of one.
@@ -41,6 +94,7 @@ impl Google {
         answer: impl Future<Output = Response>,
     ) -> impl Future<Output = Response> {
         let dated = async {
+            self.end_operations();
             let mut response = answer.await;
             if let Some(date) = self.date() {
                 response.headers_mut().insert(header::DATE, date);
@@ -49,6 +103,38 @@ impl Google {
         };
         // On the heap, as it is carried through several more.
         PRESENT.scope(self.present(occasion), Box::pin(dated))
+    }
+
+    /// Finds a fault of a wanted kind that hits the request that is being answered, and counts the hit.
+    ///
+    /// `about` is what the request comes to, which its path need not name: an account, a resource, an audience.
+    pub(crate) fn fault_about(
+        &self,
+        about: &str,
+        wanted: impl Fn(&Effect) -> bool,
+    ) -> Option<Effect> {
+        let request = request();
+        let mut all = request.about();
+        all.push(about);
+        self.fault(&request.occasion(&all), wanted)
+    }
+
+    /// The same for what another service does on account of the request, such as to publish a message.
+    pub(crate) fn fault_in(
+        &self,
+        (service, method): (&str, &str),
+        about: &[&str],
+        wanted: impl Fn(&Effect) -> bool,
+    ) -> Option<Effect> {
+        let request = request();
+        let mut all = request.about();
+        all.extend(about);
+        let occasion = Occasion {
+            service,
+            method,
+            ..request.occasion(&all)
+        };
+        self.fault(&occasion, wanted)
     }
 
     /// Says what time it is, as a header does.
@@ -63,7 +149,8 @@ impl Google {
         let skewed = |effect: &Effect| matches!(effect, Effect::ClockSkew { .. });
         let skew = match self.fault(occasion, skewed) {
             Some(Effect::ClockSkew { seconds }) => SignedDuration::from_secs(seconds),
-            _ => SignedDuration::ZERO,
+            // A request that is made on account of another happens at the same time.
+            _ => skew(),
         };
         let slow = |effect: &Effect| matches!(effect, Effect::PropagationDelay { .. });
         let propagation = match self.fault(occasion, slow) {
@@ -76,8 +163,13 @@ impl Google {
                 revoke: SignedDuration::from_secs(revoke_seconds.into()),
                 replicas: if flapping { 2 } else { 1 },
             },
-            _ => Propagation::default(),
+            _ => propagation(),
         };
-        Present { skew, propagation }
+        let request = Arc::new(Request::of(occasion));
+        Present {
+            skew,
+            propagation,
+            request,
+        }
     }
 }

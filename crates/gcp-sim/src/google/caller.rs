@@ -4,8 +4,10 @@ use base64::Engine as _;
 use http::{HeaderMap, header};
 
 use super::Google;
+use crate::faults::Occasion;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::service::Service;
 use crate::tokens::Issued;
 
 /// Who asks, by a token that is good now; or nobody.
@@ -64,6 +66,32 @@ impl Caller {
 }
 
 impl Google {
+    /// Finds the number of the project that pays for a request of which no more is known yet: the caller's own for acting
+    /// as accounts, elsewhere the one that the path names; else whichever comes first.
+    pub(crate) fn consumer_of(&self, occasion: &Occasion<'_>) -> u64 {
+        let principal = occasion.principal.unwrap_or_default();
+        self.read(|world| {
+            let named = || {
+                let mut all = world.projects.iter();
+                all.find(|it| occasion.names(&it.id) || occasion.names(&it.number.to_string()))
+            };
+            let own = || {
+                let mut all = world.projects.iter();
+                all.find(|it| {
+                    let pool = format!("/projects/{}/", it.number);
+                    principal.ends_with(&it.email_of("")) || principal.contains(&pool)
+                })
+            };
+            let found = if occasion.service == Service::IamCredentials.host() {
+                own().or_else(named)
+            } else {
+                named().or_else(own)
+            };
+            let found = found.or(world.projects.first());
+            found.map_or(0, |project| project.number)
+        })
+    }
+
     /// Finds the project that pays for what a caller asks, where it is the caller's own; people have none.
     pub(crate) fn home_of(&self, principal: &Principal) -> Option<String> {
         match principal {

@@ -26,7 +26,7 @@ pub(super) fn answer(google: &Google, call: &Call, project: &str, rest: &[&str])
         };
     };
     if call.verb.as_deref() == Some("undelete") {
-        return undelete(google, &caller, project, name);
+        return undelete(google, call, &caller, project, name);
     }
     let account = find(google, call, &caller, project, name)?;
     let at = At {
@@ -210,7 +210,13 @@ fn show(google: &Google, project: &str, email: &str) -> Value {
     })
 }
 
-fn undelete(google: &Google, caller: &Caller, project: &str, unique_id: &str) -> Answer {
+fn undelete(
+    google: &Google,
+    call: &Call,
+    caller: &Caller,
+    project: &str,
+    unique_id: &str,
+) -> Answer {
     let owner = google.read(|world| {
         world.projects.iter().find_map(|own| {
             let account = own
@@ -222,6 +228,7 @@ fn undelete(google: &Google, caller: &Caller, project: &str, unique_id: &str) ->
         })
     });
     let (id, email) = owner.ok_or_else(|| Refusal::not_found("Account deleted: not found."))?;
+    call.require_api(google, caller, &id)?;
     google.require(
         caller,
         "iam.serviceAccounts.undelete",

@@ -19,15 +19,22 @@ pub(super) fn answer(google: &Google, call: &Call, parts: &[&str]) -> Answer {
         return Err(Refusal::no_such_route(&call.path));
     }
     match parts {
-        ["roles"] => list(call, roles::names().map(predefined).collect()),
+        ["roles"] => {
+            call.require_api_of(google, &caller, None)?;
+            list(call, roles::names().map(predefined).collect())
+        }
         ["roles", id] => {
+            call.require_api_of(google, &caller, None)?;
             let name = format!("roles/{id}");
             let found = roles::names().find(|known| *known == name);
-            found.map(predefined).ok_or_else(|| unknown(&name))
+            found
+                .map(predefined)
+                .ok_or_else(|| Refusal::not_simulated(&format!("knows no role {name}")))
         }
         [kind, owner, "roles", rest @ ..] => {
             let (resource, customs) = customs(google, kind, owner)
                 .ok_or_else(Refusal::caller_does_not_have_permission)?;
+            call.require_api_of(google, &caller, resource.project_id())?;
             let Some(id) = rest.first() else {
                 google.require(&caller, "iam.roles.list", &resource)?;
                 let own = customs.iter().filter(|role| !role.deleted);

@@ -5,7 +5,6 @@
 
 use jiff::SignedDuration;
 
-use super::occasion;
 use crate::faults::Effect;
 use crate::google::Google;
 use crate::org_policy;
@@ -43,7 +42,7 @@ pub(super) fn check(google: &Google, lifetime: SignedDuration, email: &str) -> R
         return Err(Refusal::lifetime_not_positive());
     }
     let capped = |effect: &Effect| matches!(effect, Effect::OrgLifetimeCap);
-    if google.fault(&occasion(email), capped).is_some() {
+    if google.fault_about(email, capped).is_some() {
         return Err(Refusal::lifetime_too_long(email));
     }
     let longest = google.read(|world| {

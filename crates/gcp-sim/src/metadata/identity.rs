@@ -101,6 +101,25 @@ impl Identity {
         })
     }
 
+    /// Whom faults know the pod as: its workload, whatever it is annotated with, or the account of its node.
+    pub(super) fn principal(&self) -> Principal {
+        match &self.base {
+            Base::Workload(workload) | Base::Annotated { workload, .. } => {
+                Principal::Federated(workload.clone())
+            }
+            Base::Node { account } => Principal::service_account(account),
+        }
+    }
+
+    /// The project of the pod's cluster.
+    pub(super) fn project(&self) -> String {
+        format!("projects/{}", self.project)
+    }
+
+    pub(super) fn is_of_node(&self) -> bool {
+        matches!(self.base, Base::Node { .. })
+    }
+
     pub(super) fn server(&self) -> &'static str {
         match self.base {
             Base::Workload(_) | Base::Annotated { .. } => "GKE Metadata Server",

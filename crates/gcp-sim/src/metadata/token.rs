@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use axum::response::Response;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::identity::{Base, Identity, SCOPES};
-use super::{Metadata, Question, SERVICE, json, text};
-use crate::faults::{Effect, Occasion};
-use crate::iam_credentials::{self, Grant, TokenRequest};
-use crate::principal::Principal;
-use crate::refusal::Refusal;
+use super::{BROKEN, Metadata, Question, json, text};
+use crate::faults::Effect;
+use crate::iam_credentials::{self, Unanswered};
+use crate::principal::{Federated, Principal};
 
 /// The tokens that a metadata server gives out again, by account and scopes.
 #[derive(Debug, Default)]
@@ -37,18 +36,18 @@ const NEARLY_EXPIRED: SignedDuration = SignedDuration::from_mins(4);
 const VERY_NEARLY_EXPIRED: SignedDuration = SignedDuration::from_mins(1);
 
 impl Metadata {
-    pub(super) fn token(&self, identity: &Identity, question: &Question) -> Response {
+    pub(super) async fn token(&self, identity: &Identity, question: &Question) -> Response {
         let scopes = question.find("scopes").map_or_else(
             || SCOPES.map(str::to_owned).to_vec(),
             |scopes| scopes.split(',').map(str::to_owned).collect(),
         );
-        let cached = match self.cached(identity, &scopes) {
+        let cached = match self.cached(identity, &scopes).await {
             Ok(cached) => cached,
-            Err(refusal) => return relayed("access", &refusal),
+            Err(unanswered) => return relayed("access", unanswered),
         };
         let left = cached.expires_at.duration_since(self.google.now());
         let expired = |effect: &Effect| matches!(effect, Effect::MetadataExpired);
-        let seconds = match self.google.fault(&occasion(), expired) {
+        let seconds = match self.google.fault_about("", expired) {
             Some(_) => 0,
             None => left.as_secs().max(0),
         };
@@ -57,40 +56,69 @@ impl Metadata {
         }))
     }
 
-    pub(super) fn identity_token(&self, identity: &Identity, question: &Question) -> Response {
+    pub(super) async fn identity_token(
+        &self,
+        identity: &Identity,
+        question: &Question,
+    ) -> Response {
         let Some(audience) = question.find("audience").filter(|it| !it.is_empty()) else {
             return text(
                 StatusCode::BAD_REQUEST,
                 "non-empty audience parameter required",
             );
         };
-        let (caller, account) = match &identity.base {
+        let include_email = question.has("format", "full");
+        let token = match &identity.base {
             Base::Workload(_) => {
                 let hint = "Your Kubernetes service account is not bound to a Google service account, which identity tokens \
                     are made for.\nAnnotate it with iam.gke.io/gcp-service-account.\n";
                 return text(StatusCode::NOT_FOUND, hint);
             }
             Base::Annotated { workload, account } => {
-                (Principal::Federated(workload.clone()), account)
+                let body = json!({ "audience": audience, "includeEmail": include_email });
+                self.ask(workload, account, "generateIdToken", &body, "token")
+                    .await
             }
-            Base::Node { account } => (Principal::service_account(account), account),
+            Base::Node { account } => {
+                let claims = iam_credentials::IdClaims {
+                    audience,
+                    include_email,
+                };
+                iam_credentials::own_identity_token(&self.google, account, &claims).map_err(
+                    |refusal| Unanswered::Refused {
+                        status: refusal.status(),
+                        message: refusal.message().to_owned(),
+                    },
+                )
+            }
         };
-        let claims = iam_credentials::IdClaims {
-            audience,
-            include_email: question.has("format", "full"),
-        };
-        match iam_credentials::identity_token(&self.google, &caller, account, &claims) {
+        match token {
             Ok(token) => text(StatusCode::OK, &token),
-            Err(refusal) => relayed("identity", &refusal),
+            Err(unanswered) => relayed("identity", unanswered),
         }
     }
 
+    /// Asks IAM Credentials in the name of a pod's workload, and gives the token in this field of the answer.
+    async fn ask(
+        &self,
+        workload: &Federated,
+        account: &str,
+        verb: &str,
+        body: &Value,
+        field: &str,
+    ) -> Result<String, Unanswered> {
+        let workload = Principal::Federated(workload.clone());
+        let answer = iam_credentials::ask(&self.google, &workload, account, verb, body).await?;
+        let token = answer[field].as_str().ok_or(Unanswered::Garbled)?;
+        Ok(token.to_owned())
+    }
+
     /// Takes the cached token while it is good enough, else gets another.
-    fn cached(&self, identity: &Identity, scopes: &[String]) -> Result<Cached, Refusal> {
+    async fn cached(&self, identity: &Identity, scopes: &[String]) -> Result<Cached, Unanswered> {
         let now = self.google.now();
         let key = format!("{} {}", identity.email(), scopes.join(","));
         let old = |effect: &Effect| matches!(effect, Effect::MetadataNearExpiry { .. });
-        let (lifetime, least) = match self.google.fault(&occasion(), old) {
+        let (lifetime, least) = match self.google.fault_about("", old) {
             Some(Effect::MetadataNearExpiry { seconds }) => (
                 SignedDuration::from_secs(seconds.into()),
                 VERY_NEARLY_EXPIRED,
@@ -104,59 +132,51 @@ impl Metadata {
                 return Ok(known);
             }
         }
-        let fresh = self.fetch(identity, scopes, lifetime)?;
+        let fresh = self.fetch(identity, scopes, lifetime).await?;
         self.tokens.lock().tokens.insert(key, fresh.clone());
         Ok(fresh)
     }
 
-    fn fetch(
+    async fn fetch(
         &self,
         identity: &Identity,
         scopes: &[String],
         lifetime: SignedDuration,
-    ) -> Result<Cached, Refusal> {
+    ) -> Result<Cached, Unanswered> {
         let expires_at = self.google.now() + lifetime;
-        let own = |principal| Cached {
-            token: self
-                .google
-                .issue(principal, scopes.to_vec(), lifetime, Vec::new()),
-            expires_at,
+        let own = |principal| {
+            let google = &self.google;
+            google.issue(principal, scopes.to_vec(), lifetime, Vec::new())
         };
-        match &identity.base {
-            Base::Workload(workload) => Ok(own(Principal::Federated(workload.clone()))),
-            Base::Node { account } => Ok(own(Principal::service_account(account))),
+        let token = match &identity.base {
+            Base::Workload(workload) => own(Principal::Federated(workload.clone())),
+            Base::Node { account } => own(Principal::service_account(account)),
             Base::Annotated { workload, account } => {
-                let request = TokenRequest {
+                let lifetime = format!("{}s", lifetime.as_secs());
+                let body = json!({ "scope": scopes, "lifetime": lifetime });
+                self.ask(
+                    workload,
                     account,
-                    delegates: &[],
-                    scopes,
-                    lifetime,
-                };
-                let caller = Principal::Federated(workload.clone());
-                let Grant { token, expires_at } =
-                    iam_credentials::mint(&self.google, &caller, &[], &request)?;
-                Ok(Cached { token, expires_at })
+                    "generateAccessToken",
+                    &body,
+                    "accessToken",
+                )
+                .await?
             }
-        }
+        };
+        Ok(Cached { token, expires_at })
     }
 }
 
-fn occasion() -> Occasion<'static> {
-    Occasion {
-        service: SERVICE,
-        ..Occasion::default()
-    }
-}
-
-/// What IAM refused, in the metadata server's words: the status is kept, the body is plain text.
+/// What IAM refused, in the metadata server's words: the status is kept, the body is plain text. What nobody can read is
+/// the server's own failure.
 ///
 /// Source: <https://github.com/kubernetes-sigs/external-dns/issues/1720>
-fn relayed(kind: &str, refusal: &Refusal) -> Response {
-    let status = refusal.status();
-    let mut body = format!(
-        "Unable to generate {kind} token; IAM returned {status}: {}\n",
-        refusal.message()
-    );
+fn relayed(kind: &str, unanswered: Unanswered) -> Response {
+    let Unanswered::Refused { status, message } = unanswered else {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, BROKEN);
+    };
+    let mut body = format!("Unable to generate {kind} token; IAM returned {status}: {message}\n");
     if status == StatusCode::FORBIDDEN {
         body.push_str(
             "This error could be caused by a missing IAM policy binding on the target IAM service account.\n\

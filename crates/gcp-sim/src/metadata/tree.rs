@@ -26,6 +26,44 @@ pub(super) fn to_text(value: &Value) -> String {
     }
 }
 
+/// Everything below, one line per value: its path and what it says. Leaves out what must be asked for by itself.
+///
+/// Source: <https://cloud.google.com/compute/docs/metadata/querying-metadata>
+pub(super) fn to_lines(value: &Value) -> String {
+    if !value.is_object() {
+        return to_text(value);
+    }
+    let mut lines = String::new();
+    collect(value, "", &mut lines);
+    lines
+}
+
+fn collect(value: &Value, path: &str, lines: &mut String) {
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        _ => format!("{path}/{name}"),
+    };
+    match value {
+        Value::Null => {}
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                collect(value, &below(name), lines);
+            }
+        }
+        Value::Array(entries) => {
+            for entry in entries {
+                collect(entry, path, lines);
+            }
+        }
+        other => {
+            lines.push_str(path);
+            lines.push(' ');
+            lines.push_str(&to_text(other));
+            lines.push('\n');
+        }
+    }
+}
+
 /// The same as JSON: camel case, and without what must be asked for by itself.
 pub(super) fn to_json(value: &Value) -> Value {
     let Value::Object(entries) = value else {
@@ -71,6 +109,14 @@ mod tests {
             to_json(&tree),
             json!({"serviceAccounts": {"a-b@acme.iam": {"email": "a"}}, "numericProjectId": 7})
         );
+    }
+
+    #[test]
+    fn all_that_is_below_is_one_line_each() {
+        let tree = json!({"default": {"email": "a", "token": null, "scopes": ["x", "y"]}, "id": 7});
+        let lines = "default/email a\ndefault/scopes x\ndefault/scopes y\nid 7\n";
+        assert_eq!(to_lines(&tree), lines);
+        assert_eq!(to_lines(&json!(["x", "y"])), "x\ny");
     }
 
     #[test]

@@ -76,8 +76,11 @@ pub(crate) fn effective(world: &World, node: &ResourceName, constraint: &str) ->
     }
 }
 
-/// Lists become one rule; of booleans the nearest counts.
-fn merge(rules: Vec<OrgPolicyRule>) -> Vec<OrgPolicyRule> {
+/// Lists become one rule, and nothing is left where one of them denies all; of booleans the nearest counts.
+fn merge(mut rules: Vec<OrgPolicyRule>) -> Vec<OrgPolicyRule> {
+    if let Some(index) = rules.iter().position(|it| it.deny_all == Some(true)) {
+        return vec![rules.swap_remove(index)];
+    }
     let mut values = ListValues::default();
     let mut others = Vec::new();
     for rule in rules {
@@ -142,6 +145,9 @@ pub(crate) fn permits_member(world: &World, resource: &ResourceName, member: &st
 fn by_customer<'a>(policy: &OrgPolicy, home: impl Fn() -> Option<&'a Organization>) -> bool {
     let values = policy.rules.iter().filter_map(|rule| rule.values.as_ref());
     let mut allowed = values.flat_map(|it| &it.allowed_values).peekable();
+    if policy.rules.iter().any(|rule| rule.deny_all == Some(true)) {
+        return false;
+    }
     if policy.rules.iter().any(|rule| rule.allow_all == Some(true)) || allowed.peek().is_none() {
         return true;
     }
@@ -332,6 +338,26 @@ projects:
             organization.org_policies.insert(constraint, policy);
             let found = permits_member(&world, &ResourceName::project("strict"), &member);
             assert_eq!(found, permitted, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_denies_all_lets_nobody_in() {
+        for inherit_from_parent in [false, true] {
+            let mut world = world();
+            let rule = OrgPolicyRule {
+                deny_all: Some(true),
+                ..OrgPolicyRule::default()
+            };
+            let policy = OrgPolicy {
+                rules: vec![rule],
+                inherit_from_parent,
+                ..OrgPolicy::default()
+            };
+            let constraint = "iam.allowedPolicyMemberDomains".to_owned();
+            world.projects[0].org_policies.insert(constraint, policy);
+            let project = ResourceName::project("strict");
+            assert!(!permits_member(&world, &project, "user:ann@acme.example"));
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::backlog::{Backlog, Delivery, Fate, Message};
-use crate::faults::{Effect, Occasion};
+use crate::faults::Effect;
 use crate::google::Google;
 use crate::resource::ResourceName;
 use crate::service::Service;
@@ -187,20 +187,15 @@ impl Google {
 
     /// Lets faults decide how a message reaches a subscription.
     fn fate(&self, topic: &ResourceName, subscription: &str) -> Fate {
-        let path = format!("{topic} {subscription}");
-        let occasion = Occasion {
-            service: Service::PubSub.host(),
-            method: "publish",
-            path: &path,
-            ..Occasion::default()
-        };
+        let topic = topic.to_string();
+        let publishing = (Service::PubSub.host(), "publish");
         let ours = |effect: &Effect| {
             matches!(
                 effect,
                 Effect::PubsubDup | Effect::PubsubReorder | Effect::PubsubDrop
             )
         };
-        match self.fault(&occasion, ours) {
+        match self.fault_in(publishing, &[&topic, subscription], ours) {
             Some(Effect::PubsubDup) => Fate::Twice,
             Some(Effect::PubsubReorder) => Fate::AfterNext,
             Some(Effect::PubsubDrop) => Fate::Never,

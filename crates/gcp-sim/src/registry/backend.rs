@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, LINK, LOCATION};
 use http::{Method, StatusCode};
+use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
 use url::Url;
@@ -15,6 +16,8 @@ use super::digest::Digest;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const MOST_REDIRECTS: usize = 5;
 
 /// How many pages of a list are read.
 const MOST_PAGES: usize = 1000;
@@ -34,6 +37,8 @@ pub(super) struct Backend {
 pub(super) enum BackendError {
     #[error("invalid URL of a registry: {url:?}")]
     Url { url: String },
+    #[error("the simulator does not ask Google's own registry {url:?}")]
+    Google { url: String },
     #[error("failed to reach the registry behind the simulator")]
     Reach(#[source] reqwest::Error),
     #[error("the registry behind the simulator answered {status} to {path}")]
@@ -46,19 +51,53 @@ struct List {
     tags: Option<Vec<String>>,
 }
 
+/// Says whether a URL leads to a host of Google's, where nothing simulated may be taken for real.
+pub(crate) fn is_of_google(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| leads_to_google(&url))
+}
+
+fn leads_to_google(url: &Url) -> bool {
+    const DOMAINS: [&str; 4] = ["googleapis.com", "pkg.dev", "gcr.io", "google.internal"];
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    host == "169.254.169.254"
+        || DOMAINS.iter().any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+}
+
+/// Follows another registry to where it keeps its blobs, but not to Google.
+fn redirects() -> Policy {
+    Policy::custom(|attempt| {
+        if attempt.previous().len() > MOST_REDIRECTS || leads_to_google(attempt.url()) {
+            attempt.error("redirected too often, or to Google")
+        } else {
+            attempt.follow()
+        }
+    })
+}
+
 impl Backend {
     /// Makes a client for `http://127.0.0.1:5000/prefix`.
     ///
     /// # Errors
-    /// [`BackendError::Url`] for text that is no URL.
+    /// [`BackendError::Url`] for text that is no URL, [`BackendError::Google`] for a registry of Google's.
     pub(super) fn new(text: &str) -> Result<Self, BackendError> {
         let url = Url::parse(text).map_err(|_| BackendError::Url {
             url: text.to_owned(),
         })?;
-        let client = reqwest::Client::builder()
+        if leads_to_google(&url) {
+            return Err(BackendError::Google {
+                url: text.to_owned(),
+            });
+        }
+        let mut client = reqwest::Client::builder()
             .timeout(PATIENCE)
-            .build()
-            .map_err(BackendError::Reach)?;
+            .redirect(redirects());
+        if crate::pubsub::is_loopback(text) {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(BackendError::Reach)?;
         Ok(Self { client, url })
     }
 
@@ -255,5 +294,33 @@ fn found(answer: Result<Response, BackendError>) -> Result<Option<Response>, Bac
             ..
         }) => Ok(None),
         other => other.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_googles_is_asked() {
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
+        for (url, expected) in [
+            ("https://europe-docker.pkg.dev/acme/apps", true),
+            ("https://GCR.io/acme", true),
+            ("https://eu.gcr.io./acme", true),
+            ("https://storage.googleapis.com", true),
+            ("http://metadata.google.internal", true),
+            ("http://169.254.169.254/", true),
+            ("https://notgcr.io/acme", false),
+            ("https://pkg.dev.example/acme", false),
+            ("http://127.0.0.1:5000/prefix", false),
+            ("https://ghcr.io/acme", false),
+        ] {
+            assert_eq!(is_of_google(url), expected, "{url}");
+            let made = Backend::new(url);
+            assert_eq!(matches!(made, Err(BackendError::Google { .. })), expected);
+        }
     }
 }

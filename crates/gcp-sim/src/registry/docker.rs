@@ -25,6 +25,7 @@ use super::address::{Host, ImageName};
 use super::blobs::LARGEST;
 use super::{REGISTRY, Registry};
 use crate::faults::{Effect, Occasion};
+use crate::refusal::Refusal;
 use crate::wire;
 use refused::{Action, Refused};
 use route::Route;
@@ -111,6 +112,7 @@ impl Visit<'_> {
             method: self.method.as_str(),
             principal,
             path: self.path,
+            about: &[],
         }
     }
 
@@ -118,17 +120,32 @@ impl Visit<'_> {
     fn strike(&self, occasion: &Occasion<'_>) -> Option<Refused> {
         let google = &self.registry.google;
         let is_ours = |effect: &Effect| {
-            matches!(effect, Effect::TooManyRequests { .. } | Effect::Unavailable)
+            matches!(
+                effect,
+                Effect::TooManyRequests { .. }
+                    | Effect::Unavailable
+                    | Effect::Internal
+                    | Effect::DeadlineExceeded
+                    | Effect::ConsumerRefused { .. }
+                    | Effect::Vpcsc { .. }
+            )
         };
-        match google.fault(occasion, is_ours)? {
+        let project = self.path.split('/').nth(2).unwrap_or_default();
+        let number =
+            || google.read(|world| world.project(project).map_or(0, |project| project.number));
+        let refusal = match google.fault(occasion, is_ours)? {
             Effect::TooManyRequests { retry_after } => {
-                let project = self.path.split('/').nth(2).unwrap_or_default();
-                let number =
-                    google.read(|world| world.project(project).map_or(0, |project| project.number));
-                Some(Refused::too_many(number, retry_after))
+                return Some(Refused::too_many(number(), retry_after));
             }
-            _ => Some(Refused::unavailable()),
-        }
+            Effect::Internal => Refusal::internal(),
+            Effect::DeadlineExceeded => Refusal::deadline_exceeded(),
+            Effect::ConsumerRefused { reason } => {
+                Refusal::consumer_refused(reason, &number().to_string(), REGISTRY)
+            }
+            Effect::Vpcsc { uid } => Refusal::security_policy_violated(REGISTRY, &uid),
+            _ => return Some(Refused::unavailable()),
+        };
+        Some(Refused::reworded(&refusal))
     }
 
     fn image(&self, path: &str) -> Result<ImageName, Refused> {

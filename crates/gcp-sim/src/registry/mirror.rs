@@ -115,7 +115,7 @@ impl Registry {
         }
     }
 
-    fn backend(&self, name: &RepositoryName) -> Result<Option<Backend>, BackendError> {
+    pub(super) fn backend(&self, name: &RepositoryName) -> Result<Option<Backend>, BackendError> {
         let url = self
             .repository(name, |repository| repository.backend.clone())
             .flatten();

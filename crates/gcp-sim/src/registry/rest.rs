@@ -10,7 +10,7 @@ mod resources;
 mod settings;
 
 use axum::response::{IntoResponse as _, Response};
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::address::RepositoryName;
 use super::backend::BackendError;
@@ -22,45 +22,48 @@ use crate::refusal::Refusal;
 use crate::resource::ResourceName;
 
 impl Registry {
-    /// Answers a call of the REST API.
+    /// Answers a call of the REST API. Of what another registry holds nothing is fetched for who may not look at it.
     pub(crate) async fn rest(&self, call: &Call) -> Response {
-        if let Err(error) = self.mirror_named(call).await {
-            return Refusal::not_simulated(&error.to_string()).into_response();
+        if let Some(name) = self.mirrored(call) {
+            if let Err(refusal) = self.dispatch(call)
+                && matches!(
+                    refusal.status(),
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                )
+            {
+                return refusal.into_response();
+            }
+            if let Err(error) = self.mirror_all(&name).await {
+                return Refusal::not_simulated(&error.to_string()).into_response();
+            }
         }
         let answer = self.dispatch(call);
         answer.map_or_else(Refusal::into_response, |value| apis::json(&value))
     }
 
-    /// Fetches what another registry holds of the repository that a call looks into; not for nobody.
-    async fn mirror_named(&self, call: &Call) -> Result<(), BackendError> {
-        let is_known = self
-            .google
-            .caller(&call.headers)
-            .is_ok_and(|caller| !caller.is_anonymous());
-        if !is_known {
-            return Ok(());
-        }
-        match call.parts().as_slice() {
-            [
-                "v1",
-                "projects",
-                project,
-                "locations",
-                location,
-                "repositories",
-                repository,
-                _,
-                ..,
-            ] => {
-                let name = RepositoryName {
-                    project: self.id_of(project),
-                    location: (*location).to_owned(),
-                    repository: (*repository).to_owned(),
-                };
-                self.mirror_all(&name).await
-            }
-            _ => Ok(()),
-        }
+    /// Finds the repository that a call looks into, where another registry holds what is in it.
+    fn mirrored(&self, call: &Call) -> Option<RepositoryName> {
+        let parts = call.parts();
+        let [
+            "v1",
+            "projects",
+            project,
+            "locations",
+            location,
+            "repositories",
+            repository,
+            _,
+            ..,
+        ] = parts.as_slice()
+        else {
+            return None;
+        };
+        let name = RepositoryName {
+            project: self.id_of(project),
+            location: (*location).to_owned(),
+            repository: (*repository).to_owned(),
+        };
+        (!matches!(self.backend(&name), Ok(None))).then_some(name)
     }
 
     fn dispatch(&self, call: &Call) -> Answer {

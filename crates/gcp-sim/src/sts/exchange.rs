@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use super::audience::Target;
 use super::refusal::ExchangeRefusal;
 use super::{TokenForm, issuer, subject};
-use crate::faults::{Effect, Occasion};
+use crate::faults::Effect;
 use crate::google::{CLOUD_PLATFORM, Google};
 use crate::principal::Principal;
-use crate::service::Service;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -33,14 +32,8 @@ pub(super) async fn exchange(google: &Google, form: &TokenForm) -> Result<Value,
     if !SUBJECT_TYPES.contains(&form.subject_token_type.as_str()) {
         return Err(ExchangeRefusal::subject_type());
     }
-    let occasion = Occasion {
-        service: Service::Sts.host(),
-        method: "token",
-        path: &form.audience,
-        ..Occasion::default()
-    };
     let gone = |effect: &Effect| matches!(effect, Effect::FederatedOutlivesProvider);
-    if google.fault(&occasion, gone).is_some() {
+    if google.fault_about(&form.audience, gone).is_some() {
         return Err(ExchangeRefusal::target_invalid());
     }
     let target = google.read(|world| Target::find(world, &form.audience))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Project, ServiceAccount, World, WorldError};
 use crate::policy::Policy;
+use crate::registry::is_of_google;
 use crate::resource::ResourceName;
 use crate::roles;
 
@@ -68,9 +69,34 @@ impl Check<'_> {
                     return Err(self.wrong(&format!("{field}.{part}"), found, "a value"));
                 }
             }
+            if let Some(url) = repository.backend.as_ref().filter(|it| is_of_google(it)) {
+                let expected = "a registry that is not Google's";
+                return Err(self.wrong(&format!("{field}.backend"), url, expected));
+            }
             self.policy(&field, Some(project), &repository.policy)?;
         }
+        self.keys(field, project)?;
         self.pubsub(field, project)
+    }
+
+    /// Keys are fetched from this machine.
+    fn keys(&self, field: &str, project: &Project) -> Result<(), WorldError> {
+        let clusters = (0..).zip(&project.clusters);
+        let clusters = clusters
+            .map(|(index, it)| (format!("{field}.clusters[{index}]"), it.jwks_url.as_deref()));
+        let providers = (0..).zip(&project.workload_pools).flat_map(|(pool, it)| {
+            (0..).zip(&it.providers).map(move |(index, it)| {
+                let field = format!("{field}.workloadPools[{pool}].providers[{index}]");
+                (field, it.jwks_url.as_deref())
+            })
+        });
+        for (field, url) in clusters.chain(providers) {
+            if let Some(url) = url.filter(|url| !crate::pubsub::is_loopback(url)) {
+                let expected = "an http:// or https:// address on loopback";
+                return Err(self.wrong(&format!("{field}.jwksUrl"), url, expected));
+            }
+        }
+        Ok(())
     }
 
     fn pubsub(&self, field: &str, project: &Project) -> Result<(), WorldError> {

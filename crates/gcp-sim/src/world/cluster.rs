@@ -22,7 +22,7 @@ pub struct Cluster {
     /// Its public keys, as a JWK set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
-    /// Where its public keys are fetched from, over plain HTTP, instead.
+    /// Where its public keys are fetched from, on loopback, instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
     /// More fields of the Container API's answer: `networkConfig`, `masterAuthorizedNetworksConfig`.

@@ -33,7 +33,8 @@ pub struct PoolProvider {
     /// The issuer's public keys, uploaded; else they are fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
-    /// Where the keys are fetched from, over plain HTTP; the issuer's discovery document where it is left out.
+    /// Where the keys are fetched from, on loopback; the issuer's discovery document where it is left out. An issuer
+    /// elsewhere may stand here, and is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
 }

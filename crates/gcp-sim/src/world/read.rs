@@ -193,6 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_fetched_from_afar_or_from_google() {
+        let loopback = "expected an http:// or https:// address on loopback";
+        check(
+            "projects: [{id: acme, clusters: [{name: main, jwksUrl: 'https://keys.example/jwks'}]}]",
+            &format!(
+                "world.yaml:1: projects[0].clusters[0].jwksUrl is \"https://keys.example/jwks\", {loopback}"
+            ),
+        );
+        check(
+            "projects: [{id: acme, workloadPools: [{id: ci, providers: [{id: x, jwksUrl: 'http://10.0.0.1/'}]}]}]",
+            &format!(
+                "world.yaml:1: projects[0].workloadPools[0].providers[0].jwksUrl is \"http://10.0.0.1/\", {loopback}"
+            ),
+        );
+        check(
+            "projects: [{id: acme, repositories: [{name: apps, location: eu, backend: 'https://eu-docker.pkg.dev/a/b'}]}]",
+            "world.yaml:1: projects[0].repositories[0].backend is \"https://eu-docker.pkg.dev/a/b\", expected a registry that \
+             is not Google's",
+        );
+    }
+
+    #[test]
     fn a_condition_that_cannot_be_evaluated_is_refused() {
         let yaml = "projects:\n- id: acme\n  bindings:\n  - role: roles/viewer\n    members: [allUsers]\n    \
             condition: {title: t, expression: \"resource.matchTag('a', 'b')\"}\n";

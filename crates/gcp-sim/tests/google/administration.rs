@@ -89,12 +89,28 @@ async fn policies_are_read_changed_and_written_with_an_etag() -> Result<()> {
         ),
         (409, json!("ABORTED"))
     );
-    let role = json!([{"role": "roles/nothing", "members": ["user:ann@acme.example"]}]);
-    let unknown = set(json!({ "bindings": role })).await?;
-    assert_eq!(
-        unknown.reason(),
-        "Role roles/nothing is not supported for this resource."
-    );
+    for (role, status, reason) in [
+        (
+            "projects/acme-prod/roles/nothing",
+            400,
+            "Role projects/acme-prod/roles/nothing is not supported for this resource.",
+        ),
+        // It may well be one of Google's.
+        (
+            "roles/bigquery.user",
+            501,
+            "gcp-sim: knows no role roles/bigquery.user",
+        ),
+    ] {
+        let role = json!([{"role": role, "members": ["user:ann@acme.example"]}]);
+        let unknown = set(json!({ "bindings": role })).await?;
+        assert_eq!(
+            (unknown.status.as_u16(), unknown.reason().as_str()),
+            (status, reason)
+        );
+    }
+    let read = talk.get(&ops, "v1/roles/bigquery.user").await?;
+    assert_eq!(read.status, 501, "{}", read.text);
     let ghost = json!([{"role": "roles/viewer", "members": ["serviceAccount:ghost1@acme-prod.iam.gserviceaccount.com"]}]);
     let missing = set(json!({ "bindings": ghost })).await?;
     assert_eq!(
@@ -170,6 +186,11 @@ async fn an_organization_policy_forbids_keys() -> Result<()> {
     let effective = format!("v2/projects/acme-prod/policies/{name}:getEffectivePolicy");
     let effective = talk.get(&ops, &effective).await?.json()?;
     assert_eq!(effective["spec"]["rules"], json!([{"enforce": true}]));
+    let dry = json!({
+        "name": "projects/acme-prod/policies/gcp.resourceLocations", "dryRunSpec": {"rules": [{"denyAll": true}]},
+    });
+    let dry = talk.post(&ops, "v2/projects/acme-prod/policies", &dry);
+    assert_eq!(dry.await?.reason(), "gcp-sim: keeps no policies in dry run");
     let keys = format!("v1/projects/acme-prod/serviceAccounts/{WEB}/keys");
     let refused = talk.post(&ops, &keys, &json!({})).await?;
     assert_eq!(

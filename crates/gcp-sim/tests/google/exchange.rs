@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::talk::{Reply, Talk, WEB, send};
 
+const CLUSTER_KEYS: &str =
+    "container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main/jwks";
+
 const CLUSTER: &str = "acme-prod/europe-west1/main";
 const POOL: &str = "acme-prod.svc.id.goog";
 const AUDIENCE: &str = "identitynamespace:acme-prod.svc.id.goog:https://container.googleapis.com/v1/projects/acme-prod/\
@@ -140,10 +143,7 @@ async fn every_refusal_says_what_is_wrong() -> Result<()> {
 
 /// Makes a pool that trusts the cluster's own keys under a condition; gives its audience.
 async fn pool_with_condition(talk: &Talk, condition: &str) -> Result<&'static str> {
-    let keys = talk.get(
-        "",
-        "container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main/jwks",
-    );
+    let keys = talk.get("", CLUSTER_KEYS);
     let keys: Value = keys.await?.json()?;
     let issuer = "https://container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main";
     let pool = serde_json::from_value(json!({"id": "kind", "providers": [{
@@ -253,14 +253,14 @@ async fn too_many_exchanges_are_refused_in_oauths_words() -> Result<()> {
 async fn a_pool_of_ones_own_fetches_the_issuers_keys() -> Result<()> {
     let talk = Talk::start().await?;
     let token = talk.workload("argosy", 10)?;
-    let keys = talk.get(
-        "",
-        "container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main/jwks",
-    );
+    let keys = talk.get("", CLUSTER_KEYS);
     let keys: Value = keys.await?.json()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/jwks", listener.local_addr()?);
-    let published = axum::Router::new().route("/jwks", get(async || Json(keys)));
+    let other = format!("http://{}/other", listener.local_addr()?);
+    let published = axum::Router::new()
+        .route("/jwks", get(async || Json(keys)))
+        .route("/other", get(async || Json(json!({"keys": ["other"]}))));
     tokio::spawn(async move { axum::serve(listener, published).await });
     let issuer = "https://container.googleapis.com/v1/projects/acme-prod/locations/europe-west1/clusters/main";
     let pool = serde_json::from_value(json!({"id": "kind", "providers": [{
@@ -288,5 +288,11 @@ async fn a_pool_of_ones_own_fetches_the_issuers_keys() -> Result<()> {
     });
     let disabled = talk.exchange(audience, &token).await?;
     assert_eq!(disabled.json()?["error"], "invalid_target");
+    talk.google().change(|world| {
+        let project = world.project_mut("acme-prod").expect("it is there");
+        project.clusters[0].jwks_url = Some(other);
+    });
+    let shown = talk.get("", CLUSTER_KEYS).await?.json()?;
+    assert_eq!(shown, json!({"keys": ["other"]}), "what an exchange takes");
     Ok(())
 }

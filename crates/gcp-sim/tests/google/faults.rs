@@ -1,5 +1,7 @@
 //! Faults by name, over the admin listener and from Rust.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use gcp_sim::{Clock, ConsumerReason, Effect, ResourceName};
 use jiff::{SignedDuration, Timestamp};
@@ -138,12 +140,12 @@ async fn replicas_disagree_until_a_grant_has_spread() -> Result<()> {
 }
 
 #[tokio::test]
-async fn answers_can_be_late_in_parts_and_in_some() -> Result<()> {
+async fn answers_can_be_late_in_parts() -> Result<()> {
     let talk = Talk::start().await?;
     let token = talk.pod_token("controller").await?;
     let fault = talk
         .google()
-        .inject(Effect::SlowBody { milliseconds: 300 }.on(CREDENTIALS));
+        .inject(Effect::SlowBody { milliseconds: 600 }.on(CREDENTIALS));
     let start = std::time::Instant::now();
     let url = format!(
         "http://{}/v1/projects/-/serviceAccounts/{WEB}:generateAccessToken",
@@ -159,14 +161,9 @@ async fn answers_can_be_late_in_parts_and_in_some() -> Result<()> {
         .await?;
     let head = start.elapsed();
     response.text().await?;
-    assert!(start.elapsed() >= head.max(std::time::Duration::from_millis(300)));
+    let body = start.elapsed() - head;
+    assert!(body >= Duration::from_millis(300), "{head:?}, {body:?}");
     talk.google().mend(fault);
-    let late = Effect::Latency {
-        milliseconds: 0,
-        p99_milliseconds: Some(5),
-    };
-    talk.google().inject(late.on(CREDENTIALS));
-    assert_eq!(talk.mint(&token, WEB).await?.status, 200);
     Ok(())
 }
 

@@ -211,9 +211,29 @@ async fn what_is_above_a_project_has_deny_rules_and_lists_of_its_own() -> Result
     talk.google()
         .change(|world| world.organizations[0].deny.push(parsed));
     let path = "v2/policies/cloudresourcemanager.googleapis.com%2Forganizations%2F1/denypolicies";
-    let found = talk.get(&ops, path).await?.json()?;
-    let shown = &found["policies"][0]["rules"][0]["denyRule"];
+    let listed = talk.get(&ops, path).await?.json()?;
+    let listed = &listed["policies"][0];
+    assert_eq!(listed["kind"], "DenyPolicy");
+    assert_eq!(listed.get("rules"), None, "a list leaves the rules out");
+    let one = format!("v2/{}", listed["name"].as_str().context("a name")?);
+    let whole = talk.get(&ops, &one).await?.json()?;
+    let shown = &whole["rules"][0]["denyRule"];
     assert_eq!(shown["deniedPermissions"], rule["deniedPermissions"]);
+    assert_eq!(
+        talk.get(&ops, &one.replace("simulated", "other"))
+            .await?
+            .status,
+        404
+    );
+    let reviewer = "user:reviewer@acme.example";
+    talk.google()
+        .grant("roles/iam.securityReviewer", reviewer, &organization)?;
+    let reviewer = talk.simulator.token_of(reviewer).context("a user")?;
+    assert_eq!(talk.get(&reviewer, path).await?.status, 200);
+    assert_eq!(
+        talk.get(&reviewer, &one).await?.reason(),
+        "IAM_PERMISSION_DENIED"
+    );
     let constraint = "iam.allowServiceAccountCredentialLifetimeExtension";
     let policy = serde_json::from_value(json!({"rules": [{"values": {"allowedValues": [WEB]}}]}))?;
     talk.google().change(|world| {
@@ -228,6 +248,10 @@ async fn what_is_above_a_project_has_deny_rules_and_lists_of_its_own() -> Result
         .json()?;
     assert_eq!(effective["listPolicy"], json!({"allowedValues": [WEB]}));
     let pool = "iam.googleapis.com/v1/projects/acme-prod/locations/global/workloadIdentityPools/acme-prod.svc.id.goog";
-    assert_eq!(talk.get(&ops, pool).await?.json()?["state"], "ACTIVE");
+    let pool = talk.get(&ops, pool).await?.json()?;
+    assert_eq!(
+        (&pool["state"], &pool["mode"]),
+        (&json!("ACTIVE"), &json!("SYSTEM_TRUST_DOMAIN"))
+    );
     Ok(())
 }

@@ -136,6 +136,100 @@ async fn an_annotated_pod_is_told_what_iam_said() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_annotated_pod_hears_of_every_trouble_of_iam() -> Result<()> {
+    let talk = Talk::start().await?;
+    let credentials = "iamcredentials.googleapis.com";
+    let member = "serviceAccount:acme-prod.svc.id.goog[argosy/other]";
+    let account = ResourceName::service_account("acme-prod", API);
+    talk.google()
+        .grant("roles/iam.workloadIdentityUser", member, &account)?;
+    let paths = [
+        ("access", "instance/service-accounts/default/token"),
+        (
+            "identity",
+            "instance/service-accounts/default/identity?audience=a",
+        ),
+    ];
+    for (effect, said) in [
+        (
+            Effect::Unavailable,
+            "503 Service Unavailable: The service is currently unavailable.",
+        ),
+        (
+            Effect::Vpcsc {
+                uid: "u-1".to_owned(),
+            },
+            "403 Forbidden: Request is prohibited by organization's policy.",
+        ),
+        (
+            Effect::ServiceDisabled,
+            "403 Forbidden: IAM Service Account Credentials API has not been used in project",
+        ),
+        (Effect::GsaMissing, "404 Not Found: Not found; Gaia id"),
+    ] {
+        let fault = talk.google().inject(effect.on(credentials));
+        for (kind, path) in paths {
+            let reply = talk.metadata("annotated", path).await?;
+            let beginning = format!("Unable to generate {kind} token; IAM returned {said}");
+            assert!(reply.text.starts_with(&beginning), "{}", reply.text);
+            assert_eq!(reply.status.as_str(), &said[..3]);
+        }
+        talk.google().mend(fault);
+    }
+    talk.google()
+        .inject(Effect::TruncatedJson.on(credentials).times(1));
+    assert_eq!(talk.metadata("annotated", paths[0].1).await?.status, 500);
+    talk.google().disable_api("acme-prod", credentials)?;
+    assert_eq!(talk.metadata("annotated", paths[0].1).await?.status, 403);
+    talk.google().enable_api("acme-prod", credentials)?;
+    for (_, path) in paths {
+        assert_eq!(talk.metadata("annotated", path).await?.status, 200);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_nodes_server_shows_itself_in_every_answer() -> Result<()> {
+    let talk = Talk::start().await?;
+    for (pod, server) in [
+        ("on-host", "Metadata Server for VM"),
+        ("controller", "GKE Metadata Server"),
+    ] {
+        let address = talk.simulator.metadata[pod];
+        for path in [
+            "",
+            "computeMetadata/v1/",
+            "elsewhere",
+            "computeMetadata/v1/none",
+        ] {
+            let url = format!("http://{address}/{path}");
+            let bare = send(talk.http.get(&url)).await?;
+            let flavored = send(talk.http.get(&url).header("Metadata-Flavor", "Google")).await?;
+            for reply in [bare, flavored] {
+                assert_eq!(reply.headers["server"], server, "{pod} {path}");
+                let is_of_node = pod == "on-host";
+                for name in ["etag", "x-xss-protection", "x-frame-options"] {
+                    assert_eq!(reply.headers.contains_key(name), is_of_node, "{name}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn everything_below_can_be_had_as_lines() -> Result<()> {
+    let talk = Talk::start().await?;
+    let path = "instance/service-accounts/?recursive=true&alt=text";
+    let lines = talk.metadata("controller", path).await?;
+    assert_eq!(lines.headers["content-type"], "application/text");
+    let email = "default/email acme-prod.svc.id.goog";
+    assert!(lines.text.lines().any(|it| it == email), "{}", lines.text);
+    assert!(!lines.text.contains("token"), "{}", lines.text);
+    Ok(())
+}
+
+#[tokio::test]
 async fn on_the_nodes_network_the_node_answers() -> Result<()> {
     let talk = Talk::start().await?;
     let email = talk
@@ -213,6 +307,14 @@ async fn tokens_can_be_old_or_dead_on_arrival() -> Result<()> {
     assert!((85..=90).contains(&left), "{left}");
     let again = talk.metadata("controller", path).await?.json()?;
     assert_eq!(again["access_token"], old["access_token"]);
+    talk.google().mend(fault);
+    // Less than a minute is too little to be given out again.
+    let fault = talk
+        .google()
+        .inject(Effect::MetadataNearExpiry { seconds: 45 }.everywhere());
+    let first = talk.metadata("controller", path).await?.json()?;
+    let second = talk.metadata("controller", path).await?.json()?;
+    assert_ne!(first["access_token"], second["access_token"]);
     talk.google().mend(fault);
     talk.google()
         .inject(Effect::MetadataExpired.everywhere().times(1));

@@ -71,10 +71,14 @@ impl Talk {
     }
 
     pub(crate) async fn at(clock: Clock) -> Result<Self> {
+        Self::with(WORLD, clock).await
+    }
+
+    pub(crate) async fn with(world: &str, clock: Clock) -> Result<Self> {
         rustls::crypto::aws_lc_rs::default_provider()
             .install_default()
             .ok();
-        let world = World::from_yaml("world.yaml", WORLD)?;
+        let world = World::from_yaml("world.yaml", world)?;
         let options = Options {
             clock,
             ..Options::default()

@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
+use crate::refusal::Refusal;
 use crate::registry::address::{Host, ImageName, RepositoryName};
 use crate::registry::backend::BackendError;
 
@@ -126,6 +127,15 @@ impl Refused {
     /// Something of Google's refuses before the registry looks: the API is off in the project, the scope is too narrow.
     pub(super) fn denied_because(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "DENIED", message)
+    }
+
+    /// What Google says to everybody, in the registry's envelope. The codes are assumed: no recorded answer shows them.
+    pub(super) fn reworded(refusal: &Refusal) -> Self {
+        let code = match refusal.status() {
+            StatusCode::FORBIDDEN => "DENIED",
+            _ => "UNKNOWN",
+        };
+        Self::new(refusal.status(), code, refusal.message())
     }
 
     pub(super) fn too_few_components(count: usize) -> Self {

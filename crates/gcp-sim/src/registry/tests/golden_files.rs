@@ -3,6 +3,7 @@
 use super::*;
 use crate::faults::Effect;
 use crate::golden::{self, Row, row};
+use crate::refusal::ConsumerReason;
 use crate::registry::REGISTRY;
 
 const RECORDED: &str = "seen: https://github.com/e6qu/sockerless-cloud";
@@ -127,6 +128,30 @@ async fn every_refusal_is_as_its_golden_file_says() {
         CLIENT,
         front.get(MANIFEST, "reader").await,
     ));
+    for (name, effect) in [
+        ("internal", Effect::Internal),
+        ("deadline-exceeded", Effect::DeadlineExceeded),
+        (
+            "consumer-refused",
+            Effect::ConsumerRefused {
+                reason: ConsumerReason::BillingDisabled,
+            },
+        ),
+        (
+            "policy-violated",
+            Effect::Vpcsc {
+                uid: "u-1".to_owned(),
+            },
+        ),
+    ] {
+        front.google.inject(effect.on(REGISTRY).times(1));
+        let evidence = "assumed: Google's words for everybody, in the registry's envelope";
+        rows.push(answered(
+            name,
+            evidence,
+            front.get(MANIFEST, "reader").await,
+        ));
+    }
     front
         .google
         .inject(Effect::RegistryNoChallenge.on(REGISTRY).times(1));

@@ -390,3 +390,21 @@ async fn a_project_that_is_none_by_its_spelling_is_refused_as_such() {
         assert_eq!(found, reason, "{project}: {json}");
     }
 }
+
+#[tokio::test]
+async fn nothing_is_fetched_from_another_registry_for_who_may_not_look() {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
+    let front = Front::new();
+    front.google.change(|world| {
+        let repository = &mut world.projects[0].repositories[0];
+        // Nobody listens there.
+        repository.backend = Some("http://127.0.0.1:1".to_owned());
+    });
+    let path = "/v1/projects/acme/locations/europe-west1/repositories/apps/dockerImages";
+    for (name, status) in [("stranger", 403), ("reader", 501)] {
+        let seen = front.rest(Method::GET, path, name, Value::Null).await;
+        assert_eq!(seen.status.as_u16(), status, "{name}");
+    }
+}
