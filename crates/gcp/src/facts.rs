@@ -3,6 +3,7 @@
 //! Who gathers fills in what could be read, from a Pod or from a desk; what was not asked for stays [`Seen::Skipped`].
 //! Nothing here holds a token.
 
+mod above;
 mod account;
 mod cluster;
 mod denial;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub home_policy: Reading<Policy>,
     /// Policies of the folders and of the organisation above, by resource name.
     pub ancestor_policies: BTreeMap<String, Reading<Policy>>,
+    /// Policies of what is above projects of repositories and not above the controller's, by resource name.
+    pub registry_ancestor_policies: BTreeMap<String, Reading<Policy>>,
     pub custom_roles: CustomRoles,
     /// Every service account of the controller's Google Cloud project.
     pub accounts: Reading<Vec<ServiceAccount>>,
@@ -79,6 +82,7 @@ pub struct Facts {
 pub struct Intent {
     /// The Kubernetes account that the controller is deployed with.
     pub controller: KubernetesAccount,
+    pub asks_by: TokenSource,
     pub fallback: Fallback,
     /// The Projects to look at, each with the addresses of images and charts it subscribes to.
     pub projects: BTreeMap<String, Vec<String>>,
@@ -88,10 +92,21 @@ impl Default for Intent {
     fn default() -> Self {
         Self {
             controller: KubernetesAccount::new("argosy", "controller"),
+            asks_by: TokenSource::MetadataServer,
             fallback: Fallback::default(),
             projects: BTreeMap::new(),
         }
     }
+}
+
+/// Where the controller's own token comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    MetadataServer,
+    /// A credential file, as clusters outside Google have; the account is whose it is, where the file says so.
+    File {
+        account: Option<ServiceAccountEmail>,
+    },
 }
 
 /// The Google Cloud project of the controller.
@@ -117,14 +132,31 @@ pub struct Use {
 }
 
 impl Facts {
-    /// Says who the controller is in IAM.
+    /// Says which Kubernetes account the controller is in IAM.
+    ///
+    /// # Errors
+    /// [`Gap`] if its Google Cloud project is not known, or if it asks by a credential file and so is somebody else.
     pub fn principal(&self) -> Result<Principal, Gap> {
+        self.asks_metadata_server()?;
         let home = self.home.known()?;
         Ok(Principal {
             number: home.number,
             pool: self.pool(home),
             account: self.intent.controller.clone(),
         })
+    }
+
+    /// Tells that the controller asks no metadata server, where it does not.
+    pub(crate) fn asks_metadata_server(&self) -> Result<(), Gap> {
+        match self.intent.asks_by {
+            TokenSource::MetadataServer => Ok(()),
+            TokenSource::File { .. } => Err(Gap {
+                source: Source::default(),
+                why: "the controller asks by a credential file, not by the metadata server"
+                    .to_owned(),
+                skipped: true,
+            }),
+        }
     }
 
     /// Says which account a Project acts as; the inner error is that no account can have its name.
@@ -156,12 +188,10 @@ impl Facts {
         self.projects.get(name).cloned().unwrap_or_default()
     }
 
-    /// Finds what whoever acts for a Project may do with a repository it uses.
+    /// Finds what whoever acts for a Project may do with an image it uses.
     pub fn of_use(&self, used: &Use) -> UseFacts {
         let uses = self.project(&used.project).uses;
-        uses.get(&used.address.repository)
-            .cloned()
-            .unwrap_or_default()
+        uses.get(&used.address).cloned().unwrap_or_default()
     }
 
     /// Finds what was seen of a repository.

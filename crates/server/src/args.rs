@@ -16,7 +16,7 @@ use artifacts::egress::{Network, NetworkError};
 use clap::{Args, ValueEnum};
 
 pub use self::discovery::{CacheByTag, Discovery};
-pub use self::google::{Google, Mode, TokenScope};
+pub use self::google::{Google, Mode};
 use crate::child;
 
 /// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.

@@ -2,7 +2,7 @@
 
 use super::{Answer, Verdict, grants};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Gap, Right, Seen, right};
+use crate::facts::{Facts, Gap, Right, Seen, TokenSource, right};
 use crate::policy::{Access, MINT, Policy, TIGHT_MINTER, near_miss};
 use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
 use crate::setup::repair::repository::{kubernetes_account, reading_as_kubernetes_account};
@@ -13,6 +13,8 @@ use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 ///
 /// Source: <https://cloud.google.com/iam/quotas>
 const ACCOUNTS_BY_DEFAULT: usize = 100;
+/// Stands for whom a credential file is exchanged for.
+const CALLER: &str = "MEMBER_OF_THE_CREDENTIAL_FILE";
 
 pub(super) fn name(facts: &Facts, project: &str) -> Answer {
     Ok(match facts.account_of(project)? {
@@ -39,7 +41,7 @@ pub(super) fn project(facts: &Facts) -> Answer {
             "accounts are looked for in {}, and the controller is in {told}",
             home.project
         );
-        let fix = controller::unset(facts, "GOOGLE_CLOUD_PROJECT").and_advice(&format!(
+        let fix = controller::unset(facts, "ARGOSY_GCP_PROJECT").and_advice(&format!(
             "leave --gcp-project out too, or make the accounts in {told}"
         ));
         Verdict::fail(&says, fix)
@@ -95,6 +97,7 @@ pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
     }
     let seen = facts.project(project);
     let reading = &seen.policy;
+    facts.asks_metadata_server()?;
     // Without the account's own policy nothing is guessed.
     let policy = reading.known()?;
     let Some(email) = email(facts, project)? else {
@@ -329,6 +332,17 @@ pub(super) fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Acti
     Ok(Action::Grant(RoleGrant::new(
         Resource::ServiceAccount(email.clone()),
         TIGHT_MINTER,
-        Grantee::Kubernetes(facts.principal()?),
+        controller_of(facts)?,
     )))
+}
+
+/// Says who the controller is in policies, or holds the place of who cannot be known here.
+pub(super) fn controller_of(facts: &Facts) -> Result<Grantee, Gap> {
+    Ok(match &facts.intent.asks_by {
+        TokenSource::MetadataServer => Grantee::Kubernetes(facts.principal()?),
+        TokenSource::File {
+            account: Some(email),
+        } => Grantee::ServiceAccount(email.clone()),
+        TokenSource::File { account: None } => Grantee::Member(CALLER.to_owned()),
+    })
 }

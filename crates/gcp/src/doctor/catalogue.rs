@@ -23,8 +23,8 @@ macro_rules! catalogue {
 /// Every link; a dependant stands below what it depends on.
 pub const CHECKS: &[Check] = catalogue! {
     // What is around the process.
-    "ENV-CREDENTIALS" Pod "no environment variable puts other credentials first" => Surely(metadata::environment);
-    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Surely(metadata::proxy);
+    "ENV-CREDENTIALS" Pod "no environment variable leads other programs to other credentials" => Once(metadata::environment);
+    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(metadata::proxy);
     // The metadata server.
     "MDS-REACH" Pod "the metadata server answers" => Once(metadata::reach);
     "MDS-FLAVOR" Pod "it is the one of GKE, not the node's" => Once(metadata::flavor) after "MDS-REACH";
@@ -56,7 +56,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "API-STS" Operator "Security Token Service is on" => Once(|facts| services::at_home(facts, "sts.googleapis.com"));
     "API-ARTIFACTREGISTRY" Operator "Artifact Registry is on" => EachRepository(services::artifact_registry);
     "API-PROBE" Pod "the controller reaches IAM Credentials" => Once(services::probe)
-        after "MDS-REACH" "MDS-TOKEN" "API-IAMCREDENTIALS";
+        after "MDS-REACH" "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-IAMCREDENTIALS";
     "VPCSC" Pod "no service perimeter is in between" => Surely(organisation::perimeter) after "MDS-TOKEN";
     // The account of each Project.
     "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
@@ -68,9 +68,9 @@ pub const CHECKS: &[Check] = catalogue! {
         after "GSA-NAME";
     "GSA-BINDING-BROAD" Operator "nobody else may act as such accounts" => Rules(&["A02", "A07"]);
     "GSA-MINT" Pod "the controller gets a token of it" => EachProject(accounts::mint)
-        after "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
     "GSA-MINT-OTHERS" Pod "the controller cannot act as every account" => Once(accounts::mint_others)
-        after "MDS-TOKEN";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN";
     "GSA-KEYS" Operator "accounts have no keys" => Rules(&["A08"]);
     "GSA-ROLES" Operator "accounts have no other roles" => Rules(&["A03", "A04", "A05", "A06"]);
     "GSA-UNUSED" Operator "the account is in use" => EachProject(accounts::unused) after "GSA-NAME" "GSA-EXISTS";
@@ -92,7 +92,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "PUBSUB" Operator "pushes are announced" => EachRepository(registry::topic);
     // Falling back.
     "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(reading::read_by_controller)
-        after "MDS-TOKEN";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN";
     "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(fallback::mode);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.

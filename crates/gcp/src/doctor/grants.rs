@@ -10,7 +10,7 @@ use crate::setup::{Action, Grantee, Resource, RoleGrant};
 
 /// Takes back what lets the controller act as every account of its project; where nobody read it, what it would be by.
 pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Vec<Action>, Gap> {
-    let controller = Grantee::Kubernetes(facts.principal()?);
+    let controller = super::accounts::controller_of(facts)?;
     let home = Resource::Project(facts.home.known()?.project.clone());
     let above = facts.ancestor_policies.iter();
     let above = above.map(|(name, policy)| (Resource::Other(name.clone()), policy));

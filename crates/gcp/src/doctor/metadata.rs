@@ -1,10 +1,13 @@
 //! Checks of the metadata server, the clock and the ways out, as the Pod finds them.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Metadata, Reading, Seen};
-use crate::principal::ServiceAccountEmail;
+use crate::facts::{Facts, Gap, Metadata, Reading, Seen};
+use crate::network::Range;
+use crate::policy::{Member, PoolMember, PoolSubject};
+use crate::principal::{KubernetesAccount, ServiceAccountEmail, WorkloadPool};
 use crate::setup::Fix;
 use crate::setup::repair::{controller, nodes};
 use crate::setup::shell::command;
@@ -16,41 +19,42 @@ const SLOW: Duration = Duration::from_secs(1);
 const TOO_SLOW: Duration = Duration::from_secs(5);
 /// How far a clock may be off before tokens are refused.
 const CLOCK_BOUND: i64 = 60;
+/// Where the metadata server is, by its name and its address.
+const NAME: &str = "metadata.google.internal";
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// With this status the server of a crowded node ends a request that had to wait.
 const CROWDED: u16 = 499;
 
-pub(super) fn environment(facts: &Facts) -> Verdict {
-    let set = facts.pod.environment.get("GOOGLE_APPLICATION_CREDENTIALS");
-    match set {
+/// Argosy itself reads no such variable; what else runs in the Pod, Google's own tools and this command among it, does.
+pub(super) fn environment(facts: &Facts) -> Answer {
+    let reading = &facts.pod.environment;
+    let set = reading.known()?.get("GOOGLE_APPLICATION_CREDENTIALS");
+    let verdict = match set {
         None => Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS is not set"),
         Some(kind) if kind == "external_account" => {
             Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS leads to a configuration without a key")
         }
         Some(kind) => Verdict::warn(
             &format!(
-                "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}, which comes before the metadata server"
+                "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}: Argosy does not use it, other programs \
+                 in the Pod would before they ask the metadata server"
             ),
             controller::unset(facts, "GOOGLE_APPLICATION_CREDENTIALS"),
         ),
-    }
+    };
+    Ok(verdict.seen(reading))
 }
 
-pub(super) fn proxy(facts: &Facts) -> Verdict {
+pub(super) fn proxy(facts: &Facts) -> Answer {
+    let reading = &facts.pod.environment;
+    let environment = reading.known()?;
     let variable = |name: &str| {
-        let environment = &facts.pod.environment;
         environment
             .get(name)
             .or_else(|| environment.get(&name.to_ascii_lowercase()))
     };
-    let excepted = variable("NO_PROXY").is_some_and(|it| {
-        it.split(',').any(|host| {
-            matches!(
-                host.trim(),
-                "169.254.169.254" | "metadata.google.internal" | "*"
-            )
-        })
-    });
-    match variable("HTTP_PROXY") {
+    let excepted = variable("NO_PROXY").is_some_and(|it| it.split(',').any(excepts_metadata));
+    let verdict = match variable("HTTP_PROXY") {
         None => Verdict::pass("no proxy is set"),
         Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
         Some(_) => {
@@ -64,10 +68,28 @@ pub(super) fn proxy(facts: &Facts) -> Verdict {
                 controller::set(facts, "NO_PROXY", &hosts),
             )
         }
+    };
+    Ok(verdict.seen(reading))
+}
+
+/// Says whether an entry of `NO_PROXY` means the metadata server: by its address, a range around it, its name, or a domain
+/// that ends like it.
+fn excepts_metadata(entry: &str) -> bool {
+    let entry = entry.trim();
+    if entry == "*" {
+        return true;
     }
+    if let Ok(range) = entry.parse::<Range>() {
+        return range.contains(IpAddr::V4(ADDRESS));
+    }
+    let domain = entry.trim_start_matches('*').trim_start_matches('.');
+    let rest = NAME.strip_suffix(domain);
+    entry == ADDRESS.to_string()
+        || !domain.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('.'))
 }
 
 pub(super) fn reach(facts: &Facts) -> Answer {
+    facts.asks_metadata_server()?;
     let reading = &facts.pod.metadata.server;
     let says = match &reading.seen {
         Seen::Known(_) => return Ok(Verdict::pass("it answers").seen(reading)),
@@ -134,12 +156,10 @@ pub(super) fn email(facts: &Facts) -> Answer {
         return Ok(nobody(facts).seen(reading));
     }
     let email = reading.known()?;
-    let is_pool = email.ends_with(".svc.id.goog");
-    let is_principal = email.starts_with("principal://");
+    if let Some(found) = Own::parse(email) {
+        return Ok(found.judged(facts)?.seen(reading));
+    }
     let verdict = match ServiceAccountEmail::parse(email) {
-        _ if is_pool || is_principal => {
-            Verdict::pass(&format!("the Pod is {}", facts.principal()?))
-        }
         Ok(account) if is_of_nodes(facts, &account) => Verdict::fail(
             &format!("the Pod has the identity of its node, {account}"),
             nodes::serve_metadata(facts),
@@ -153,6 +173,65 @@ pub(super) fn email(facts: &Facts) -> Answer {
     Ok(verdict.seen(reading))
 }
 
+/// The Pod's own identity, in either of the forms in which the metadata server tells it.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server>
+struct Own {
+    pool: WorkloadPool,
+    /// None where only the pool is told.
+    account: Option<KubernetesAccount>,
+}
+
+impl Own {
+    fn parse(email: &str) -> Option<Self> {
+        if let Ok(pool) = WorkloadPool::parse(email) {
+            return Some(Self {
+                pool,
+                account: None,
+            });
+        }
+        let Member::Pool(PoolMember { pool, subject, .. }) = Member::parse(email) else {
+            return None;
+        };
+        let PoolSubject::Account(account) = subject else {
+            return None;
+        };
+        Some(Self {
+            pool: WorkloadPool::parse(&pool).ok()?,
+            account: Some(account),
+        })
+    }
+
+    fn judged(&self, facts: &Facts) -> Result<Verdict, Gap> {
+        let wanted = facts.principal()?;
+        if self.pool != wanted.pool {
+            return Ok(in_another_pool(facts, &self.pool, &wanted.pool));
+        }
+        Ok(match &self.account {
+            Some(account) if *account != wanted.account => Verdict::fail(
+                &format!("the Pod is {account}, and grants name {}", wanted.account),
+                controller::run_as(account, &wanted.account)
+                    .and_advice("or, if it is meant to: --controller NAMESPACE/NAME"),
+            ),
+            Some(_) | None => Verdict::pass(&format!("the Pod is {wanted}")),
+        })
+    }
+}
+
+/// The pool of a fleet is no failure while it is not known that the cluster has another.
+fn in_another_pool(facts: &Facts, found: &WorkloadPool, wanted: &WorkloadPool) -> Verdict {
+    let says = format!("the Pod is in {found}, and grants name the pool {wanted}");
+    let fix = nodes::show_pool(facts);
+    if facts.cluster.known().is_ok() {
+        let advice = "name the controller's own cluster and its project: --gcp-project ID, --cluster LOCATION/NAME";
+        return Verdict::fail(&says, fix.and_advice(advice));
+    }
+    Verdict::warn(
+        &format!("{says}, unless the cluster is of a fleet: the cluster was not read"),
+        fix.and_advice("if it is of a fleet, grants have to name the pool of that fleet"),
+    )
+}
+
 /// Says whether nodes run as an account: by default, or as was seen of the cluster.
 fn is_of_nodes(facts: &Facts, account: &ServiceAccountEmail) -> bool {
     let cluster = facts.cluster.known().ok();
@@ -162,6 +241,9 @@ fn is_of_nodes(facts: &Facts, account: &ServiceAccountEmail) -> bool {
 
 pub(super) fn token(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.token_seconds;
+    if facts.asks_metadata_server().is_err() {
+        return by_file(facts, reading);
+    }
     let verdict = match &reading.seen {
         Seen::Known(0) => Verdict::fail(
             "its token has expired already",
@@ -185,6 +267,19 @@ pub(super) fn token(facts: &Facts) -> Answer {
         }
     };
     Ok(verdict.seen(reading))
+}
+
+/// Judges the token that the credential file of a cluster outside Google comes to.
+fn by_file(facts: &Facts, reading: &Reading<u64>) -> Answer {
+    let Seen::Denied(denial) = &reading.seen else {
+        let seconds = *reading.known()?;
+        let says = format!("the token of the credential file lives {seconds} seconds");
+        return Ok(Verdict::pass(&says).seen(reading));
+    };
+    let fix = controller::set(facts, "ARGOSY_GCP_CREDENTIALS", "FILE").and_advice(
+        "gcloud iam workload-identity-pools create-cred-config writes a file that fits the provider",
+    );
+    Ok(Verdict::fail(&symptoms::with_cause(&denial.message), fix).seen(reading))
 }
 
 fn nobody(facts: &Facts) -> Verdict {

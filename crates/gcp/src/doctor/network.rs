@@ -97,6 +97,9 @@ fn judge(facts: &Facts, fence: &Fence<'_>, labels: &Labels) -> Verdict {
 
 impl Fence<'_> {
     fn to_metadata(&self, facts: &Facts) -> Passage {
+        if facts.asks_metadata_server().is_err() {
+            return Passage::Open;
+        }
         let is_open = |(range, port): (&str, u16)| {
             let address = range.split('/').next().and_then(|it| it.parse().ok());
             address.is_some_and(|it| self.lets(tcp(port), Target::Address(it)))
@@ -202,6 +205,9 @@ pub(super) fn allow_metadata(facts: &Facts) -> Fix {
 
 /// Where the metadata server is; both places while it is not known which of them counts.
 fn metadata_servers(facts: &Facts) -> Vec<(&'static str, u16)> {
+    if facts.asks_metadata_server().is_err() {
+        return Vec::new();
+    }
     match facts.cluster.known().map(Cluster::has_dataplane_v2) {
         Ok(true) => vec![BEHIND_REDIRECT],
         Ok(false) => vec![WITHOUT_REDIRECT],

@@ -8,6 +8,7 @@ mod broken_pod;
 mod fallback;
 mod kubernetes_account;
 mod network;
+mod reading;
 mod whole_links;
 
 use std::collections::BTreeSet;
@@ -83,12 +84,7 @@ fn where_nothing_was_looked_at_nothing_passes_as_seen() {
         .map(|it| it.id)
         .collect();
     // These look at the command line and at what others saw, not at the outside.
-    let without_looking = [
-        "ENV-CREDENTIALS",
-        "ENV-PROXY",
-        "AR-ADDRESS",
-        "FALLBACK-MODE",
-    ];
+    let without_looking = ["AR-ADDRESS", "FALLBACK-MODE"];
     assert_eq!(passed, without_looking.into_iter().collect());
     assert_eq!(report.count(Status::Fail), 0);
     assert_eq!(report.exit_code(), 0);
@@ -123,6 +119,35 @@ fn nothing_is_guessed_below_a_broken_link() {
         "the operator's side is looked at all the same"
     );
     assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn what_another_identity_may_do_says_nothing_about_the_controller() {
+    let report = after(|facts| {
+        let tied = "builds@acme-gke.iam.gserviceaccount.com".to_owned();
+        facts.pod.metadata.email = Reading::known_from("GET email", tied);
+        let (reason, says) = ("IAM_PERMISSION_DENIED", "it is denied on resource");
+        facts.pod.impersonation_probe = refused(reason, says);
+        facts.projects.get_mut("web").expect("web").mint = refused(reason, says);
+        let held = Reading::known_from("POST", vec![crate::policy::MINT.to_owned()]);
+        facts.pod.project_permissions = held.clone();
+        facts
+            .pod
+            .direct_permissions
+            .values_mut()
+            .for_each(|it| *it = held.clone());
+    });
+    assert_eq!(result(&report, "MDS-EMAIL").status, Status::Fail);
+    for id in [
+        "API-PROBE",
+        "GSA-MINT",
+        "GSA-MINT-OTHERS",
+        "KSA-DIRECT",
+        "AR-PULL",
+    ] {
+        let it = result(&report, id);
+        assert_eq!(it.depends_on, Some("MDS-EMAIL"), "{id}: {}", it.says);
+    }
 }
 
 #[test]

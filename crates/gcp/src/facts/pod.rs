@@ -11,6 +11,8 @@ use crate::principal::KubernetesAccount;
 #[derive(Debug, Clone, Default)]
 pub struct PodFacts {
     pub metadata: Metadata,
+    /// Whom the Pod's own token speaks for.
+    pub account: Reading<KubernetesAccount>,
     pub pod: Reading<Pod>,
     /// The annotations of the Pod's Kubernetes account.
     pub account_annotations: Reading<BTreeMap<String, String>>,
@@ -28,7 +30,7 @@ pub struct PodFacts {
     /// Hosts that have to be reached, each with the time of a handshake.
     pub hosts: BTreeMap<String, Reading<Duration>>,
     /// Environment that changes where credentials come from, without values that could be secret.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Reading<BTreeMap<String, String>>,
 }
 
 /// What the metadata server says.
@@ -46,14 +48,13 @@ pub struct Metadata {
     pub email: Reading<String>,
     /// How long its token still lives, in seconds.
     pub token_seconds: Reading<u64>,
-    /// The slowest of five answers, the first of which may be the first ever.
+    /// How long the slowest of five looks took, the first of which may be the first ever; one that was given up counts too.
     pub latency: Reading<Duration>,
 }
 
 /// The Pod that the controller runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pod {
-    pub account: Option<KubernetesAccount>,
     pub host_network: bool,
     pub node: String,
 }

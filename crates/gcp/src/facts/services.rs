@@ -9,11 +9,13 @@ use crate::principal::ProjectId;
 ///
 /// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity>
 const AT_HOME: &[&str] = &[
-    "container.googleapis.com",
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
     "sts.googleapis.com",
 ];
+
+/// The API that knows the cluster, where that is one of Google's.
+const OF_CLUSTERS: &str = "container.googleapis.com";
 
 /// The API that the project of a repository needs.
 const AT_REPOSITORIES: &str = "artifactregistry.googleapis.com";
@@ -21,11 +23,11 @@ const AT_REPOSITORIES: &str = "artifactregistry.googleapis.com";
 impl Facts {
     /// Lists the APIs that have to be on, as far as the controller's project is known.
     pub fn needed_services(&self) -> BTreeSet<ServiceName> {
-        let at_home = self
-            .home
-            .known()
-            .into_iter()
-            .flat_map(|home| AT_HOME.iter().map(|it| named(&home.project, it)));
+        let of_clusters = self.asks_metadata_server().is_ok().then_some(&OF_CLUSTERS);
+        let at_home = self.home.known().into_iter().flat_map(|home| {
+            let services = AT_HOME.iter().chain(of_clusters);
+            services.map(|it| named(&home.project, it))
+        });
         let at_repositories = self
             .uses()
             .map(|it| named(&it.address.repository.project, AT_REPOSITORIES));

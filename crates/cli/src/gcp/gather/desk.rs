@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
-use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
+use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName, TokenSource};
 use gcp::policy::Policy;
 use gcp::principal::ProjectId;
 use gcp::{Apis, Service, doctor};
@@ -29,8 +29,11 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
         return;
     };
     let project = &home.project;
-    (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
-    facts.cluster = own_of(&facts.clusters, own);
+    // A controller that asks by a credential file is in no cluster of Google's.
+    if facts.intent.asks_by == TokenSource::MetadataServer {
+        (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
+        facts.cluster = own_of(&facts.clusters, own);
+    }
     facts.services = services(apis, facts.needed_services()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
@@ -38,6 +41,7 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
     denials::gather(apis, facts).await;
+    facts.registry_ancestor_policies = others_above(apis, facts).await;
 }
 
 /// Reads the policy of a Google Cloud project.
@@ -188,6 +192,18 @@ async fn ancestors(apis: &Apis, project: &ProjectId) -> BTreeMap<String, Reading
     for name in names {
         let policy = wide_policy(apis, name).await;
         policies.insert(name.clone(), policy);
+    }
+    policies
+}
+
+/// Reads the policies of what is above projects of repositories, where that is not above the controller's project too.
+async fn others_above(apis: &Apis, facts: &Facts) -> BTreeMap<String, Reading<Policy>> {
+    let names: BTreeSet<_> = facts.above.values().flatten().collect();
+    let mut policies = BTreeMap::new();
+    for name in names {
+        if !facts.ancestor_policies.contains_key(name) {
+            policies.insert(name.clone(), wide_policy(apis, name).await);
+        }
     }
     policies
 }

@@ -122,10 +122,10 @@ pub(super) fn denied<T>() -> Reading<T> {
 }
 
 pub(super) fn env(facts: &mut Facts, name: &str, value: &str) {
-    facts
-        .pod
-        .environment
-        .insert(name.to_owned(), value.to_owned());
+    match &mut facts.pod.environment.seen {
+        Seen::Known(all) => _ = all.insert(name.to_owned(), value.to_owned()),
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(super) fn pod(facts: &mut Facts) -> &mut Pod {
@@ -181,7 +181,7 @@ pub(super) fn web(facts: &mut Facts) -> &mut ProjectFacts {
 }
 
 pub(super) fn web_use(facts: &mut Facts) -> &mut UseFacts {
-    web(facts).uses.get_mut(&repository("apps")).expect("apps")
+    web(facts).uses.values_mut().next().expect("a use")
 }
 
 pub(super) fn web_grant(facts: &mut Facts, role: &str, member: &str) {
@@ -240,6 +240,13 @@ pub(super) fn former(facts: &mut Facts, state: &str) {
         ..RepositoryFacts::default()
     };
     facts.repositories.insert(name, seen);
+}
+
+/// Lets the account of `web` read what only `shop` uses.
+pub(super) fn reads_shop(facts: &mut Facts) {
+    let reads = known(vec![DOWNLOAD.to_owned()]);
+    let foreign = &mut web(facts).foreign_permissions;
+    foreign.insert(repository("shop"), reads);
 }
 
 pub(super) fn reads_itself(facts: &mut Facts) {

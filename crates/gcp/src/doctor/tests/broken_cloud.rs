@@ -4,7 +4,6 @@ use super::broken::*;
 use super::*;
 use crate::Fallback;
 use crate::facts::AccountKey;
-use crate::facts::whole::repository;
 use crate::policy::{DOWNLOAD, MINT, Policy, READER, TIGHT_MINTER, UPLOAD};
 use crate::repository::RepositoryName;
 
@@ -256,7 +255,7 @@ pub(super) const CASES: &[Case] = &[
         web_use(it).listing = refused("SERVICE_DISABLED", "x");
     }),
     ("AR-ISOLATION", Status::Warn, "repositories/shop", |it| {
-        web(it).foreign_reads = known(vec![repository("shop")]);
+        reads_shop(it);
     }),
     ("AR-PUBLIC", Status::Fail, "allUsers", |it| {
         apps(it).policy = known(granting(READER, "allUsers"));

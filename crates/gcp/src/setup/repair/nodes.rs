@@ -127,6 +127,23 @@ pub(crate) fn look_at(facts: &Facts, cluster: &Cluster) -> Fix {
     )
 }
 
+/// Shows which pool the controller's cluster has.
+pub(crate) fn show_pool(facts: &Facts) -> Fix {
+    let ClusterName {
+        project,
+        location,
+        cluster,
+    } = cluster_of(facts);
+    let options = [
+        ("project", project.as_str()),
+        ("location", &location),
+        ("format", "value(workloadIdentityConfig.workloadPool)"),
+    ];
+    let words = ["gcloud", "container", "clusters", "describe", &cluster];
+    Fix::commands(&[command(&words, &options)])
+        .without_terraform("which cluster the Pod runs in is nothing to declare")
+}
+
 /// Shows what GKE is doing to a cluster.
 pub(crate) fn wait_for(facts: &Facts, cluster: &Cluster) -> Fix {
     let project = home(facts);
