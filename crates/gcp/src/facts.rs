@@ -70,6 +70,8 @@ pub struct Facts {
     pub repositories: BTreeMap<RepositoryName, RepositoryFacts>,
     /// Effective organisation policies of the controller's project, by constraint without `constraints/`.
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
+    /// Which services the organisation lets projects of repositories use that are not the controller's.
+    pub registry_service_limits: BTreeMap<ProjectId, Reading<OrganisationPolicy>>,
     /// The folders and the organisation above each project where they could be listed.
     pub above: BTreeMap<ProjectId, Vec<String>>,
     /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above

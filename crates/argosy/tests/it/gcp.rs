@@ -6,6 +6,7 @@ mod doctor;
 mod fallback;
 mod faults;
 mod kubernetes_account;
+mod outside;
 mod repositories;
 mod setup;
 mod workload_identity;

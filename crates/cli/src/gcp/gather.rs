@@ -11,6 +11,8 @@ mod policies;
 mod repositories;
 mod uses;
 
+use std::time::Duration;
+
 use gcp::facts::{Facts, Home, Intent, Reading, TokenSource};
 use gcp::principal::{NameError, ProjectId, ProjectNumber};
 use gcp::{Apis, Fallback, Identities, Scope, Service};
@@ -39,6 +41,13 @@ pub(super) fn intent(
 
 /// Looks at everything that can be seen from here.
 pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
+    // A Pod that has just started sees no metadata server for some seconds, and then everything.
+    let waited = match (access.vantage, access.token_source()) {
+        (PodVantage::Inside | PodVantage::Named, TokenSource::MetadataServer) => {
+            pod::wait(access).await
+        }
+        (PodVantage::No, _) | (_, TokenSource::File { .. }) => Duration::ZERO,
+    };
     let mut facts = Facts {
         now: (access.clock)(),
         intent,
@@ -58,6 +67,7 @@ pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
     }
     if access.vantage != PodVantage::No {
         pod::gather(access, &mut facts).await;
+        facts.pod.metadata.waited = waited;
         uses::gather(access, &mut facts).await;
     }
     facts

@@ -17,6 +17,10 @@ use url::Url;
 
 use super::credentials as operator;
 
+/// How long it may take at a Pod's start until the metadata server answers.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity#limitations>
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The variable by which Google's own tools are told their project.
 const DESK_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
 
@@ -84,6 +88,8 @@ pub(super) struct Access {
     pub(super) scope: Scope,
     /// Whether can be asked what the controller's Pod asks.
     pub(super) vantage: PodVantage,
+    /// How long a metadata server is waited for that does not answer.
+    pub(super) patience: Duration,
     /// The APIs as whoever runs the command.
     pub(super) operator: Option<Apis>,
     pub(super) kubernetes: Option<Client>,
@@ -137,6 +143,10 @@ impl Place {
             base,
             scope: self.caller.scope(),
             vantage,
+            patience: match vantage {
+                PodVantage::Inside => PATIENCE,
+                PodVantage::Named | PodVantage::No => Duration::ZERO,
+            },
             clock,
         })
     }

@@ -3,8 +3,8 @@
 use super::{Answer, Verdict, grants};
 use crate::audit::{UNUSED_AFTER, orphaned};
 use crate::facts::{Facts, Gap, Right, Seen, TokenSource, right};
-use crate::policy::{Access, MINT, Policy, TIGHT_MINTER, near_miss};
-use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
+use crate::policy::{Access, Carries, Grant, MINT, Member, Policy, TIGHT_MINTER, near_miss};
+use crate::principal::{PROJECT_ACCOUNT, Principal, ServiceAccountEmail};
 use crate::setup::repair::repository::{kubernetes_account, reading_as_kubernetes_account};
 use crate::setup::repair::{controller, denial, organisation};
 use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
@@ -70,7 +70,10 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
         "the account has to be in {}, where the controller is, not where the images are",
         home.project
     ));
-    let says = format!("there is no {email}");
+    let says = match facts.project(project).misplaced {
+        Some(other) => format!("there is no {email}, but there is {other}, which nobody looks at"),
+        None => format!("there is no {email}"),
+    };
     Ok(unless_otherwise(facts, project, &says, fix).seen(&reading))
 }
 
@@ -158,11 +161,17 @@ pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
             "there is no account, so nothing is granted on it",
         ));
     };
-    let mut misses = policy
-        .grants()
+    // A role that lets nobody act as the account was meant for something else.
+    let roles = &facts.custom_roles;
+    let minting = policy.grants();
+    let minting: Vec<_> = minting
+        .filter(|it| roles.carries(it.role, MINT) != Carries::No)
+        .collect();
+    let mut misses = minting
+        .iter()
         .filter_map(|it| near_miss(&it.member, &principal).map(|miss| (it, miss)));
     let Some((grant, miss)) = misses.next() else {
-        return Ok(Verdict::pass("no grant looks like a slip").seen(&reading));
+        return Ok(spelling(&principal, &email, &minting).seen(&reading));
     };
     let says = format!(
         "{} has {} but {}\n- {}\n+ {principal}",
@@ -187,6 +196,25 @@ pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
         Verdict::fail(&says, fix)
     };
     Ok(verdict.seen(&reading))
+}
+
+/// Asks for a grant in today's spelling where only the older one works for the controller.
+fn spelling(principal: &Principal, email: &ServiceAccountEmail, minting: &[Grant<'_>]) -> Verdict {
+    let is_legacy = |it: &&Grant<'_>| matches!(it.member, Member::LegacyKubernetesAccount { .. });
+    let theirs = minting.iter().filter(|it| it.member.covers(principal));
+    let (legacy, modern): (Vec<_>, Vec<_>) = theirs.partition(is_legacy);
+    let Some(legacy) = legacy.first().filter(|_| modern.is_empty()) else {
+        return Verdict::pass("no grant looks like a slip");
+    };
+    let (role, text) = (legacy.role, legacy.text);
+    let says =
+        format!("{text} has {role}, which works; today it is spelled\n- {text}\n+ {principal}");
+    let on = |member| RoleGrant::new(Resource::ServiceAccount(email.clone()), role, member);
+    let fix = Fix::by(vec![
+        Action::Grant(on(Grantee::Kubernetes(principal.clone()))),
+        Action::Revoke(on(Grantee::Member(text.to_owned()))),
+    ]);
+    Verdict::warn(&says, fix)
 }
 
 pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
@@ -220,7 +248,7 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
     let reading = &facts.pod.project_permissions;
     let permissions = reading.known()?;
     Ok(if permissions.iter().any(|it| it == MINT) {
-        let fix = Fix::by(grants::of_minting_everywhere(facts)?).and_advice(
+        let fix = grants::of_minting_everywhere(facts)?.fix().and_advice(
             "grant it on the account of each Project instead: argosy gcp setup writes it",
         );
         Verdict::fail("it can act as every account of its project", fix)
@@ -269,9 +297,26 @@ pub(super) fn orphans(facts: &Facts) -> Answer {
             "whoever makes a Project of that name is {}",
             names.join(", ")
         );
-        Verdict::warn(&says, Fix::by(left.into_iter().map(disable).collect()))
+        let fix = Fix::by(left.into_iter().map(disable).collect());
+        Verdict::warn(&says, fix.and_advice(&other_clusters(facts)))
     }
     .seen(reading))
+}
+
+/// Accounts belong to a project, Projects to a cluster: what is left over here may be in use there.
+fn other_clusters(facts: &Facts) -> String {
+    let own = facts.cluster.known().ok().map(|it| &it.name);
+    let all = facts.clusters.known().into_iter().flatten();
+    let others = all.map(|it| &it.name).filter(|it| Some(*it) != own);
+    let names: Vec<_> = others.map(String::as_str).collect();
+    match names.as_slice() {
+        [] => "first look whether another cluster has that Project: its account would be the same"
+            .to_owned(),
+        names => format!(
+            "first look whether another cluster of the project has that Project, as its account is the same: {}",
+            names.join(", ")
+        ),
+    }
 }
 
 pub(super) fn quota(facts: &Facts) -> Answer {

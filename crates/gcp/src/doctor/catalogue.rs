@@ -50,6 +50,8 @@ pub const CHECKS: &[Check] = catalogue! {
     "NODE-SA" Operator "nodes can do little" => Once(cluster::node_accounts);
     "SAMENESS" Operator "no other cluster has the same identities" => Rules(&["A15"]);
     // The services.
+    "API-SERVICEUSAGE" Operator "Service Usage is on, by which one looks at the others" => Once(services::service_usage);
+    "API-RESOURCEMANAGER" Operator "Resource Manager is on, by which one looks at projects" => Once(services::resource_manager);
     "API-CONTAINER" Operator "GKE is on" => Once(|facts| services::at_home(facts, "container.googleapis.com"));
     "API-IAM" Operator "IAM is on" => Once(|facts| services::at_home(facts, "iam.googleapis.com"));
     "API-IAMCREDENTIALS" Operator "IAM Credentials is on" => Once(|facts| services::at_home(facts, "iamcredentials.googleapis.com"));
@@ -61,14 +63,15 @@ pub const CHECKS: &[Check] = catalogue! {
     // The account of each Project.
     "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
     "GSA-PROJECT" Pod "accounts are looked for where the controller is" => Once(accounts::project) after "MDS-PROJECT";
-    "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "API-IAM";
+    "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "GSA-PROJECT" "API-IAM";
     "GSA-ENABLED" Operator "the account is enabled" => EachProject(accounts::enabled) after "GSA-EXISTS";
-    "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding) after "GSA-EXISTS";
+    "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding)
+        after "CLUSTER-WIF" "GSA-EXISTS";
     "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(accounts::near_misses)
-        after "GSA-NAME";
+        after "GSA-NAME" "GSA-PROJECT";
     "GSA-BINDING-BROAD" Operator "nobody else may act as such accounts" => Rules(&["A02", "A07"]);
     "GSA-MINT" Pod "the controller gets a token of it" => EachProject(accounts::mint)
-        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-PROJECT" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
     "GSA-MINT-OTHERS" Pod "the controller cannot act as every account" => Once(accounts::mint_others)
         after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN";
     "GSA-KEYS" Operator "accounts have no keys" => Rules(&["A08"]);
@@ -88,7 +91,8 @@ pub const CHECKS: &[Check] = catalogue! {
         after "GSA-MINT";
     "AR-PUBLIC" Operator "no repository is public" => Rules(&["A10"]);
     "AR-IMMUTABLE" Operator "tags do not move" => EachRepository(registry::immutable) after "AR-REPO";
-    "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host);
+    "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host)
+        after "API-ARTIFACTREGISTRY";
     "PUBSUB" Operator "pushes are announced" => EachRepository(registry::topic);
     // Falling back.
     "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(reading::read_by_controller)

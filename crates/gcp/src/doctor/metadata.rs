@@ -11,6 +11,7 @@ use crate::principal::{KubernetesAccount, ServiceAccountEmail, WorkloadPool};
 use crate::setup::Fix;
 use crate::setup::repair::{controller, nodes};
 use crate::setup::shell::command;
+use crate::setup::terraform::block::{Block, list, text};
 use crate::setup::terraform::commented;
 
 /// From when on an answer of the metadata server is slow.
@@ -92,7 +93,13 @@ pub(super) fn reach(facts: &Facts) -> Answer {
     facts.asks_metadata_server()?;
     let reading = &facts.pod.metadata.server;
     let says = match &reading.seen {
-        Seen::Known(_) => return Ok(Verdict::pass("it answers").seen(reading)),
+        Seen::Known(_) => {
+            let says = match facts.pod.metadata.waited.as_secs() {
+                0 => "it answers".to_owned(),
+                seconds => format!("it answers, after {seconds} s"),
+            };
+            return Ok(Verdict::pass(&says).seen(reading));
+        }
         Seen::Skipped => return reading.known().map(|_| Verdict::pass("")),
         Seen::Unreachable { .. } if reading.source.status == Some(CROWDED) => {
             let says = "it lets callers wait and gives up (HTTP 499): too many ask it at a time";
@@ -371,9 +378,93 @@ fn way_to(host: &str) -> Fix {
         "gcloud", "compute", "networks", "subnets", "update", "SUBNET",
     ];
     let access = "private_ip_google_access = true";
-    Fix::commands(&[command(&words, &options)])
-        .and_terraform(commented("In the google_compute_subnetwork:", access))
+    let mut lines = vec![command(&words, &options)];
+    lines.push(format!(
+        "# Only where the network leads Google's names to the restricted range, {zone} too:"
+    ));
+    lines.extend(zone_commands(zone).iter().map(|it| format!("# {it}")));
+    let declared = [
+        commented("In the google_compute_subnetwork:", access),
+        commented(
+            &format!(
+                "Only where the network leads Google's names to the restricted range, {zone} too:"
+            ),
+            &zone_declared(zone),
+        ),
+    ];
+    Fix::commands(&lines)
+        .and_terraform(declared.join(""))
         .and_advice(&format!(
             "with a restricted or private range, {zone} needs a DNS zone too: one for googleapis.com does not cover it"
         ))
+}
+
+/// `restricted.googleapis.com`; `private.googleapis.com` is at 199.36.153.8 to .11.
+///
+/// Source: <https://cloud.google.com/vpc/docs/configure-private-google-access#config-domain>
+const RESTRICTED: [&str; 4] = [
+    "199.36.153.4",
+    "199.36.153.5",
+    "199.36.153.6",
+    "199.36.153.7",
+];
+
+/// Says which name of a zone has the addresses, all others being led to it.
+fn addressed(zone: &str) -> String {
+    match zone {
+        "googleapis.com" => "restricted.googleapis.com.".to_owned(),
+        zone => format!("{zone}."),
+    }
+}
+
+fn zone_commands(zone: &str) -> [String; 3] {
+    let (name, holder) = (zone.replace('.', "-"), addressed(zone));
+    let (dns_name, star) = (format!("{zone}."), format!("*.{zone}."));
+    let record = |record: &str, kind, data: &str| {
+        let words = ["gcloud", "dns", "record-sets", "create", record];
+        let options = [("zone", name.as_str()), ("type", kind), ("rrdatas", data)];
+        command(&words, &options)
+    };
+    let zone_options = [
+        ("dns-name", dns_name.as_str()),
+        ("visibility", "private"),
+        ("networks", "NETWORK"),
+        ("description", "Google by the restricted range"),
+    ];
+    [
+        command(
+            &["gcloud", "dns", "managed-zones", "create", &name],
+            &zone_options,
+        ),
+        record(&holder, "A", &RESTRICTED.join(",")),
+        record(&star, "CNAME", &holder),
+    ]
+}
+
+fn zone_declared(zone: &str) -> String {
+    let name = zone.replace('.', "-");
+    let (resource, holder) = (name.replace('-', "_"), addressed(zone));
+    let record = |suffix: &str, record: &str, kind: &str, data: &[String]| {
+        Block::resource("google_dns_record_set", &format!("{resource}_{suffix}"))
+            .with(
+                "managed_zone",
+                &format!("google_dns_managed_zone.{resource}.name"),
+            )
+            .with("name", &text(record))
+            .with("type", &text(kind))
+            .with("rrdatas", &list(data))
+            .to_string()
+    };
+    let networks = Block::nested("networks").with("network_url", &text("NETWORK"));
+    let declared = Block::resource("google_dns_managed_zone", &resource)
+        .with("name", &text(&name))
+        .with("dns_name", &text(&format!("{zone}.")))
+        .with("visibility", &text("private"))
+        .inside(Block::nested("private_visibility_config").inside(networks));
+    [
+        declared.to_string(),
+        record("a", &holder, "A", &RESTRICTED.map(str::to_owned)),
+        record("all", &format!("*.{zone}."), "CNAME", &[holder.clone()]),
+    ]
+    .join("\n")
 }

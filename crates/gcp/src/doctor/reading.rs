@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Verdict, grants, kubernetes_token, symptoms};
+use super::grants::{self, Taking};
+use super::{Answer, Verdict, kubernetes_token, symptoms};
 use crate::Fallback;
 use crate::facts::{Denial, Facts, Gap, Reading, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, Policy, READER, UPLOAD};
@@ -141,10 +142,7 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
     let reading = facts.of_use(used).pull;
     let verdict = match &reading.seen {
         Seen::Known(()) => Verdict::pass("the first page came"),
-        Seen::Absent => Verdict::fail(
-            &format!("there is no image {} in {name}", used.address.image),
-            repository::list_images(&used.project, &used.address),
-        ),
+        Seen::Absent => no_image(facts, used),
         Seen::Denied(denial) => Verdict::fail(
             &symptoms::with_cause(&denial.message),
             mended(facts, used, denial)?,
@@ -154,6 +152,20 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
         }
     };
     Ok(verdict.seen(&reading))
+}
+
+/// A registry says of a repository that is missing what it says of an image, so both are named unless one was seen.
+fn no_image(facts: &Facts, used: &Use) -> Verdict {
+    let (name, image) = (&used.address.repository, &used.address.image);
+    let fix = repository::list_images(&used.project, &used.address);
+    if facts.repository(name).repository.known().is_ok() {
+        return Verdict::fail(&format!("there is no image {image} in {name}"), fix);
+    }
+    let says = format!("there is no image {image} in {name}, or no such repository");
+    Verdict::fail(
+        &says,
+        fix.and_advice("at a desk AR-REPO says whether the repository is there"),
+    )
 }
 
 /// Says what mends a refusal of a repository to a Project.
@@ -187,9 +199,11 @@ pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
         let Some(who) = facts.reader_of(&used.project)? else {
             return Ok(Verdict::skip("there is no account that could have it"));
         };
-        let fix = Fix::by(grants::of_writing(facts, name, &who)).and_advice(&format!(
-            "leave the account {READER} alone, on this repository"
-        ));
+        let fix = grants::of_writing(facts, name, &who)
+            .fix()
+            .and_advice(&format!(
+                "leave the account {READER} alone, on this repository"
+            ));
         Verdict::warn(&format!("it also has {}", extra.join(", ")), fix)
     };
     Ok(verdict.seen(&reading))
@@ -239,7 +253,8 @@ pub(super) fn isolation(facts: &Facts, project: &str) -> Answer {
         return Ok(Verdict::skip("there is no account that could read"));
     };
     let names: Vec<_> = leaks.iter().map(|(name, _)| (*name).clone()).collect();
-    let fix = Fix::by(only_its_own(facts, project, &names, &who))
+    let fix = only_its_own(facts, project, &names, &who)
+        .fix()
         .and_advice("grant reading on single repositories, not on projects");
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
     let verdict = Verdict::warn(&format!("it also reads {}", names.join(", ")), fix);
@@ -254,12 +269,7 @@ fn used_by(facts: &Facts, project: &str) -> impl Iterator<Item = RepositoryName>
 }
 
 /// Lets somebody read what a Project uses, and takes from them what lets them read the others.
-fn only_its_own(
-    facts: &Facts,
-    project: &str,
-    others: &[RepositoryName],
-    who: &Grantee,
-) -> Vec<Action> {
+fn only_its_own(facts: &Facts, project: &str, others: &[RepositoryName], who: &Grantee) -> Taking {
     let own: BTreeSet<_> = used_by(facts, project).collect();
     let grant = |name| {
         Action::Grant(RoleGrant::new(
@@ -268,17 +278,21 @@ fn only_its_own(
             who.clone(),
         ))
     };
-    let mut actions: Vec<_> = own.into_iter().map(grant).collect();
-    for revoke in others
-        .iter()
-        .flat_map(|it| grants::of_reading(facts, it, who))
-    {
-        // One grant on a project is found for each repository in it.
-        if !actions.contains(&revoke) {
-            actions.push(revoke);
+    let mut all = Taking {
+        actions: own.into_iter().map(grant).collect(),
+        is_guessed: false,
+    };
+    for name in others {
+        let taking = grants::of_reading(facts, name, who);
+        all.is_guessed |= taking.is_guessed;
+        for revoke in taking.actions {
+            // One grant on a project is found for each repository in it.
+            if !all.actions.contains(&revoke) {
+                all.actions.push(revoke);
+            }
         }
     }
-    actions
+    all
 }
 
 pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer {
@@ -293,7 +307,7 @@ pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer
         return Ok(Verdict::pass("it reads nothing here").seen(&reading));
     }
     let controller = super::accounts::controller_of(facts)?;
-    let fix = Fix::by(grants::of_reading(facts, name, &controller));
+    let fix = grants::of_reading(facts, name, &controller).fix();
     let says = "it reads the repository itself, so every Project that falls back does";
     let verdict = match facts.intent.fallback {
         Fallback::Deny => Verdict::fail(says, fix),

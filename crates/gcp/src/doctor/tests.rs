@@ -57,6 +57,18 @@ fn everything_passes_where_everything_is_whole() {
 }
 
 #[test]
+fn whatever_passes_says_where_it_was_seen() {
+    // These look at names, at the command line, and at what others saw.
+    let without = ["AR-ADDRESS", "FALLBACK-MODE", "GSA-NAME", "VPCSC"];
+    let passed = diagnose(&whole()).results.into_iter();
+    let bare: BTreeSet<_> = passed
+        .filter(|it| it.status == Status::Pass && it.evidence.is_empty())
+        .map(|it| it.id)
+        .collect();
+    assert_eq!(bare, without.into_iter().collect());
+}
+
+#[test]
 fn a_check_depends_only_on_checks_above_it() {
     for (place, check) in CHECKS.iter().enumerate() {
         for link in check.depends_on {
@@ -206,13 +218,40 @@ fn a_near_miss_shows_both_members_and_mends_it() {
 }
 
 #[test]
-fn a_legacy_member_is_a_grant_and_no_near_miss() {
+fn a_legacy_member_is_a_grant_to_be_spelled_anew_unless_that_was_done() {
+    let role = crate::policy::TIGHT_MINTER;
+    let judged = |policy: crate::policy::Policy| {
+        let report = after(|facts| {
+            let web = facts.projects.get_mut("web").expect("web");
+            web.policy = Reading::known_from("POST", policy);
+        });
+        assert_eq!(result(&report, "GSA-BINDING").status, Status::Pass);
+        result(&report, "GSA-BINDING-NEARMISS")
+    };
+    let mut policy = granting(role, &controller().legacy_member());
+    let alone = judged(policy.clone());
+    assert_eq!(alone.status, Status::Warn, "{}", alone.says);
+    let fix = alone.fix.expect("a fix");
+    assert!(
+        fix.commands.contains(&controller().to_string()),
+        "{}",
+        fix.commands
+    );
+    policy.add(role, &controller().to_string());
+    assert_eq!(judged(policy).status, Status::Pass);
+}
+
+#[test]
+fn a_slip_in_a_role_that_lets_nobody_act_is_none_of_the_controllers() {
     let report = after(|facts| {
-        let policy = granting(crate::policy::TIGHT_MINTER, &controller().legacy_member());
-        facts.projects.get_mut("web").expect("web").policy = Reading::known_from("POST", policy);
+        let wrong = controller().to_string().replace("/4711/", "/acme-gke/");
+        let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
+        policy.add("roles/iam.serviceAccountViewer", &wrong);
+        let web = facts.projects.get_mut("web").expect("web");
+        web.policy = Reading::known_from("POST", policy);
     });
-    assert_eq!(result(&report, "GSA-BINDING").status, Status::Pass);
-    assert_eq!(result(&report, "GSA-BINDING-NEARMISS").status, Status::Pass);
+    let it = result(&report, "GSA-BINDING-NEARMISS");
+    assert_eq!(it.status, Status::Pass, "{}", it.says);
 }
 
 #[test]

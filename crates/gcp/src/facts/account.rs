@@ -7,11 +7,14 @@ use serde::Deserialize;
 
 use super::{ImageAddress, Reading, RepositoryName, Source, UseFacts};
 use crate::policy::Policy;
+use crate::principal::ServiceAccountEmail;
 
 /// Everything about one Project's identity.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFacts {
     pub account: Reading<ServiceAccount>,
+    /// The account of the same name in a project of the Project's repositories, where it has none at home.
+    pub misplaced: Option<ServiceAccountEmail>,
     /// The policy *on* the account: who may act as it.
     pub policy: Reading<Policy>,
     /// The result of asking for a short-lived token as the controller.

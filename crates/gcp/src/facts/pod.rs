@@ -1,6 +1,7 @@
 //! What the controller's Pod sees around it: the metadata server, itself, and the ways out.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Reading, RepositoryName};
@@ -38,6 +39,8 @@ pub struct PodFacts {
 pub struct Metadata {
     /// The `Server` header of its first answer.
     pub server: Reading<String>,
+    /// How long it was waited for until it answered.
+    pub waited: Duration,
     /// The names below `instance/attributes/`.
     pub attributes: Reading<Vec<String>>,
     /// The id of the project it speaks for.
@@ -57,4 +60,6 @@ pub struct Metadata {
 pub struct Pod {
     pub host_network: bool,
     pub node: String,
+    /// The address of that node within its network.
+    pub node_address: Option<IpAddr>,
 }

@@ -20,7 +20,23 @@ const OF_CLUSTERS: &str = "container.googleapis.com";
 /// The API that the project of a repository needs.
 const AT_REPOSITORIES: &str = "artifactregistry.googleapis.com";
 
+/// The APIs by which doctor looks at the controller's project, and without which nothing else fails.
+const TO_LOOK: &[&str] = &[
+    "cloudresourcemanager.googleapis.com",
+    "serviceusage.googleapis.com",
+];
+
 impl Facts {
+    /// Lists the APIs that are asked about: those that have to be on, and those by which one looks.
+    pub fn services_to_look_at(&self) -> BTreeSet<ServiceName> {
+        let home = self.home.known().ok();
+        let to_look = home.into_iter().flat_map(|home| {
+            let services = TO_LOOK.iter();
+            services.map(|it| named(&home.project, it))
+        });
+        self.needed_services().into_iter().chain(to_look).collect()
+    }
+
     /// Lists the APIs that have to be on, as far as the controller's project is known.
     pub fn needed_services(&self) -> BTreeSet<ServiceName> {
         let of_clusters = self.asks_metadata_server().is_ok().then_some(&OF_CLUSTERS);

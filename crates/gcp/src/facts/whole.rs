@@ -63,7 +63,7 @@ pub(crate) fn whole() -> Facts {
             .projects
             .insert((*name).to_owned(), vec![(*address).to_owned()]);
     }
-    for service in facts.needed_services() {
+    for service in facts.services_to_look_at() {
         facts
             .services
             .insert(service, Reading::known_from("GET services:batchGet", true));
@@ -138,6 +138,7 @@ fn pod(facts: &Facts) -> PodFacts {
     PodFacts {
         metadata: Metadata {
             server: text("GKE Metadata Server"),
+            waited: Duration::ZERO,
             attributes: Reading::known_from("GET attributes", vec!["cluster-uid".to_owned()]),
             project: text("acme-gke"),
             number: text("4711"),
@@ -151,6 +152,7 @@ fn pod(facts: &Facts) -> PodFacts {
             Pod {
                 host_network: false,
                 node: "node-1".to_owned(),
+                node_address: Some([10, 132, 0, 7].into()),
             },
         ),
         account_annotations: Reading::known_from("GET serviceaccount", BTreeMap::new()),
@@ -247,6 +249,7 @@ fn fill_accounts(facts: &mut Facts) {
         accounts.push(account.clone());
         let seen = ProjectFacts {
             account: Reading::known_from("GET account", account),
+            misplaced: None,
             policy: Reading::known_from(
                 "POST account:getIamPolicy",
                 granting(

@@ -34,12 +34,13 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
         (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
         facts.cluster = own_of(&facts.clusters, own);
     }
-    facts.services = services(apis, facts.needed_services()).await;
+    facts.services = services(apis, facts.services_to_look_at()).await;
     facts.home_policy = project_policy(apis, project).await;
     facts.ancestor_policies = ancestors(apis, project).await;
     let accounts = format!("/v1/projects/{project}/serviceAccounts?pageSize=100");
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
+    facts.registry_service_limits = service_limits(apis, project, facts).await;
     denials::gather(apis, facts).await;
     facts.registry_ancestor_policies = others_above(apis, facts).await;
 }
@@ -208,16 +209,37 @@ async fn others_above(apis: &Apis, facts: &Facts) -> BTreeMap<String, Reading<Po
     policies
 }
 
+/// Reads which services may be on in the projects of repositories that are not the controller's.
+async fn service_limits(
+    apis: &Apis,
+    home: &ProjectId,
+    facts: &Facts,
+) -> BTreeMap<ProjectId, Reading<OrganisationPolicy>> {
+    let projects = facts.uses().map(|it| it.address.repository.project);
+    let projects: BTreeSet<_> = projects.filter(|it| it != home).collect();
+    let questions = projects.into_iter().map(|project| async move {
+        let policy = effective_policy(apis, &project, doctor::USABLE_SERVICES).await;
+        (project, policy)
+    });
+    stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+async fn effective_policy(
+    apis: &Apis,
+    project: &ProjectId,
+    constraint: &str,
+) -> Reading<OrganisationPolicy> {
+    let path = format!("/v2/projects/{project}/policies/{constraint}:getEffectivePolicy");
+    apis.get(Service::OrgPolicy, &path).await
+}
+
 async fn organisation(
     apis: &Apis,
     project: &ProjectId,
 ) -> BTreeMap<String, Reading<OrganisationPolicy>> {
     let questions = doctor::constraints().map(|constraint| async move {
-        let path = format!("/v2/projects/{project}/policies/{constraint}:getEffectivePolicy");
-        (
-            constraint.to_owned(),
-            apis.get(Service::OrgPolicy, &path).await,
-        )
+        let policy = effective_policy(apis, project, constraint).await;
+        (constraint.to_owned(), policy)
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
 }

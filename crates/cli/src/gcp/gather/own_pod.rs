@@ -80,10 +80,12 @@ fn described(found: Reading<Option<v1::Pod>>) -> Reading<Pod> {
         Seen::Known(None) | Seen::Absent => Reading::default(),
         _ => found.map(|it| {
             let it = it.unwrap_or_default();
+            let address = it.status.and_then(|it| it.host_ip);
             let spec = it.spec.unwrap_or_default();
             Pod {
                 host_network: spec.host_network.unwrap_or_default(),
                 node: spec.node_name.unwrap_or_default(),
+                node_address: address.and_then(|it| it.parse().ok()),
             }
         }),
     }

@@ -1,6 +1,7 @@
 //! What the controller's Pod sees: the metadata server, its own rights, the ways out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
@@ -18,12 +19,49 @@ use crate::gcp::credentials;
 use crate::gcp::place::{Access, PodVantage, variable};
 
 const ACCOUNT: &str = "instance/service-accounts/default";
-/// Hosts of Google that every installation needs.
+/// Between two looks at a metadata server that does not answer yet.
+const PAUSE: Duration = Duration::from_millis(500);
+const STS: &str = "sts.googleapis.com";
+/// Hosts of Google that installations need, the second of them not all.
 const HOSTS: [&str; 3] = [
     "iamcredentials.googleapis.com",
-    "sts.googleapis.com",
+    STS,
     "artifactregistry.googleapis.com",
 ];
+
+/// Waits for a metadata server that does not answer yet, as long as there is patience, and says so once; says how long it
+/// took.
+pub(super) async fn wait(access: &Access) -> Duration {
+    let identities = access.identities();
+    let server = identities.metadata();
+    let started = Instant::now();
+    let mut is_said = false;
+    while started.elapsed() < access.patience {
+        let root = server.glance("instance/").await;
+        // Whatever has a status is an answer, which MDS-REACH judges.
+        let Seen::Unreachable { why } = &root.seen else {
+            break;
+        };
+        if root.source.status.is_some() {
+            break;
+        }
+        if !is_said {
+            let patience = access.patience.as_secs();
+            // Nobody is there to tell if this cannot be written.
+            drop(writeln!(
+                anstream::stderr().lock(),
+                "the metadata server does not answer yet ({why}): waiting for up to {patience} s"
+            ));
+            is_said = true;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    if is_said {
+        started.elapsed()
+    } else {
+        Duration::ZERO
+    }
+}
 
 pub(super) async fn gather(access: &Access, facts: &mut Facts) {
     let identities = access.identities();
@@ -180,6 +218,14 @@ async fn hosts(access: &Access, facts: &Facts) -> (Hosts, Reading<i64>) {
         .zip(google)
         .map(|(host, url)| ((*host).to_owned(), url.clone()))
         .collect();
+    // On GKE only the Kubernetes account of a Project is exchanged there.
+    let kubernetes = facts
+        .projects
+        .values()
+        .any(|it| it.kubernetes_account.known().is_ok());
+    if facts.intent.asks_by == TokenSource::MetadataServer && !kubernetes {
+        wanted.retain(|(host, _)| host != STS);
+    }
     let registries: BTreeSet<_> = facts.uses().map(|it| it.address.host).collect();
     wanted.extend(registries.into_iter().filter_map(|host| {
         let url = access.registry(&host).ok()?.join("/v2/").ok()?;
