@@ -3,8 +3,8 @@
 use super::Vantage::{Anywhere, Operator, Pod};
 use super::{Check, Run};
 use super::{
-    accounts, cluster, denials, fallback, kubernetes, metadata, network, organisation, reading,
-    registry, services,
+    accounts, cluster, denials, egress, environment, fallback, kubernetes, metadata, near_misses,
+    network, organisation, reading, registry, services,
 };
 
 /// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
@@ -23,8 +23,8 @@ macro_rules! catalogue {
 /// Every link; a dependant stands below what it depends on.
 pub const CHECKS: &[Check] = catalogue! {
     // What is around the process.
-    "ENV-CREDENTIALS" Pod "no environment variable leads other programs to other credentials" => Once(metadata::environment);
-    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(metadata::proxy);
+    "ENV-CREDENTIALS" Pod "no environment variable leads other programs to other credentials" => Once(environment::credentials);
+    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(environment::proxy);
     // The metadata server.
     "MDS-REACH" Pod "the metadata server answers" => Once(metadata::reach);
     "MDS-FLAVOR" Pod "it is the one of GKE, not the node's" => Once(metadata::flavor) after "MDS-REACH";
@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "MDS-TOKEN" Pod "it hands out a token" => Once(metadata::token) after "MDS-REACH";
     "MDS-LATENCY" Pod "it answers quickly" => Once(metadata::latency) after "MDS-REACH";
     "CLOCK" Pod "the clock is right" => Once(metadata::clock);
-    "EGRESS" Pod "the hosts of Google can be reached" => Each(metadata::egress);
+    "EGRESS" Pod "the hosts of Google can be reached" => Each(egress::hosts);
     // The Pod.
     "K8S-KSA" Anywhere "the Pod runs as the account that grants name" => Once(kubernetes::account);
     "K8S-ANNOTATION" Anywhere "that account is tied to no service account" => Once(kubernetes::annotation);
@@ -67,7 +67,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "GSA-ENABLED" Operator "the account is enabled" => EachProject(accounts::enabled) after "GSA-EXISTS";
     "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding)
         after "CLUSTER-WIF" "GSA-EXISTS";
-    "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(accounts::near_misses)
+    "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(near_misses::of_account)
         after "GSA-NAME" "GSA-PROJECT";
     "GSA-BINDING-BROAD" Operator "nobody else may act as such accounts" => Rules(&["A02", "A07"]);
     "GSA-MINT" Pod "the controller gets a token of it" => EachProject(accounts::mint)

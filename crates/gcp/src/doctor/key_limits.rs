@@ -35,16 +35,13 @@ fn expiry(facts: &Facts) -> Answer {
     }
     let reading = facts.organisation.get(EXPIRY).cloned().unwrap_or_default();
     let limit = reading.found()?.and_then(|it| it.allowed_values().next());
-    Ok(match limit {
-        Some(limit) => {
-            Verdict::pass(&format!("a new key is good for {limit} at most")).seen(&reading)
-        }
-        None => {
-            let fix = except(facts, EXPIRY, &Exception::Only(vec![LONGEST.to_owned()]));
-            Verdict::warn("a key that is made is good until somebody deletes it", fix)
-                .seen(&reading)
-        }
-    })
+    let verdict = if let Some(limit) = limit {
+        Verdict::pass(&format!("a new key is good for {limit} at most"))
+    } else {
+        let fix = except(facts, EXPIRY, &Exception::Only(vec![LONGEST.to_owned()]));
+        Verdict::warn("a key that is made is good until somebody deletes it", fix)
+    };
+    Ok(verdict.seen(&reading))
 }
 
 /// Warns where Google was told to leave a key alone that stands in public; what it does by itself is to disable it.

@@ -1,18 +1,13 @@
-//! Checks of the metadata server, the clock and the ways out, as the Pod finds them.
+//! Checks of the metadata server and the clock, as the Pod finds them.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::own_identity::OwnIdentity;
 use super::{Answer, Verdict, symptoms};
-use crate::facts::{Facts, Gap, Metadata, Reading, Seen};
-use crate::network::Range;
-use crate::policy::{Member, PoolMember, PoolSubject};
-use crate::principal::{KubernetesAccount, ServiceAccountEmail, WorkloadPool};
+use crate::facts::{Facts, Metadata, Reading, Seen};
+use crate::principal::ServiceAccountEmail;
 use crate::setup::Fix;
 use crate::setup::repair::{controller, nodes};
-use crate::setup::shell::command;
-use crate::setup::terraform::block::{Block, list, text};
-use crate::setup::terraform::commented;
 
 /// From when on an answer of the metadata server is slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -20,74 +15,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const TOO_SLOW: Duration = Duration::from_secs(5);
 /// How far a clock may be off before tokens are refused.
 const CLOCK_BOUND: i64 = 60;
-/// Where the metadata server is, by its name and its address.
-const NAME: &str = "metadata.google.internal";
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// With this status the server of a crowded node ends a request that had to wait.
 const CROWDED: u16 = 499;
-
-/// Argosy itself reads no such variable; what else runs in the Pod, Google's own tools and this command among it, does.
-pub(super) fn environment(facts: &Facts) -> Answer {
-    let reading = &facts.pod.environment;
-    let set = reading.known()?.get("GOOGLE_APPLICATION_CREDENTIALS");
-    let verdict = match set {
-        None => Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS is not set"),
-        Some(kind) if kind == "external_account" => {
-            Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS leads to a configuration without a key")
-        }
-        Some(kind) => Verdict::warn(
-            &format!(
-                "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}: Argosy does not use it, other programs \
-                 in the Pod would before they ask the metadata server"
-            ),
-            controller::unset(facts, "GOOGLE_APPLICATION_CREDENTIALS"),
-        ),
-    };
-    Ok(verdict.seen(reading))
-}
-
-pub(super) fn proxy(facts: &Facts) -> Answer {
-    let reading = &facts.pod.environment;
-    let environment = reading.known()?;
-    let variable = |name: &str| {
-        environment
-            .get(name)
-            .or_else(|| environment.get(&name.to_ascii_lowercase()))
-    };
-    let excepted = variable("NO_PROXY").is_some_and(|it| it.split(',').any(excepts_metadata));
-    let verdict = match variable("HTTP_PROXY") {
-        None => Verdict::pass("no proxy is set"),
-        Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
-        Some(_) => {
-            let others = variable("NO_PROXY").filter(|it| !it.is_empty());
-            let others = others.map(|it| format!("{it},")).unwrap_or_default();
-            let hosts = format!("{others}169.254.169.254,metadata.google.internal");
-            // Argosy's own requests to Google are sent past any proxy.
-            Verdict::warn(
-                "HTTP_PROXY is set and NO_PROXY does not name the metadata server: Argosy asks no proxy, \
-                 other programs in the Pod would",
-                controller::set(facts, "NO_PROXY", &hosts),
-            )
-        }
-    };
-    Ok(verdict.seen(reading))
-}
-
-/// Says whether an entry of `NO_PROXY` means the metadata server: by its address, a range around it, its name, or a domain
-/// that ends like it.
-fn excepts_metadata(entry: &str) -> bool {
-    let entry = entry.trim();
-    if entry == "*" {
-        return true;
-    }
-    if let Ok(range) = entry.parse::<Range>() {
-        return range.contains(IpAddr::V4(ADDRESS));
-    }
-    let domain = entry.trim_start_matches('*').trim_start_matches('.');
-    let rest = NAME.strip_suffix(domain);
-    entry == ADDRESS.to_string()
-        || !domain.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('.'))
-}
 
 pub(super) fn reach(facts: &Facts) -> Answer {
     facts.asks_metadata_server()?;
@@ -163,7 +92,7 @@ pub(super) fn email(facts: &Facts) -> Answer {
         return Ok(nobody(facts).seen(reading));
     }
     let email = reading.known()?;
-    if let Some(found) = Own::parse(email) {
+    if let Some(found) = OwnIdentity::parse(email) {
         return Ok(found.judged(facts)?.seen(reading));
     }
     let verdict = match ServiceAccountEmail::parse(email) {
@@ -178,65 +107,6 @@ pub(super) fn email(facts: &Facts) -> Answer {
         Err(_) => Verdict::unknown(&format!("{email:?} is no kind of identity that is known")),
     };
     Ok(verdict.seen(reading))
-}
-
-/// The Pod's own identity, in either of the forms in which the metadata server tells it.
-///
-/// Source: <https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#metadata_server>
-struct Own {
-    pool: WorkloadPool,
-    /// None where only the pool is told.
-    account: Option<KubernetesAccount>,
-}
-
-impl Own {
-    fn parse(email: &str) -> Option<Self> {
-        if let Ok(pool) = WorkloadPool::parse(email) {
-            return Some(Self {
-                pool,
-                account: None,
-            });
-        }
-        let Member::Pool(PoolMember { pool, subject, .. }) = Member::parse(email) else {
-            return None;
-        };
-        let PoolSubject::Account(account) = subject else {
-            return None;
-        };
-        Some(Self {
-            pool: WorkloadPool::parse(&pool).ok()?,
-            account: Some(account),
-        })
-    }
-
-    fn judged(&self, facts: &Facts) -> Result<Verdict, Gap> {
-        let wanted = facts.principal()?;
-        if self.pool != wanted.pool {
-            return Ok(in_another_pool(facts, &self.pool, &wanted.pool));
-        }
-        Ok(match &self.account {
-            Some(account) if *account != wanted.account => Verdict::fail(
-                &format!("the Pod is {account}, and grants name {}", wanted.account),
-                controller::run_as(account, &wanted.account)
-                    .and_advice("or, if it is meant to: --controller NAMESPACE/NAME"),
-            ),
-            Some(_) | None => Verdict::pass(&format!("the Pod is {wanted}")),
-        })
-    }
-}
-
-/// The pool of a fleet is no failure while it is not known that the cluster has another.
-fn in_another_pool(facts: &Facts, found: &WorkloadPool, wanted: &WorkloadPool) -> Verdict {
-    let says = format!("the Pod is in {found}, and grants name the pool {wanted}");
-    let fix = nodes::show_pool(facts);
-    if facts.cluster.known().is_ok() {
-        let advice = "name the controller's own cluster and its project: --gcp-project ID, --cluster LOCATION/NAME";
-        return Verdict::fail(&says, fix.and_advice(advice));
-    }
-    Verdict::warn(
-        &format!("{says}, unless the cluster is of a fleet: the cluster was not read"),
-        fix.and_advice("if it is of a fleet, grants have to name the pool of that fleet"),
-    )
 }
 
 /// Says whether nodes run as an account: by default, or as was seen of the cluster.
@@ -344,127 +214,4 @@ pub(super) fn clock(facts: &Facts) -> Answer {
         _ => Verdict::pass(&says),
     };
     Ok(verdict.seen(reading))
-}
-
-pub(super) fn egress(facts: &Facts) -> Vec<(String, Answer)> {
-    let hosts = facts.pod.hosts.iter();
-    hosts
-        .map(|(host, reading)| (host.clone(), reached(host, reading)))
-        .collect()
-}
-
-fn reached(host: &str, reading: &crate::facts::Reading<Duration>) -> Answer {
-    match &reading.seen {
-        Seen::Known(took) => {
-            Ok(Verdict::pass(&format!("reached in {} ms", took.as_millis())).seen(reading))
-        }
-        Seen::Unreachable { why } => Ok(Verdict::fail(why, way_to(host)).seen(reading)),
-        _ => reading.known().map(|_| Verdict::pass("")),
-    }
-}
-
-/// Nodes without public addresses reach Google by Private Google Access, and registries by a zone of their own.
-fn way_to(host: &str) -> Fix {
-    let zone = match () {
-        () if host.ends_with("pkg.dev") => "pkg.dev",
-        () if host.ends_with("gcr.io") => "gcr.io",
-        () => "googleapis.com",
-    };
-    let options = [
-        ("region", "REGION"),
-        ("enable-private-ip-google-access", ""),
-    ];
-    let words = [
-        "gcloud", "compute", "networks", "subnets", "update", "SUBNET",
-    ];
-    let access = "private_ip_google_access = true";
-    let mut lines = vec![command(&words, &options)];
-    lines.push(format!(
-        "# Only where the network leads Google's names to the restricted range, {zone} too:"
-    ));
-    lines.extend(zone_commands(zone).iter().map(|it| format!("# {it}")));
-    let declared = [
-        commented("In the google_compute_subnetwork:", access),
-        commented(
-            &format!(
-                "Only where the network leads Google's names to the restricted range, {zone} too:"
-            ),
-            &zone_declared(zone),
-        ),
-    ];
-    Fix::commands(&lines)
-        .and_terraform(declared.join(""))
-        .and_advice(&format!(
-            "with a restricted or private range, {zone} needs a DNS zone too: one for googleapis.com does not cover it"
-        ))
-}
-
-/// `restricted.googleapis.com`; `private.googleapis.com` is at 199.36.153.8 to .11.
-///
-/// Source: <https://cloud.google.com/vpc/docs/configure-private-google-access#config-domain>
-const RESTRICTED: [&str; 4] = [
-    "199.36.153.4",
-    "199.36.153.5",
-    "199.36.153.6",
-    "199.36.153.7",
-];
-
-/// Says which name of a zone has the addresses, all others being led to it.
-fn addressed(zone: &str) -> String {
-    match zone {
-        "googleapis.com" => "restricted.googleapis.com.".to_owned(),
-        zone => format!("{zone}."),
-    }
-}
-
-fn zone_commands(zone: &str) -> [String; 3] {
-    let (name, holder) = (zone.replace('.', "-"), addressed(zone));
-    let (dns_name, star) = (format!("{zone}."), format!("*.{zone}."));
-    let record = |record: &str, kind, data: &str| {
-        let words = ["gcloud", "dns", "record-sets", "create", record];
-        let options = [("zone", name.as_str()), ("type", kind), ("rrdatas", data)];
-        command(&words, &options)
-    };
-    let zone_options = [
-        ("dns-name", dns_name.as_str()),
-        ("visibility", "private"),
-        ("networks", "NETWORK"),
-        ("description", "Google by the restricted range"),
-    ];
-    [
-        command(
-            &["gcloud", "dns", "managed-zones", "create", &name],
-            &zone_options,
-        ),
-        record(&holder, "A", &RESTRICTED.join(",")),
-        record(&star, "CNAME", &holder),
-    ]
-}
-
-fn zone_declared(zone: &str) -> String {
-    let name = zone.replace('.', "-");
-    let (resource, holder) = (name.replace('-', "_"), addressed(zone));
-    let record = |suffix: &str, record: &str, kind: &str, data: &[String]| {
-        Block::resource("google_dns_record_set", &format!("{resource}_{suffix}"))
-            .with(
-                "managed_zone",
-                &format!("google_dns_managed_zone.{resource}.name"),
-            )
-            .with("name", &text(record))
-            .with("type", &text(kind))
-            .with("rrdatas", &list(data))
-            .to_string()
-    };
-    let networks = Block::nested("networks").with("network_url", &text("NETWORK"));
-    let declared = Block::resource("google_dns_managed_zone", &resource)
-        .with("name", &text(&name))
-        .with("dns_name", &text(&format!("{zone}.")))
-        .with("visibility", &text("private"))
-        .inside(Block::nested("private_visibility_config").inside(networks));
-    [
-        declared.to_string(),
-        record("a", &holder, "A", &RESTRICTED.map(str::to_owned)),
-        record("all", &format!("*.{zone}."), "CNAME", &[holder.clone()]),
-    ]
-    .join("\n")
 }

@@ -138,7 +138,6 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
     if let Some(verdict) = kubernetes_token::missing(facts, &used.project) {
         return Ok(verdict);
     }
-    let name = &used.address.repository;
     let reading = facts.of_use(used).pull;
     let verdict = match &reading.seen {
         Seen::Known(()) => Verdict::pass("the first page came"),

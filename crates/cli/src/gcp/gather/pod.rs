@@ -120,6 +120,7 @@ async fn metadata(identities: &Identities, access: &Access) -> (Metadata, Option
     let lines = |it: Glance| it.text.lines().map(str::to_owned).collect();
     let metadata = Metadata {
         server: root.map(|it| it.server),
+        waited: Duration::ZERO,
         attributes: attributes.map(lines),
         project: project.map(|it| it.text.trim().to_owned()),
         number: number.map(|it| it.text.trim().to_owned()),

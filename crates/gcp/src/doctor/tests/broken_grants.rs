@@ -54,11 +54,8 @@ pub(super) const CASES: &[Case] = &[
         Status::Warn,
         "has roles/artifactregistry.reader on all of folders/12",
         |it| {
-            above(
-                it,
-                "folders/12",
-                known(granting(READER, &account("web").member())),
-            )
+            let policy = known(granting(READER, &account("web").member()));
+            above(it, "folders/12", policy);
         },
     ),
     (
@@ -79,11 +76,8 @@ pub(super) const CASES: &[Case] = &[
         Status::Unknown,
         "a group or a domain has roles/artifactregistry.reader",
         |it| {
-            above(
-                it,
-                "folders/12",
-                known(granting(READER, "domain:acme.example")),
-            )
+            let policy = known(granting(READER, "domain:acme.example"));
+            above(it, "folders/12", policy);
         },
     ),
     ("AR-READER", Status::Unknown, "could not be listed", |it| {
@@ -203,11 +197,8 @@ fn what_is_not_known_of_a_grant_hides_nothing_that_can_be_tried() {
         },
         |it| above(it, "folders/12", denied()),
         |it| {
-            above(
-                it,
-                "folders/12",
-                known(granting(READER, &account("web").member())),
-            )
+            let policy = known(granting(READER, &account("web").member()));
+            above(it, "folders/12", policy);
         },
     ] {
         let report = after(change);
