@@ -28,14 +28,35 @@ impl Facts {
     /// Says which Kubernetes account a Project acts as; none where its service account does, or would.
     ///
     /// # Errors
-    /// [`Gap`] if it was not read whether there is such an account, and it was not seen that the service account acts.
+    /// [`Gap`] if it was not read whether there is such an account, or whether the controller may act as the service account
+    /// where both are there, and it was not seen that the service account acts.
     pub(crate) fn acting_as(&self, project: &str) -> Result<Option<Principal>, Gap> {
         let seen = self.project(project);
+        if let Some(gap) = self.undecided(project) {
+            return Err(gap);
+        }
         match seen.kubernetes_account.found() {
             Ok(_) => Ok(self.kubernetes_account_of(project)),
             Err(_) if self.acts_as(&seen) => Ok(None),
             Err(gap) => Err(gap),
         }
+    }
+
+    /// Says why it is not known which of two accounts acts: both are there, nobody tried, and what grants the right to act as
+    /// the service account was not all read.
+    pub(crate) fn undecided(&self, project: &str) -> Option<Gap> {
+        let seen = self.projects.get(project)?;
+        seen.kubernetes_account.known().ok()?;
+        seen.account.known().ok()?;
+        if seen.mint.known().is_ok() || self.cannot_act_as(seen) {
+            return None;
+        }
+        let gap = right(self, seen).err().filter(|it| !it.skipped)?;
+        let why = format!(
+            "whether {project} acts as its service account or as its Kubernetes account: {}",
+            gap.why
+        );
+        Some(Gap { why, ..gap })
     }
 
     /// Says whether it was seen that the controller acts as a service account, or may.
