@@ -6,6 +6,7 @@
 //! it, it is tried again, and nobody weaker acts meanwhile.
 
 mod account;
+mod caller;
 mod decision;
 mod key;
 mod project;
@@ -17,6 +18,7 @@ use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
 pub use self::account::{TokenRequestError, request as request_kubernetes_token};
+pub use self::caller::{Caller, CallerError, POD_TOKEN, TokenScope, account_of_token};
 use self::decision::{AfterKubernetes, AfterOwn, Lack};
 pub use self::key::KeyError;
 pub(crate) use self::key::VALUE as KEY_VALUE;

@@ -7,6 +7,9 @@ mod accounts;
 mod catalogue;
 mod cluster;
 mod denials;
+mod egress;
+mod environment;
+mod evidence;
 mod fallback;
 mod grants;
 mod key_limits;
@@ -14,8 +17,10 @@ mod kubernetes;
 mod kubernetes_token;
 mod lists;
 mod metadata;
+mod near_misses;
 mod network;
 mod organisation;
+mod own_identity;
 mod reading;
 mod registry;
 mod report;
@@ -32,7 +37,7 @@ use crate::facts::{Facts, Gap, Use};
 use crate::repository::RepositoryName;
 
 pub use catalogue::CHECKS;
-pub use organisation::constraints;
+pub use organisation::{USABLE_SERVICES, constraints};
 pub use reading::BEYOND_READING;
 pub use report::{CheckResult, DoctorReport, Subject};
 pub use symptoms::{SYMPTOMS, Symptom, explain};
@@ -167,7 +172,7 @@ fn by_rules(facts: &Facts, ids: &[&str]) -> Answer {
                 why: format!("{}: {}", unread.resource, unread.why),
                 skipped: unread.evidence.request.is_empty(),
             }),
-            None => Ok(Verdict::pass("nothing was found")),
+            None => Ok(Verdict::pass("nothing was found").evidence(evidence::of_rules(facts, ids))),
         };
     };
     let more = found.iter().map(|it| it.findings().len()).sum::<usize>() - 1;

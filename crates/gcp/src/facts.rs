@@ -3,6 +3,7 @@
 //! Who gathers fills in what could be read, from a Pod or from a desk; what was not asked for stays [`Seen::Skipped`].
 //! Nothing here holds a token.
 
+mod above;
 mod account;
 mod cluster;
 mod denial;
@@ -63,6 +64,8 @@ pub struct Facts {
     pub home_policy: Reading<Policy>,
     /// Policies of the folders and of the organisation above, by resource name.
     pub ancestor_policies: BTreeMap<String, Reading<Policy>>,
+    /// Policies of what is above projects of repositories and not above the controller's, by resource name.
+    pub registry_ancestor_policies: BTreeMap<String, Reading<Policy>>,
     pub custom_roles: CustomRoles,
     /// Every service account of the controller's Google Cloud project.
     pub accounts: Reading<Vec<ServiceAccount>>,
@@ -80,6 +83,8 @@ pub struct Facts {
     pub organisation: BTreeMap<String, Reading<OrganisationPolicy>>,
     /// The constraints for which the controller's project has a policy of its own, without `constraints/`.
     pub own_constraints: Reading<BTreeSet<String>>,
+    /// Which services the organisation lets projects of repositories use that are not the controller's.
+    pub registry_service_limits: BTreeMap<ProjectId, Reading<OrganisationPolicy>>,
     /// The folders and the organisation above each project where they could be listed.
     pub above: BTreeMap<ProjectId, Vec<String>>,
     /// What is denied on the projects of the controller and of repositories, and on each folder and organisation above
@@ -92,6 +97,7 @@ pub struct Facts {
 pub struct Intent {
     /// The Kubernetes account that the controller is deployed with.
     pub controller: KubernetesAccount,
+    pub asks_by: TokenSource,
     pub fallback: Fallback,
     /// The Projects to look at, each with the addresses of images and charts it subscribes to.
     pub projects: BTreeMap<String, Vec<String>>,
@@ -105,12 +111,23 @@ impl Default for Intent {
     fn default() -> Self {
         Self {
             controller: KubernetesAccount::new("argosy", "controller"),
+            asks_by: TokenSource::MetadataServer,
             fallback: Fallback::default(),
             projects: BTreeMap::new(),
             expected: BTreeSet::new(),
             public: BTreeSet::new(),
         }
     }
+}
+
+/// Where the controller's own token comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    MetadataServer,
+    /// A credential file, as clusters outside Google have; the account is whose it is, where the file says so.
+    File {
+        account: Option<ServiceAccountEmail>,
+    },
 }
 
 /// The Google Cloud project of the controller.
@@ -136,11 +153,13 @@ pub struct Use {
 }
 
 impl Facts {
-    /// Says who the controller is in IAM.
+    /// Says which Kubernetes account the controller is in IAM.
     ///
     /// # Errors
-    /// [`Gap`] if the controller's Google Cloud project is not known, or the number of the one whose pool it is in.
+    /// [`Gap`] if its Google Cloud project is not known, or the number of the one whose pool it is in, or if it asks by a
+    /// credential file and so is somebody else.
     pub fn principal(&self) -> Result<Principal, Gap> {
+        self.asks_metadata_server()?;
         let home = self.home.known()?;
         Ok(Principal {
             number: self.number_before_pool(home)?,
@@ -154,6 +173,19 @@ impl Facts {
         let home = self.home.known().ok()?;
         let owner = self.pool(home).project()?;
         (owner != home.project).then_some(owner)
+    }
+
+    /// Tells that the controller asks no metadata server, where it does not.
+    pub(crate) fn asks_metadata_server(&self) -> Result<(), Gap> {
+        match self.intent.asks_by {
+            TokenSource::MetadataServer => Ok(()),
+            TokenSource::File { .. } => Err(Gap {
+                source: Source::default(),
+                why: "the controller asks by a credential file, not by the metadata server"
+                    .to_owned(),
+                skipped: true,
+            }),
+        }
     }
 
     /// Says which account a Project acts as; the inner error is that no account can have its name.
@@ -185,12 +217,10 @@ impl Facts {
         self.projects.get(name).cloned().unwrap_or_default()
     }
 
-    /// Finds what whoever acts for a Project may do with a repository it uses.
+    /// Finds what whoever acts for a Project may do with an image it uses.
     pub fn of_use(&self, used: &Use) -> UseFacts {
         let uses = self.project(&used.project).uses;
-        uses.get(&used.address.repository)
-            .cloned()
-            .unwrap_or_default()
+        uses.get(&used.address).cloned().unwrap_or_default()
     }
 
     /// Finds what was seen of a repository.

@@ -50,7 +50,7 @@ impl fmt::Display for RepositoryName {
 }
 
 /// An image or chart on a host of Google's: which repository holds it, and its name in there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageAddress {
     pub host: String,
     pub repository: RepositoryName,

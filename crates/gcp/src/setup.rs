@@ -211,6 +211,9 @@ impl Facts {
     /// Says who reads images for a Project: its service account, or the Kubernetes account that acts in place of it;
     /// none where it can have neither.
     pub(crate) fn reader_of(&self, project: &str) -> Result<Option<Grantee>, Gap> {
+        if let Some(gap) = self.undecided(project) {
+            return Err(gap);
+        }
         let account = self.account_of(project)?.ok();
         Ok(match self.kubernetes_account_of(project) {
             Some(principal) => Some(Grantee::Kubernetes(principal)),

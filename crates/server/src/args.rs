@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use gcp::principal::KubernetesAccount;
 
 pub use self::discovery::{CacheByTag, Discovery};
-pub use self::google::{Google, Mode, TokenScope};
+pub use self::google::{Google, Mode};
 use crate::child;
 
 /// Runs a Kubernetes API and all of Argosy in this process: no cluster needed.

@@ -2,33 +2,23 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use anyhow::{Result, anyhow};
+use credentials::google::{CallerError, POD_TOKEN, account_of_token};
 use gcp::principal::KubernetesAccount;
-use gcp::{
-    Base, Call, Endpoints, ExternalAccount, Identities, Scope, ServiceAccountKey, Settings,
-    TokenError,
-};
+use gcp::{Base, Call, Endpoints, Identities, Settings, TokenError};
 use kube::Client;
 use prometheus_client::metrics::gauge::Gauge;
 use secret::Secret;
 use url::Url;
 
-use crate::args::{self, Mode, TokenScope};
+use crate::args::{self, Mode};
 use crate::metrics::{Provider, Ready};
 use crate::parts::Place;
 
 /// The one provider of identities so far.
 const GOOGLE: Provider = Provider { provider: "google" };
-
-/// Where Kubernetes puts the token of a Pod's account.
-///
-/// Source: <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Names another metadata server than Google's.
 const METADATA_HOST: &str = "GCE_METADATA_HOST";
@@ -55,7 +45,7 @@ pub(crate) fn google(
         Mode::Auto => {
             place == Place::Cluster
                 || metadata_host.is_some()
-                || arguments.gcp_credentials.is_some()
+                || arguments.caller.gcp_credentials.is_some()
         }
     };
     let settings = settings(arguments, metadata_host.as_deref(), account())?;
@@ -65,12 +55,8 @@ pub(crate) fn google(
         let ready = ready.get_or_create(&GOOGLE).clone();
         tokio::spawn(wait(identities.clone(), ready));
     }
-    let scope = match arguments.gcp_token_scope {
-        TokenScope::ReadOnly => Scope::ReadOnly,
-        TokenScope::CloudPlatform => Scope::CloudPlatform,
-    };
     let fallback = arguments.gcp_identity_fallback;
-    let google = credentials::Google::new(identities, client, fallback, scope);
+    let google = credentials::Google::new(identities, client, fallback, arguments.caller.scope());
     Ok((google, is_wanted))
 }
 
@@ -81,8 +67,8 @@ fn settings(
 ) -> Result<Settings> {
     Ok(Settings {
         account,
-        base: base(arguments.gcp_credentials.as_deref())?,
-        project: arguments.gcp_project.clone(),
+        base: arguments.caller.base().map_err(said)?,
+        project: arguments.caller.gcp_project.clone(),
         lifetime: arguments.gcp_token_lifetime,
         ..Settings::new(endpoints(arguments, metadata_host)?)
     })
@@ -105,22 +91,7 @@ async fn wait(identities: Identities, ready: Gauge) {
 
 /// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
 pub(crate) fn account() -> Option<KubernetesAccount> {
-    account_of(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
-}
-
-fn account_of(token: &Secret<String>) -> Option<KubernetesAccount> {
-    #[derive(serde::Deserialize)]
-    struct Claims {
-        sub: String,
-    }
-    let claims = BASE64_URL_SAFE_NO_PAD
-        .decode(token.expose().split('.').nth(1)?)
-        .ok()?;
-    let Claims { sub } = serde_json::from_slice(&claims).ok()?;
-    let (namespace, name) = sub
-        .strip_prefix("system:serviceaccount:")?
-        .split_once(':')?;
-    Some(KubernetesAccount::new(namespace, name))
+    account_of_token(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
 }
 
 /// Where connections to registries go; each one that is not the registry's own is said.
@@ -178,27 +149,12 @@ fn services(arguments: &args::Google) -> Result<Endpoints> {
     Ok(endpoints)
 }
 
-fn base(file: Option<&Path>) -> Result<Base> {
-    let Some(file) = file else {
-        return Ok(Base::Metadata);
-    };
-    let context = || {
-        format!(
-            "failed to read {}; name another: --gcp-credentials FILE",
-            file.display()
-        )
-    };
-    let json = fs::read(file).with_context(context)?;
-    let unusable = |error: &dyn std::fmt::Display, hint: &str| {
-        anyhow!("--gcp-credentials {}: {error}; {hint}", file.display())
-    };
-    match ExternalAccount::parse(&json) {
-        Ok(account) => Ok(Base::ExternalAccount(Box::new(account))),
-        Err(gcp::FileError::Kind { kind }) if kind == "service_account" => {
-            let key = ServiceAccountKey::parse(&json).map_err(|it| unusable(&it, it.hint()))?;
-            Ok(Base::Key(Box::new(key)))
-        }
-        Err(error) => Err(unusable(&error, error.hint())),
+/// Says why the credential file cannot be used, and what to do.
+fn said(error: CallerError) -> anyhow::Error {
+    let text = format!("{error}; {}", error.hint());
+    match error {
+        CallerError::Read { source, .. } => anyhow::Error::new(source).context(text),
+        CallerError::Unusable { .. } => anyhow!(text),
     }
 }
 

@@ -7,6 +7,8 @@ mod fallback;
 mod faults;
 mod flags;
 mod kubernetes_account;
+mod outside;
+mod repositories;
 mod setup;
 mod sim;
 mod setup_choices;

@@ -1,6 +1,7 @@
 //! `argosy gcp doctor`: walks the chain from a Pod to a repository.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -41,6 +42,9 @@ pub struct Doctor {
         alias = "fallback"
     )]
     fallback: Fallback,
+    /// How many seconds a metadata server is waited for that does not answer yet [default: 60 in a Pod, else 0]
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
@@ -52,7 +56,10 @@ pub struct Doctor {
 }
 
 pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
-    let access = arguments.place.access().await?;
+    let mut access = arguments.place.access().await?;
+    if let Some(seconds) = arguments.wait {
+        access.patience = Duration::from_secs(seconds);
+    }
     if access.vantage == PodVantage::No && access.operator.is_none() {
         access.operator()?;
     }

@@ -11,10 +11,11 @@ mod policies;
 mod repositories;
 mod uses;
 
-use gcp::Fallback;
-use gcp::Service;
-use gcp::facts::{Facts, Home, Intent, Reading};
+use std::time::Duration;
+
+use gcp::facts::{Facts, Home, Intent, Reading, TokenSource};
 use gcp::principal::{NameError, ProjectId, ProjectNumber};
+use gcp::{Apis, Fallback, Identities, Scope, Service};
 use serde::Deserialize;
 
 use super::place::{Access, PodVantage};
@@ -32,6 +33,7 @@ pub(super) fn intent(
 ) -> Intent {
     Intent {
         controller: access.controller.clone(),
+        asks_by: access.token_source(),
         fallback,
         projects: projects.into_iter().collect(),
         ..Intent::default()
@@ -40,6 +42,13 @@ pub(super) fn intent(
 
 /// Looks at everything that can be seen from here.
 pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
+    // A Pod that has just started sees no metadata server for some seconds, and then everything.
+    let waited = match (access.vantage, access.token_source()) {
+        (PodVantage::Inside | PodVantage::Named, TokenSource::MetadataServer) => {
+            pod::wait(access).await
+        }
+        (PodVantage::No, _) | (_, TokenSource::File { .. }) => Duration::ZERO,
+    };
     let mut facts = Facts {
         now: (access.clock)(),
         intent,
@@ -65,6 +74,7 @@ pub(super) async fn facts(access: &Access, intent: Intent) -> Facts {
     }
     if access.vantage != PodVantage::No {
         pod::gather(access, &mut facts).await;
+        facts.pod.metadata.waited = waited;
         uses::gather(access, &mut facts).await;
     }
     facts
@@ -88,7 +98,8 @@ struct Project {
     name: String,
 }
 
-/// Asks for the controller's project: whoever named it with its number, else Resource Manager, else the metadata server.
+/// Asks for the controller's project: whoever named it with its number, else Resource Manager, else whoever tells the
+/// controller.
 async fn home(access: &Access) -> Reading<Home> {
     if let (Some(project), Some(number)) = (&access.gcp_project, access.gcp_project_number) {
         let project = project.clone();
@@ -100,7 +111,7 @@ async fn home(access: &Access) -> Reading<Home> {
             let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
             numbered(project, found)
         }
-        (_, _, PodVantage::Inside | PodVantage::Named) => home_of_pod(access).await,
+        (_, _, PodVantage::Inside | PodVantage::Named) => home_of_controller(access).await,
         (Some(_), None, PodVantage::No) => Reading::unreachable(
             "--gcp-project",
             "nobody is there to ask for its number: add --gcp-project-number NUMBER, \
@@ -113,8 +124,47 @@ async fn home(access: &Access) -> Reading<Home> {
     }
 }
 
-async fn home_of_pod(access: &Access) -> Reading<Home> {
+/// Asks as the controller does: a project that was named counts for more than what the metadata server says, and of one that
+/// it does not know only Resource Manager knows the number.
+async fn home_of_controller(access: &Access) -> Reading<Home> {
     let identities = access.identities();
+    let of_pod = match access.token_source() {
+        TokenSource::MetadataServer => home_of_pod(access, &identities).await,
+        TokenSource::File { .. } => Reading::default(),
+    };
+    let project = match (&access.gcp_project, access.token_source()) {
+        (None, TokenSource::MetadataServer) => return of_pod,
+        (Some(named), _) if of_pod.known().is_ok_and(|it| it.project == *named) => return of_pod,
+        (Some(named), _) => named.clone(),
+        (None, TokenSource::File { .. }) => match identities.project().await {
+            Ok(project) => project,
+            Err(error) => {
+                let why = format!("{error}: add --gcp-project ID");
+                return Reading::unreachable("--gcp-credentials", &why);
+            }
+        },
+    };
+    let request = "the controller's token";
+    let token = match identities.base(Scope::CloudPlatform).await {
+        Ok(token) => token,
+        Err(error) => return Reading::of_token_error(request, &error),
+    };
+    let apis = Apis::new(access.endpoints.clone(), token.access_token.clone());
+    let path = format!("/v3/projects/{project}");
+    let found: Reading<Project> = apis.get(Service::ResourceManager, &path).await;
+    match found.known() {
+        Ok(_) => numbered(&project, found),
+        Err(gap) => {
+            let why = format!(
+                "the controller may not ask for the number of {project}: {}; add --gcp-project-number NUMBER",
+                gap.why
+            );
+            Reading::unreachable(&found.source.request, &why)
+        }
+    }
+}
+
+async fn home_of_pod(access: &Access, identities: &Identities) -> Reading<Home> {
     let request = format!(
         "GET {}computeMetadata/v1/project/",
         access.endpoints.metadata
@@ -141,7 +191,8 @@ fn numbered(project: &ProjectId, found: Reading<Project>) -> Reading<Home> {
 
 /// Finds out which cluster is the controller's, if anybody says so.
 async fn own_cluster(access: &Access) -> Option<super::place::ClusterAddress> {
-    if access.cluster.is_some() || access.vantage == PodVantage::No {
+    let is_told = access.token_source() == TokenSource::MetadataServer;
+    if access.cluster.is_some() || access.vantage == PodVantage::No || !is_told {
         return access.cluster.clone();
     }
     let identities = access.identities();

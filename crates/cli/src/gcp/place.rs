@@ -7,22 +7,30 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
+use credentials::google::{Caller, CallerError};
+use gcp::facts::TokenSource;
 use gcp::principal::{KubernetesAccount, ProjectId, ProjectNumber};
-use gcp::{Apis, Clock, Endpoints, Identities, Observer, Settings};
+use gcp::{Apis, Base, Clock, Endpoints, Identities, Observer, Scope, Settings};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use url::Url;
 
-use super::credentials;
+use super::credentials as operator;
+
+/// How long it may take at a Pod's start until the metadata server answers.
+///
+/// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity#limitations>
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The variable by which Google's own tools are told their project.
+const DESK_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
 
 /// Where things are, and who asks.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where things are, and who asks")]
 pub(super) struct Place {
-    /// Google Cloud project of the controller [default: what the metadata server says]
-    #[arg(long, env = "GOOGLE_CLOUD_PROJECT", value_name = "ID")]
-    gcp_project: Option<ProjectId>,
-    /// Its number, where nobody is to be asked for it
+    #[command(flatten)]
+    caller: Caller,
+    /// The number of --gcp-project, where nobody is to be asked for it
     #[arg(long, value_name = "NUMBER", requires = "gcp_project", value_parser = ProjectNumber::parse)]
     gcp_project_number: Option<ProjectNumber>,
     /// The controller's cluster [default: what the metadata server says, or the only one of the project]
@@ -85,8 +93,13 @@ pub(super) struct Access {
     pub(super) shared_namespaces: Vec<String>,
     pub(super) endpoints: Endpoints,
     registries: BTreeMap<String, Url>,
-    /// Whether the metadata server can be asked, as the controller's Pod does.
+    /// Where the controller's own token comes from, and what tokens may be used for with which it pulls.
+    base: Base,
+    pub(super) scope: Scope,
+    /// Whether can be asked what the controller's Pod asks.
     pub(super) vantage: PodVantage,
+    /// How long a metadata server is waited for that does not answer.
+    pub(super) patience: Duration,
     /// The APIs as whoever runs the command.
     pub(super) operator: Option<Apis>,
     pub(super) kubernetes: Option<Client>,
@@ -98,7 +111,7 @@ pub(super) struct Access {
 pub(super) enum PodVantage {
     /// In a Pod.
     Inside,
-    /// By a metadata server that was named, from elsewhere.
+    /// By a metadata server or a credential file of the controller that was named, from elsewhere.
     Named,
     No,
 }
@@ -118,27 +131,47 @@ impl ClusterAddress {
 impl Place {
     /// Finds out who can be asked.
     pub(super) async fn access(&self) -> Result<Access> {
-        let vantage = match (is_in_pod(), self.metadata_host()) {
+        let is_named = self.metadata_host().is_some() || self.caller.gcp_credentials.is_some();
+        let vantage = match (is_in_pod(), is_named) {
             (true, _) => PodVantage::Inside,
-            (false, Some(_)) => PodVantage::Named,
-            (false, None) => PodVantage::No,
+            (false, true) => PodVantage::Named,
+            (false, false) => PodVantage::No,
         };
+        let base = self.caller.base().map_err(said)?;
         let clock: Clock = Arc::new(jiff::Timestamp::now);
         let endpoints = self.endpoints()?;
         let token_file = self.access_token_file.as_deref();
         Ok(Access {
-            gcp_project: self.gcp_project.clone(),
+            gcp_project: self.project(vantage)?,
             gcp_project_number: self.gcp_project_number,
             cluster: self.cluster.clone(),
             controller: self.controller.clone(),
             shared_namespaces: self.shared_namespaces.clone(),
             registries: self.registries.iter().cloned().collect(),
-            operator: credentials::find(token_file, &endpoints, &clock).await?,
+            operator: operator::find(token_file, &endpoints, &clock).await?,
             kubernetes: self.kubernetes(vantage).await?,
             endpoints,
+            base,
+            scope: self.caller.scope(),
             vantage,
+            patience: match vantage {
+                PodVantage::Inside => PATIENCE,
+                PodVantage::Named | PodVantage::No => Duration::ZERO,
+            },
             clock,
         })
+    }
+
+    /// Finds the controller's project if it was named. At a desk the variable of Google's own tools names it too, which the
+    /// controller does not read.
+    fn project(&self, vantage: PodVantage) -> Result<Option<ProjectId>> {
+        let named = self.caller.gcp_project.clone();
+        match (named, vantage, variable(DESK_PROJECT)) {
+            (None, PodVantage::No, Some(id)) if !id.is_empty() => ProjectId::parse(&id)
+                .map(Some)
+                .map_err(|error| anyhow!("{DESK_PROJECT}: {error}; {}", error.hint())),
+            (named, _, _) => Ok(named),
+        }
     }
 
     fn endpoints(&self) -> Result<Endpoints> {
@@ -200,10 +233,21 @@ impl Access {
     }
 
     fn identities_of(&self, mut settings: Settings) -> Identities {
+        settings.base = self.base.clone();
         settings.project.clone_from(&self.gcp_project);
         settings.account = Some(self.controller.clone());
         let nobody: Observer = Arc::new(|_| {});
         Identities::new(settings, &self.clock, &nobody)
+    }
+
+    /// Says where the controller's own token comes from.
+    pub(super) fn token_source(&self) -> TokenSource {
+        match &self.base {
+            Base::Metadata => TokenSource::MetadataServer,
+            file @ (Base::ExternalAccount(_) | Base::Key(_)) => TokenSource::File {
+                account: file.account().cloned(),
+            },
+        }
     }
 
     /// Says where connections for a registry go.
@@ -227,6 +271,15 @@ impl Access {
 /// Reads a variable of the environment that is text.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
+}
+
+/// Says why the controller's credential file cannot be used, and what to do.
+fn said(error: CallerError) -> anyhow::Error {
+    let text = format!("{error}; {}", error.hint());
+    match error {
+        CallerError::Read { source, .. } => anyhow::Error::new(source).context(text),
+        CallerError::Unusable { .. } => anyhow!(text),
+    }
 }
 
 /// Kubernetes sets this in every container.

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode};
 
 use super::address::RepositoryName;
-use super::backend::BackendError;
 use super::{REGISTRY, Registry};
 use crate::apis::{self, Answer};
 use crate::call::Call;

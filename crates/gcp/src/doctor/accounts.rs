@@ -2,8 +2,8 @@
 
 use super::{Answer, Verdict, grants};
 use crate::audit::{UNUSED_AFTER, orphaned};
-use crate::facts::{Facts, Gap, Right, Seen, right};
-use crate::policy::{Access, MINT, Policy, TIGHT_MINTER, near_miss};
+use crate::facts::{Facts, Gap, Right, Seen, TokenSource, right};
+use crate::policy::{Access, MINT, Policy, TIGHT_MINTER};
 use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
 use crate::setup::repair::repository::{kubernetes_account, reading_as_kubernetes_account};
 use crate::setup::repair::{controller, denial, organisation};
@@ -13,6 +13,8 @@ use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
 ///
 /// Source: <https://cloud.google.com/iam/quotas>
 const ACCOUNTS_BY_DEFAULT: usize = 100;
+/// Stands for whom a credential file is exchanged for.
+const CALLER: &str = "MEMBER_OF_THE_CREDENTIAL_FILE";
 
 pub(super) fn name(facts: &Facts, project: &str) -> Answer {
     Ok(match facts.account_of(project)? {
@@ -39,7 +41,7 @@ pub(super) fn project(facts: &Facts) -> Answer {
             "accounts are looked for in {}, and the controller is in {told}",
             home.project
         );
-        let fix = controller::unset(facts, "GOOGLE_CLOUD_PROJECT").and_advice(&format!(
+        let fix = controller::unset(facts, "ARGOSY_GCP_PROJECT").and_advice(&format!(
             "leave --gcp-project out too, or make the accounts in {told}"
         ));
         Verdict::fail(&says, fix)
@@ -68,7 +70,10 @@ pub(super) fn exists(facts: &Facts, project: &str) -> Answer {
         "the account has to be in {}, where the controller is, not where the images are",
         home.project
     ));
-    let says = format!("there is no {email}");
+    let says = match facts.project(project).misplaced {
+        Some(other) => format!("there is no {email}, but there is {other}, which nobody looks at"),
+        None => format!("there is no {email}"),
+    };
     Ok(unless_otherwise(facts, project, &says, fix).seen(&reading))
 }
 
@@ -95,6 +100,7 @@ pub(super) fn binding(facts: &Facts, project: &str) -> Answer {
     }
     let seen = facts.project(project);
     let reading = &seen.policy;
+    facts.asks_metadata_server()?;
     // Without the account's own policy nothing is guessed.
     let policy = reading.known()?;
     let Some(email) = email(facts, project)? else {
@@ -142,50 +148,6 @@ fn without_right(
     })
 }
 
-pub(super) fn near_misses(facts: &Facts, project: &str) -> Answer {
-    let reading = facts.project(project).policy;
-    let Some(policy) = reading.found()? else {
-        return Ok(Verdict::skip(
-            "there is no account, so nothing is granted on it",
-        ));
-    };
-    let principal = facts.principal()?;
-    let Some(email) = email(facts, project)? else {
-        return Ok(Verdict::skip(
-            "there is no account, so nothing is granted on it",
-        ));
-    };
-    let mut misses = policy
-        .grants()
-        .filter_map(|it| near_miss(&it.member, &principal).map(|miss| (it, miss)));
-    let Some((grant, miss)) = misses.next() else {
-        return Ok(Verdict::pass("no grant looks like a slip").seen(&reading));
-    };
-    let says = format!(
-        "{} has {} but {}\n- {}\n+ {principal}",
-        grant.text,
-        grant.role,
-        miss.says(),
-        grant.text
-    );
-    let on = |member| RoleGrant::new(Resource::ServiceAccount(email.clone()), grant.role, member);
-    let fix = Fix::by(vec![
-        Action::Grant(on(Grantee::Kubernetes(principal.clone()))),
-        Action::Revoke(on(Grantee::Member(grant.text.to_owned()))),
-    ]);
-    let works = policy
-        .access(MINT, &facts.custom_roles, facts.now, |it| {
-            facts.covers(it, &principal)
-        })
-        .is_granted();
-    let verdict = if works {
-        Verdict::warn(&says, fix)
-    } else {
-        Verdict::fail(&says, fix)
-    };
-    Ok(verdict.seen(&reading))
-}
-
 pub(super) fn mint(facts: &Facts, project: &str) -> Answer {
     if facts.kubernetes_account_of(project).is_some() {
         return Ok(otherwise(facts, project));
@@ -217,7 +179,7 @@ pub(super) fn mint_others(facts: &Facts) -> Answer {
     let reading = &facts.pod.project_permissions;
     let permissions = reading.known()?;
     Ok(if permissions.iter().any(|it| it == MINT) {
-        let fix = Fix::by(grants::of_minting_everywhere(facts)?).and_advice(
+        let fix = grants::of_minting_everywhere(facts)?.fix().and_advice(
             "grant it on the account of each Project instead: argosy gcp setup writes it",
         );
         Verdict::fail("it can act as every account of its project", fix)
@@ -267,9 +229,26 @@ pub(super) fn orphans(facts: &Facts) -> Answer {
             "whoever makes a Project of that name is {}",
             names.join(", ")
         );
-        Verdict::warn(&says, Fix::by(left.into_iter().map(disable).collect()))
+        let fix = Fix::by(left.into_iter().map(disable).collect());
+        Verdict::warn(&says, fix.and_advice(&other_clusters(facts)))
     }
     .seen(reading))
+}
+
+/// Accounts belong to a project, Projects to a cluster: what is left over here may be in use there.
+fn other_clusters(facts: &Facts) -> String {
+    let own = facts.cluster.known().ok().map(|it| &it.name);
+    let all = facts.clusters.known().into_iter().flatten();
+    let others = all.map(|it| &it.name).filter(|it| Some(*it) != own);
+    let names: Vec<_> = others.map(String::as_str).collect();
+    match names.as_slice() {
+        [] => "first look whether another cluster has that Project: its account would be the same"
+            .to_owned(),
+        names => format!(
+            "first look whether another cluster of the project has that Project, as its account is the same: {}",
+            names.join(", ")
+        ),
+    }
 }
 
 pub(super) fn quota(facts: &Facts) -> Answer {
@@ -307,7 +286,7 @@ fn unless_otherwise(facts: &Facts, project: &str, says: &str, fix: Fix) -> Verdi
 }
 
 /// Gives the account of a Project; none where no account can have its name.
-fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, Gap> {
+pub(super) fn email(facts: &Facts, project: &str) -> Result<Option<ServiceAccountEmail>, Gap> {
     facts.account_of(project).map(Result::ok)
 }
 
@@ -330,6 +309,17 @@ pub(super) fn minting(facts: &Facts, email: &ServiceAccountEmail) -> Result<Acti
     Ok(Action::Grant(RoleGrant::new(
         Resource::ServiceAccount(email.clone()),
         TIGHT_MINTER,
-        Grantee::Kubernetes(facts.principal()?),
+        controller_of(facts)?,
     )))
+}
+
+/// Says who the controller is in policies, or holds the place of who cannot be known here.
+pub(super) fn controller_of(facts: &Facts) -> Result<Grantee, Gap> {
+    Ok(match &facts.intent.asks_by {
+        TokenSource::MetadataServer => Grantee::Kubernetes(facts.principal()?),
+        TokenSource::File {
+            account: Some(email),
+        } => Grantee::ServiceAccount(email.clone()),
+        TokenSource::File { account: None } => Grantee::Member(CALLER.to_owned()),
+    })
 }

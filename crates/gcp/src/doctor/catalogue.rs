@@ -3,8 +3,8 @@
 use super::Vantage::{Anywhere, Operator, Pod};
 use super::{Check, Run};
 use super::{
-    accounts, cluster, denials, fallback, kubernetes, metadata, network, organisation, reading,
-    registry, services,
+    accounts, cluster, denials, egress, environment, fallback, kubernetes, metadata, near_misses,
+    network, organisation, reading, registry, services,
 };
 
 /// Makes a row of each line: id, from where it is seen, what is well, the function, and the links it depends on.
@@ -23,8 +23,8 @@ macro_rules! catalogue {
 /// Every link; a dependant stands below what it depends on.
 pub const CHECKS: &[Check] = catalogue! {
     // What is around the process.
-    "ENV-CREDENTIALS" Pod "no environment variable puts other credentials first" => Surely(metadata::environment);
-    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Surely(metadata::proxy);
+    "ENV-CREDENTIALS" Pod "no environment variable leads other programs to other credentials" => Once(environment::credentials);
+    "ENV-PROXY" Pod "no proxy stands before the metadata server" => Once(environment::proxy);
     // The metadata server.
     "MDS-REACH" Pod "the metadata server answers" => Once(metadata::reach);
     "MDS-FLAVOR" Pod "it is the one of GKE, not the node's" => Once(metadata::flavor) after "MDS-REACH";
@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = catalogue! {
     "MDS-TOKEN" Pod "it hands out a token" => Once(metadata::token) after "MDS-REACH";
     "MDS-LATENCY" Pod "it answers quickly" => Once(metadata::latency) after "MDS-REACH";
     "CLOCK" Pod "the clock is right" => Once(metadata::clock);
-    "EGRESS" Pod "the hosts of Google can be reached" => Each(metadata::egress);
+    "EGRESS" Pod "the hosts of Google can be reached" => Each(egress::hosts);
     // The Pod.
     "K8S-KSA" Anywhere "the Pod runs as the account that grants name" => Once(kubernetes::account);
     "K8S-ANNOTATION" Anywhere "that account is tied to no service account" => Once(kubernetes::annotation);
@@ -50,27 +50,30 @@ pub const CHECKS: &[Check] = catalogue! {
     "NODE-SA" Operator "nodes can do little" => Once(cluster::node_accounts);
     "SAMENESS" Operator "no other cluster has the same identities" => Rules(&["A15"]);
     // The services.
+    "API-SERVICEUSAGE" Operator "Service Usage is on, by which one looks at the others" => Once(services::service_usage);
+    "API-RESOURCEMANAGER" Operator "Resource Manager is on, by which one looks at projects" => Once(services::resource_manager);
     "API-CONTAINER" Operator "GKE is on" => Once(|facts| services::at_home(facts, "container.googleapis.com"));
     "API-IAM" Operator "IAM is on" => Once(|facts| services::at_home(facts, "iam.googleapis.com"));
     "API-IAMCREDENTIALS" Operator "IAM Credentials is on" => Once(|facts| services::at_home(facts, "iamcredentials.googleapis.com"));
     "API-STS" Operator "Security Token Service is on" => Once(|facts| services::at_home(facts, "sts.googleapis.com"));
     "API-ARTIFACTREGISTRY" Operator "Artifact Registry is on" => EachRepository(services::artifact_registry);
     "API-PROBE" Pod "the controller reaches IAM Credentials" => Once(services::probe)
-        after "MDS-REACH" "MDS-TOKEN" "API-IAMCREDENTIALS";
+        after "MDS-REACH" "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-IAMCREDENTIALS";
     "VPCSC" Pod "no service perimeter is in between" => Surely(organisation::perimeter) after "MDS-TOKEN";
     // The account of each Project.
     "GSA-NAME" Anywhere "the Project can have a service account" => EachProject(accounts::name);
     "GSA-PROJECT" Pod "accounts are looked for where the controller is" => Once(accounts::project) after "MDS-PROJECT";
-    "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "API-IAM";
+    "GSA-EXISTS" Operator "it has one" => EachProject(accounts::exists) after "GSA-NAME" "GSA-PROJECT" "API-IAM";
     "GSA-ENABLED" Operator "the account is enabled" => EachProject(accounts::enabled) after "GSA-EXISTS";
-    "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding) after "GSA-EXISTS";
-    "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(accounts::near_misses)
-        after "GSA-NAME";
+    "GSA-BINDING" Operator "the controller may act as it" => EachProject(accounts::binding)
+        after "CLUSTER-WIF" "GSA-EXISTS";
+    "GSA-BINDING-NEARMISS" Operator "no grant misses the controller by a hair" => EachProject(near_misses::of_account)
+        after "GSA-NAME" "GSA-PROJECT";
     "GSA-BINDING-BROAD" Operator "nobody else may act as such accounts" => Rules(&["A02", "A07"]);
     "GSA-MINT" Pod "the controller gets a token of it" => EachProject(accounts::mint)
-        after "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN" "API-PROBE" "API-IAMCREDENTIALS" "GSA-NAME" "GSA-PROJECT" "GSA-EXISTS" "GSA-ENABLED" "GSA-BINDING";
     "GSA-MINT-OTHERS" Pod "the controller cannot act as every account" => Once(accounts::mint_others)
-        after "MDS-TOKEN";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN";
     "GSA-KEYS" Operator "accounts have no keys" => Rules(&["A08"]);
     "GSA-ROLES" Operator "accounts have no other roles" => Rules(&["A03", "A04", "A05", "A06"]);
     "GSA-UNUSED" Operator "the account is in use" => EachProject(accounts::unused) after "GSA-NAME" "GSA-EXISTS";
@@ -88,11 +91,12 @@ pub const CHECKS: &[Check] = catalogue! {
         after "GSA-MINT";
     "AR-PUBLIC" Operator "no repository is public" => Rules(&["A10"]);
     "AR-IMMUTABLE" Operator "tags do not move" => EachRepository(registry::immutable) after "AR-REPO";
-    "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host);
+    "AR-GCRIO" Operator "former addresses lead somewhere" => EachUse(registry::former_host)
+        after "API-ARTIFACTREGISTRY";
     "PUBSUB" Operator "pushes are announced" => EachRepository(registry::topic);
     // Falling back.
     "KSA-DIRECT" Pod "the controller itself reads nothing" => EachRepository(reading::read_by_controller)
-        after "MDS-TOKEN";
+        after "MDS-FLAVOR" "MDS-EMAIL" "MDS-TOKEN";
     "FALLBACK-MODE" Anywhere "no Project falls back in silence" => Once(fallback::mode);
     "STATIC-KEYS" Anywhere "no Secret holds a key" => Rules(&["A20"]);
     // The organisation.

@@ -25,7 +25,7 @@ pub(super) fn status(facts: &Facts) -> Answer {
             &format!(
                 "{says}: before 1.21 the metadata server is at 127.0.0.1:988, where the checks of its way do not look"
             ),
-            nodes::upgrade(facts, cluster, OLDEST),
+            nodes::upgrade(facts, cluster),
         ),
         "RUNNING" => Verdict::pass(&says),
         "RECONCILING" | "PROVISIONING" => Verdict::warn(&says, nodes::wait_for(facts, cluster)),

@@ -80,7 +80,7 @@ fn needs(facts: &Facts, place: &str) -> Result<Vec<Need>, Gap> {
     let mut needs = Vec::new();
     if is_around(facts, place, home) {
         needs.push(Need {
-            who: Grantee::Kubernetes(facts.principal()?),
+            who: super::accounts::controller_of(facts)?,
             permission: MINT,
         });
     }

@@ -6,11 +6,46 @@ use crate::policy::{
     Carries, CustomRoles, DOWNLOAD, MINT, OPEN_MINTER, Policy, READER, TIGHT_MINTER,
 };
 use crate::repository::RepositoryName;
-use crate::setup::{Action, Grantee, Resource, RoleGrant};
+use crate::setup::{Action, Fix, Grantee, Resource, RoleGrant};
+
+/// What takes a right away: grants as they were read, or as they might be where nobody read them.
+#[derive(Debug, Clone)]
+pub(super) struct Taking {
+    pub(super) actions: Vec<Action>,
+    pub(super) is_guessed: bool,
+}
+
+impl Taking {
+    fn read(actions: Vec<Action>) -> Self {
+        Self {
+            actions,
+            is_guessed: false,
+        }
+    }
+
+    fn guessed(actions: Vec<Action>) -> Self {
+        Self {
+            actions,
+            is_guessed: true,
+        }
+    }
+
+    /// Writes the repair, and says of one that is guessed that it is.
+    pub(super) fn fix(self) -> Fix {
+        let fix = Fix::by(self.actions);
+        if self.is_guessed {
+            fix.and_advice(
+                "which grant it is by was not read here, so what is taken away is a guess: at a desk doctor names the grant",
+            )
+        } else {
+            fix
+        }
+    }
+}
 
 /// Takes back what lets the controller act as every account of its project; where nobody read it, what it would be by.
-pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Vec<Action>, Gap> {
-    let controller = Grantee::Kubernetes(facts.principal()?);
+pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Taking, Gap> {
+    let controller = super::accounts::controller_of(facts)?;
     let home = Resource::Project(facts.home.known()?.project.clone());
     let above = facts.ancestor_policies.iter();
     let above = above.map(|(name, policy)| (Resource::Other(name.clone()), policy));
@@ -20,14 +55,14 @@ pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Vec<Action>, Gap> {
     Ok(if found.is_empty() {
         let roles = [TIGHT_MINTER, OPEN_MINTER];
         let guess = |role| Action::Revoke(RoleGrant::new(home.clone(), role, controller.clone()));
-        roles.map(guess).into()
+        Taking::guessed(roles.map(guess).into())
     } else {
-        found
+        Taking::read(found)
     })
 }
 
 /// Takes from somebody what lets them do more on a repository than read it.
-pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) -> Vec<Action> {
+pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) -> Taking {
     let seen = facts.repository(name);
     let on_repository = [(Resource::Repository(name.clone()), &seen.policy)];
     let mut found = taken(on_repository.into_iter(), who, |role| role != READER);
@@ -40,7 +75,8 @@ pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) ->
         &seen.project_policy,
     )];
     found.extend(taken(on_project.into_iter(), who, writes));
-    if found.is_empty() {
+    let is_guessed = found.is_empty();
+    if is_guessed {
         let resource = Resource::Repository(name.clone());
         let guess = RoleGrant::new(resource, "roles/artifactregistry.writer", who.clone());
         found.push(Action::Revoke(guess));
@@ -50,11 +86,14 @@ pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) ->
         0,
         Action::Grant(RoleGrant::new(reader, READER, who.clone())),
     );
-    found
+    Taking {
+        actions: found,
+        is_guessed,
+    }
 }
 
 /// Takes from somebody what lets them read a repository; where nobody read it, the role for that.
-pub(super) fn of_reading(facts: &Facts, name: &RepositoryName, who: &Grantee) -> Vec<Action> {
+pub(super) fn of_reading(facts: &Facts, name: &RepositoryName, who: &Grantee) -> Taking {
     let seen = facts.repository(name);
     let places = [
         (Resource::Repository(name.clone()), &seen.policy),
@@ -66,13 +105,10 @@ pub(super) fn of_reading(facts: &Facts, name: &RepositoryName, who: &Grantee) ->
     let found = taken(places.into_iter(), who, reads(&facts.custom_roles));
     if found.is_empty() {
         let resource = Resource::Repository(name.clone());
-        return vec![Action::Revoke(RoleGrant::new(
-            resource,
-            READER,
-            who.clone(),
-        ))];
+        let guess = RoleGrant::new(resource, READER, who.clone());
+        return Taking::guessed(vec![Action::Revoke(guess)]);
     }
-    found
+    Taking::read(found)
 }
 
 fn reads(roles: &CustomRoles) -> impl Fn(&str) -> bool {
@@ -119,12 +155,18 @@ mod tests {
         facts
             .ancestor_policies
             .insert("folders/12".to_owned(), policy);
-        let actions = of_minting_everywhere(&facts).expect("a project");
+        let read = of_minting_everywhere(&facts).expect("a project");
         let role = "roles/iam.serviceAccountTokenCreator on folders/12";
-        assert_eq!(revoked(&actions), [role]);
+        assert_eq!(revoked(&read.actions), [role]);
+        assert!(!read.fix().advice.contains("a guess"));
         facts.ancestor_policies.clear();
         let guessed = of_minting_everywhere(&facts).expect("a project");
-        assert_eq!(guessed.len(), 2, "either of the roles it could be by");
+        assert_eq!(
+            guessed.actions.len(),
+            2,
+            "either of the roles it could be by"
+        );
+        assert!(guessed.fix().advice.contains("a guess"));
     }
 
     #[test]
@@ -135,11 +177,11 @@ mod tests {
         let apps = facts.repositories.get_mut(&name).expect("apps");
         let policy = granting("roles/artifactregistry.repoAdmin", &account("web").member());
         apps.policy = Reading::known_from("GET getIamPolicy", policy);
-        let actions = of_writing(&facts, &name, &who);
+        let actions = of_writing(&facts, &name, &who).actions;
         assert!(matches!(&actions[0], Action::Grant(it) if it.role == READER));
         let taken = format!("roles/artifactregistry.repoAdmin on {name}");
         assert_eq!(revoked(&actions), [taken]);
         let reader = of_reading(&whole(), &name, &who);
-        assert_eq!(revoked(&reader), [format!("{READER} on {name}")]);
+        assert_eq!(revoked(&reader.actions), [format!("{READER} on {name}")]);
     }
 }

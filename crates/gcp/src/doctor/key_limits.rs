@@ -1,6 +1,6 @@
 //! Constraints that limit the keys which exist where keys may be made.
 
-use super::organisation::judged_by;
+use super::organisation::{judged_by, sources};
 use super::{Answer, Verdict};
 use crate::facts::Facts;
 use crate::setup::BASELINE;
@@ -29,19 +29,19 @@ pub(super) fn answers(facts: &Facts) -> Vec<(&'static str, Answer)> {
 /// Source: <https://cloud.google.com/iam/docs/keys-create-delete#key-expiry>
 fn expiry(facts: &Facts) -> Answer {
     let creation = BASELINE.iter().find(|it| it.constraint == CREATION);
-    if creation.is_some_and(|it| facts.baseline_met(it) == Ok(true)) {
-        return Ok(Verdict::pass("no key can be made"));
+    if let Some(creation) = creation.filter(|it| facts.baseline_met(it) == Ok(true)) {
+        let read = sources(facts, creation);
+        return Ok(Verdict::pass("no key can be made").evidence(read));
     }
     let reading = facts.organisation.get(EXPIRY).cloned().unwrap_or_default();
     let limit = reading.found()?.and_then(|it| it.allowed_values().next());
-    Ok(match limit {
-        Some(limit) => Verdict::pass(&format!("a new key is good for {limit} at most")),
-        None => {
-            let fix = except(facts, EXPIRY, &Exception::Only(vec![LONGEST.to_owned()]));
-            Verdict::warn("a key that is made is good until somebody deletes it", fix)
-                .seen(&reading)
-        }
-    })
+    let verdict = if let Some(limit) = limit {
+        Verdict::pass(&format!("a new key is good for {limit} at most"))
+    } else {
+        let fix = except(facts, EXPIRY, &Exception::Only(vec![LONGEST.to_owned()]));
+        Verdict::warn("a key that is made is good until somebody deletes it", fix)
+    };
+    Ok(verdict.seen(&reading))
 }
 
 /// Warns where Google was told to leave a key alone that stands in public; what it does by itself is to disable it.

@@ -2,27 +2,35 @@
 
 use super::{Answer, Verdict};
 use crate::audit::{ANNOTATION, remove_annotation};
-use crate::facts::Facts;
+use crate::facts::{Facts, Seen};
 use crate::setup::repair::{controller, nodes};
 
 const NODE_LABEL: &str = "iam.gke.io/gke-metadata-server-enabled";
 
 pub(super) fn account(facts: &Facts) -> Answer {
-    let reading = &facts.pod.pod;
-    let pod = reading.known()?;
-    let wanted = &facts.intent.controller;
-    let verdict = match &pod.account {
-        Some(account) if account == wanted => Verdict::pass(&format!("it runs as {account}")),
-        Some(account) => Verdict::fail(
+    facts.asks_metadata_server()?;
+    let reading = &facts.pod.account;
+    if reading.seen == Seen::Skipped {
+        return Ok(Verdict::skip(
+            "only the Pod's own token says whom it runs as: from elsewhere it is looked for by the account that is to be \
+             checked",
+        ));
+    }
+    let (account, wanted) = (reading.known()?, &facts.intent.controller);
+    let verdict = if account == wanted {
+        Verdict::pass(&format!("it runs as {account}"))
+    } else {
+        Verdict::fail(
             &format!("it runs as {account}, and grants name {wanted}"),
-            controller::run_as(account, wanted),
-        ),
-        None => Verdict::unknown("the Pod does not say which account it runs as"),
+            controller::run_as(account, wanted)
+                .and_advice("or, if it is meant to: --controller NAMESPACE/NAME"),
+        )
     };
     Ok(verdict.seen(reading))
 }
 
 pub(super) fn annotation(facts: &Facts) -> Answer {
+    facts.asks_metadata_server()?;
     let reading = &facts.pod.account_annotations;
     let annotations = reading.known()?;
     Ok(match annotations.get(ANNOTATION) {
@@ -36,6 +44,7 @@ pub(super) fn annotation(facts: &Facts) -> Answer {
 }
 
 pub(super) fn host_network(facts: &Facts) -> Answer {
+    facts.asks_metadata_server()?;
     let reading = &facts.pod.pod;
     Ok(if reading.known()?.host_network {
         Verdict::fail(
@@ -49,6 +58,7 @@ pub(super) fn host_network(facts: &Facts) -> Answer {
 }
 
 pub(super) fn node(facts: &Facts) -> Answer {
+    facts.asks_metadata_server()?;
     if facts.cluster.known().is_ok_and(|it| it.autopilot.enabled) {
         return Ok(Verdict::skip("nodes of Autopilot always have it"));
     }

@@ -1,14 +1,13 @@
-//! Checks of the metadata server, the clock and the ways out, as the Pod finds them.
+//! Checks of the metadata server and the clock, as the Pod finds them.
 
 use std::time::Duration;
 
+use super::own_identity::OwnIdentity;
 use super::{Answer, Verdict, symptoms};
 use crate::facts::{Facts, Metadata, Reading, Seen};
 use crate::principal::ServiceAccountEmail;
 use crate::setup::Fix;
 use crate::setup::repair::{controller, nodes};
-use crate::setup::shell::command;
-use crate::setup::terraform::commented;
 
 /// From when on an answer of the metadata server is slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -19,58 +18,17 @@ const CLOCK_BOUND: i64 = 60;
 /// With this status the server of a crowded node ends a request that had to wait.
 const CROWDED: u16 = 499;
 
-pub(super) fn environment(facts: &Facts) -> Verdict {
-    let set = facts.pod.environment.get("GOOGLE_APPLICATION_CREDENTIALS");
-    match set {
-        None => Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS is not set"),
-        Some(kind) if kind == "external_account" => {
-            Verdict::pass("GOOGLE_APPLICATION_CREDENTIALS leads to a configuration without a key")
-        }
-        Some(kind) => Verdict::warn(
-            &format!(
-                "GOOGLE_APPLICATION_CREDENTIALS leads to a file of type {kind}, which comes before the metadata server"
-            ),
-            controller::unset(facts, "GOOGLE_APPLICATION_CREDENTIALS"),
-        ),
-    }
-}
-
-pub(super) fn proxy(facts: &Facts) -> Verdict {
-    let variable = |name: &str| {
-        let environment = &facts.pod.environment;
-        environment
-            .get(name)
-            .or_else(|| environment.get(&name.to_ascii_lowercase()))
-    };
-    let excepted = variable("NO_PROXY").is_some_and(|it| {
-        it.split(',').any(|host| {
-            matches!(
-                host.trim(),
-                "169.254.169.254" | "metadata.google.internal" | "*"
-            )
-        })
-    });
-    match variable("HTTP_PROXY") {
-        None => Verdict::pass("no proxy is set"),
-        Some(_) if excepted => Verdict::pass("the proxy leaves the metadata server out"),
-        Some(_) => {
-            let others = variable("NO_PROXY").filter(|it| !it.is_empty());
-            let others = others.map(|it| format!("{it},")).unwrap_or_default();
-            let hosts = format!("{others}169.254.169.254,metadata.google.internal");
-            // Argosy's own requests to Google are sent past any proxy.
-            Verdict::warn(
-                "HTTP_PROXY is set and NO_PROXY does not name the metadata server: Argosy asks no proxy, \
-                 other programs in the Pod would",
-                controller::set(facts, "NO_PROXY", &hosts),
-            )
-        }
-    }
-}
-
 pub(super) fn reach(facts: &Facts) -> Answer {
+    facts.asks_metadata_server()?;
     let reading = &facts.pod.metadata.server;
     let says = match &reading.seen {
-        Seen::Known(_) => return Ok(Verdict::pass("it answers").seen(reading)),
+        Seen::Known(_) => {
+            let says = match facts.pod.metadata.waited.as_secs() {
+                0 => "it answers".to_owned(),
+                seconds => format!("it answers, after {seconds} s"),
+            };
+            return Ok(Verdict::pass(&says).seen(reading));
+        }
         Seen::Skipped => return reading.known().map(|_| Verdict::pass("")),
         Seen::Unreachable { .. } if reading.source.status == Some(CROWDED) => {
             let says = "it lets callers wait and gives up (HTTP 499): too many ask it at a time";
@@ -134,12 +92,10 @@ pub(super) fn email(facts: &Facts) -> Answer {
         return Ok(nobody(facts).seen(reading));
     }
     let email = reading.known()?;
-    let is_pool = email.ends_with(".svc.id.goog");
-    let is_principal = email.starts_with("principal://");
+    if let Some(found) = OwnIdentity::parse(email) {
+        return Ok(found.judged(facts)?.seen(reading));
+    }
     let verdict = match ServiceAccountEmail::parse(email) {
-        _ if is_pool || is_principal => {
-            Verdict::pass(&format!("the Pod is {}", facts.principal()?))
-        }
         Ok(account) if is_of_nodes(facts, &account) => Verdict::fail(
             &format!("the Pod has the identity of its node, {account}"),
             nodes::serve_metadata(facts),
@@ -162,6 +118,9 @@ fn is_of_nodes(facts: &Facts, account: &ServiceAccountEmail) -> bool {
 
 pub(super) fn token(facts: &Facts) -> Answer {
     let reading = &facts.pod.metadata.token_seconds;
+    if facts.asks_metadata_server().is_err() {
+        return by_file(facts, reading);
+    }
     let verdict = match &reading.seen {
         Seen::Known(0) => Verdict::fail(
             "its token has expired already",
@@ -185,6 +144,19 @@ pub(super) fn token(facts: &Facts) -> Answer {
         }
     };
     Ok(verdict.seen(reading))
+}
+
+/// Judges the token that the credential file of a cluster outside Google comes to.
+fn by_file(facts: &Facts, reading: &Reading<u64>) -> Answer {
+    let Seen::Denied(denial) = &reading.seen else {
+        let seconds = *reading.known()?;
+        let says = format!("the token of the credential file lives {seconds} seconds");
+        return Ok(Verdict::pass(&says).seen(reading));
+    };
+    let fix = controller::set(facts, "ARGOSY_GCP_CREDENTIALS", "FILE").and_advice(
+        "gcloud iam workload-identity-pools create-cred-config writes a file that fits the provider",
+    );
+    Ok(Verdict::fail(&symptoms::with_cause(&denial.message), fix).seen(reading))
 }
 
 fn nobody(facts: &Facts) -> Verdict {
@@ -242,43 +214,4 @@ pub(super) fn clock(facts: &Facts) -> Answer {
         _ => Verdict::pass(&says),
     };
     Ok(verdict.seen(reading))
-}
-
-pub(super) fn egress(facts: &Facts) -> Vec<(String, Answer)> {
-    let hosts = facts.pod.hosts.iter();
-    hosts
-        .map(|(host, reading)| (host.clone(), reached(host, reading)))
-        .collect()
-}
-
-fn reached(host: &str, reading: &crate::facts::Reading<Duration>) -> Answer {
-    match &reading.seen {
-        Seen::Known(took) => {
-            Ok(Verdict::pass(&format!("reached in {} ms", took.as_millis())).seen(reading))
-        }
-        Seen::Unreachable { why } => Ok(Verdict::fail(why, way_to(host)).seen(reading)),
-        _ => reading.known().map(|_| Verdict::pass("")),
-    }
-}
-
-/// Nodes without public addresses reach Google by Private Google Access, and registries by a zone of their own.
-fn way_to(host: &str) -> Fix {
-    let zone = match () {
-        () if host.ends_with("pkg.dev") => "pkg.dev",
-        () if host.ends_with("gcr.io") => "gcr.io",
-        () => "googleapis.com",
-    };
-    let options = [
-        ("region", "REGION"),
-        ("enable-private-ip-google-access", ""),
-    ];
-    let words = [
-        "gcloud", "compute", "networks", "subnets", "update", "SUBNET",
-    ];
-    let access = "private_ip_google_access = true";
-    Fix::commands(&[command(&words, &options)])
-        .and_terraform(commented("In the google_compute_subnetwork:", access))
-        .and_advice(&format!(
-            "with a restricted or private range, {zone} needs a DNS zone too: one for googleapis.com does not cover it"
-        ))
 }

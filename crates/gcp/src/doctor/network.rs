@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Answer, Verdict};
-use crate::facts::{Cluster, Facts};
+use crate::facts::{Cluster, Facts, Seen};
 use crate::network::{Labels, NetworkPolicy, Protocol, Target, Way};
 use crate::setup::repair::nodes;
 use crate::setup::{Fix, WayOut};
@@ -13,6 +13,10 @@ use crate::setup::{Fix, WayOut};
 /// The metadata server as policies see it: behind the redirect of Dataplane V2, and without it.
 const BEHIND_REDIRECT: (&str, u16) = ("169.254.169.254/32", 80);
 const WITHOUT_REDIRECT: (&str, u16) = ("169.254.169.252/32", 988);
+/// The same where Dataplane V2 judges a request after its redirect, as was seen: any node, whose addresses differ.
+const AT_NODE: (&str, u16) = ("0.0.0.0/0", 988);
+/// An address such as nodes have, where that of the Pod's node is not known.
+const SOME_NODE: [u8; 4] = [10, 128, 0, 2];
 
 /// Addresses from which Google serves its APIs and registries, one of some of its ranges.
 ///
@@ -97,25 +101,35 @@ fn judge(facts: &Facts, fence: &Fence<'_>, labels: &Labels) -> Verdict {
 
 impl Fence<'_> {
     fn to_metadata(&self, facts: &Facts) -> Passage {
+        if facts.asks_metadata_server().is_err() {
+            return Passage::Open;
+        }
         let is_open = |(range, port): (&str, u16)| {
             let address = range.split('/').next().and_then(|it| it.parse().ok());
             address.is_some_and(|it| self.lets(tcp(port), Target::Address(it)))
         };
         let (behind, without) = (is_open(BEHIND_REDIRECT), is_open(WITHOUT_REDIRECT));
-        let is_open = match facts.cluster.known().map(Cluster::has_dataplane_v2) {
-            Ok(true) => behind,
-            Ok(false) => without,
-            Err(_) if behind == without => behind,
-            // Whichever of the two it is, it is the one that counts.
-            Err(_) if facts.pod.metadata.server.known().is_ok() => true,
-            Err(_) => {
-                return Passage::Unclear(
-                    "it lets one of 169.254.169.254:80 (Dataplane V2) and 169.254.169.252:988 (without) through, \
-                     and the cluster was not read",
-                );
-            }
-        };
-        Passage::of(is_open)
+        let node = facts.pod.pod.known().ok().and_then(|it| it.node_address);
+        let node = node.unwrap_or_else(|| SOME_NODE.into());
+        let at_node = self.lets(tcp(AT_NODE.1), Target::Address(node));
+        let server = &facts.pod.metadata.server;
+        let (is_heard, is_silent) = (server.known().is_ok(), is_silent(facts));
+        match facts.cluster.known().map(Cluster::has_dataplane_v2) {
+            Ok(false) => Passage::of(without),
+            Ok(true) | Err(_) if !behind && !without && !at_node => Passage::Closed,
+            // Whichever of them it is, it is the one that counts.
+            Ok(true) | Err(_) if is_heard => Passage::Open,
+            Ok(true) | Err(_) if is_silent && !at_node => Passage::Unclear(
+                "it is silent, and Dataplane V2 may judge a request by where it leads to: the node, on TCP 988, which is \
+                 not let through",
+            ),
+            Ok(true) => Passage::of(behind),
+            Err(_) if behind && without => Passage::Open,
+            Err(_) => Passage::Unclear(
+                "it lets one of 169.254.169.254:80 (Dataplane V2) and 169.254.169.252:988 (without) through, \
+                 and the cluster was not read",
+            ),
+        }
     }
 
     fn to_google(&self) -> Passage {
@@ -200,12 +214,20 @@ pub(super) fn allow_metadata(facts: &Facts) -> Fix {
     }
 }
 
-/// Where the metadata server is; both places while it is not known which of them counts.
+/// Says whether the metadata server was asked and did not answer.
+fn is_silent(facts: &Facts) -> bool {
+    matches!(facts.pod.metadata.server.seen, Seen::Unreachable { .. })
+}
+
+/// Where the metadata server is; all places while it is not known which of them counts.
 fn metadata_servers(facts: &Facts) -> Vec<(&'static str, u16)> {
+    if facts.asks_metadata_server().is_err() {
+        return Vec::new();
+    }
     match facts.cluster.known().map(Cluster::has_dataplane_v2) {
-        Ok(true) => vec![BEHIND_REDIRECT],
+        Ok(true) => vec![BEHIND_REDIRECT, AT_NODE],
         Ok(false) => vec![WITHOUT_REDIRECT],
-        Err(_) => vec![BEHIND_REDIRECT, WITHOUT_REDIRECT],
+        Err(_) => vec![BEHIND_REDIRECT, WITHOUT_REDIRECT, AT_NODE],
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Answer, Verdict, key_limits, lists};
 use crate::facts::{Denial, Facts, OrganisationPolicy, Reading, Reason, Seen, Source};
+use crate::principal::ProjectId;
 use crate::setup::repair::organisation::{self, Exception};
 use crate::setup::{BASELINE, Baseline, Fix, HARDENING};
 
@@ -24,7 +25,7 @@ const BLOCKERS: &[(&str, &str)] = &[
 ];
 
 /// The constraint that says which services may be on at all.
-const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
+pub const USABLE_SERVICES: &str = "gcp.restrictServiceUsage";
 /// The constraint that lists accounts whose tokens may live longer than an hour.
 const LONG_LIVES: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
@@ -116,17 +117,43 @@ pub(super) fn blockers(facts: &Facts) -> Vec<(String, Answer)> {
         };
         (*constraint, judged(facts, constraint, judge))
     });
-    let services = judged(facts, USABLE_SERVICES, |policy| {
-        let needed = facts.needed_services();
-        let refused = needed.iter().find(|it| !policy.allows(&it.service))?;
-        let says = format!("{} may not be used", refused.service);
-        let needed = needed.iter().map(|it| it.service.as_str());
-        Some((says, letting(policy, needed.collect())))
-    });
-    let all = switches.chain([(USABLE_SERVICES, services)]);
-    let all = all.chain(lists::answers(facts));
-    all.map(|(constraint, answer)| (constraint.to_owned(), answer))
-        .collect()
+    let all = switches.chain(lists::answers(facts));
+    let all = all.map(|(constraint, answer)| (constraint.to_owned(), answer));
+    all.chain(services(facts)).collect()
+}
+
+/// Says of each project whether the services may be on that are needed in it: each is under its own policies.
+fn services(facts: &Facts) -> Vec<(String, Answer)> {
+    let own = facts.organisation.get(USABLE_SERVICES).cloned();
+    let own = own.unwrap_or_default();
+    let home = match facts.home.known() {
+        Ok(home) => (&home.project, &own),
+        Err(gap) => return vec![(USABLE_SERVICES.to_owned(), Err(gap))],
+    };
+    let others = facts.registry_service_limits.iter();
+    let others = others.filter(|(project, _)| *project != home.0);
+    let mut answers = vec![(USABLE_SERVICES.to_owned(), usable(facts, home.0, home.1))];
+    answers.extend(others.map(|(project, reading)| {
+        let subject = format!("{USABLE_SERVICES} in {project}");
+        (subject, usable(facts, project, reading))
+    }));
+    answers
+}
+
+fn usable(facts: &Facts, project: &ProjectId, reading: &Reading<OrganisationPolicy>) -> Answer {
+    let Some(policy) = reading.found()? else {
+        return Ok(Verdict::pass("it is not set").seen(reading));
+    };
+    let all = facts.needed_services();
+    let needed = all.iter().filter(|it| it.project == *project);
+    let needed: BTreeSet<_> = needed.map(|it| it.service.as_str()).collect();
+    let Some(refused) = needed.iter().find(|it| !policy.allows(it)) else {
+        return Ok(plain().seen(reading));
+    };
+    let says = format!("{refused} may not be used in {project}");
+    let exception = letting(policy, needed);
+    let fix = organisation::except_in(project, USABLE_SERVICES, &exception);
+    Ok(Verdict::fail(&says, fix).seen(reading))
 }
 
 /// Lets some values pass a list, and nothing else that it does not let pass.
@@ -143,17 +170,22 @@ fn letting(policy: &OrganisationPolicy, needed: BTreeSet<&str>) -> Exception {
 pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
     let wanted = BASELINE.iter().map(|wanted| {
         let answer = facts.baseline_met(wanted).and_then(|met| {
-            Ok(if met {
+            let verdict = if met {
                 Verdict::pass(&format!("it prevents {}", wanted.prevents))
             } else {
                 let set = wanted.action(&facts.home.known()?.project);
                 let says = format!("it would prevent {}", wanted.prevents);
                 Verdict::warn(&says, Fix::by(vec![set]))
-            })
+            };
+            Ok(verdict.evidence(sources(facts, wanted)))
         });
         (wanted.constraint.to_owned(), answer)
     });
     let long_lives = judged(facts, LONG_LIVES, |policy| {
+        if policy.allows_all() {
+            let says = "tokens of every account may live longer than an hour".to_owned();
+            return Some((says, Exception::Nothing));
+        }
         let is_ours = |it: &&str| it.contains(crate::principal::ACCOUNT_PREFIX);
         let account = policy.allowed_values().find(is_ours)?;
         let says = format!("tokens of {account} may live longer than an hour");
@@ -173,6 +205,12 @@ pub(super) fn baseline(facts: &Facts) -> Vec<(String, Answer)> {
         .collect()
 }
 
+/// Says where it was read whether a constraint is in force.
+pub(super) fn sources(facts: &Facts, wanted: &Baseline) -> Vec<Source> {
+    let readings = wanted.names().filter_map(|it| facts.organisation.get(it));
+    readings.map(|it| it.source.clone()).collect()
+}
+
 /// Says in one line which constraints would make nodes and buckets harder to take.
 pub(super) fn hardening(facts: &Facts) -> Answer {
     let (mut missing, mut gap) = (Vec::new(), None);
@@ -186,8 +224,9 @@ pub(super) fn hardening(facts: &Facts) -> Answer {
     if let (true, Some(gap)) = (missing.is_empty(), gap) {
         return Err(gap);
     }
+    let read = HARDENING.iter().flat_map(|it| sources(facts, it)).collect();
     if missing.is_empty() {
-        return Ok(Verdict::pass("every constraint is in force"));
+        return Ok(Verdict::pass("every constraint is in force").evidence(read));
     }
     let home = &facts.home.known()?.project;
     let set = missing.iter().map(|it| it.action(home)).collect();
@@ -200,7 +239,7 @@ pub(super) fn hardening(facts: &Facts) -> Answer {
         named.join(", ")
     );
     let fix = Fix::by(set).and_advice(REACHES_EVERYTHING);
-    Ok(Verdict::warn(&says, fix))
+    Ok(Verdict::warn(&says, fix).evidence(read))
 }
 
 /// Fails where a constraint stands in the way, with what `judge` says of it and how it has to be instead.

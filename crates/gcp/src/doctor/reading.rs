@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, Verdict, grants, kubernetes_token, symptoms};
+use super::grants::{self, Taking};
+use super::{Answer, Verdict, kubernetes_token, symptoms};
 use crate::Fallback;
-use crate::facts::{Denial, Facts, Gap, RepositoryFacts, Seen, Use};
+use crate::facts::{Denial, Facts, Gap, Reading, Seen, Use};
 use crate::policy::{Access, DOWNLOAD, Member, Policy, READER, UPLOAD};
 use crate::repository::RepositoryName;
 use crate::setup::repair::denial::{self, Refuser};
@@ -65,15 +66,44 @@ fn by_others(facts: &Facts, name: &RepositoryName, reader: &Grantee, none: &str)
         Ok(Access::Unknown { role }) => {
             Verdict::unknown(&format!("what {role} on {project} carries was not read")).with(fix)
         }
-        Ok(Access::Lapsed { .. } | Access::No) => match by_many(facts, reader, &seen) {
-            Some(role) => Verdict::unknown(&format!(
-                "a group or a domain has {role}, and whether {whom} is in it cannot be read"
-            ))
-            .with(fix),
-            None => Verdict::fail(none, fix),
-        },
+        Ok(Access::Lapsed { .. } | Access::No) => from_above(facts, name, reader, none).with(fix),
     };
     verdict.seen(&seen.policy).seen(&seen.project_policy)
+}
+
+/// Looks for a role that reads on what is above the project of a repository; what was not read there may hold one.
+fn from_above(facts: &Facts, name: &RepositoryName, reader: &Grantee, none: &str) -> Verdict {
+    let whom = reader.whom();
+    let above = match facts.policies_above(&name.project) {
+        Ok(above) => above,
+        Err(gap) => return Verdict::unknown(&format!("{none}, and {}", gap.why)),
+    };
+    let mut open = None;
+    for (place, policy) in &above {
+        let why = match policy.known().map(|it| reads(facts, it, reader)) {
+            Ok(Access::Yes { role } | Access::Conditional { role, .. }) => {
+                let says =
+                    format!("{whom} has {role} on all of {place}, not on the repository alone");
+                return Verdict::warn(&says, grant_reading(name, reader.clone())).seen(policy);
+            }
+            Ok(Access::Unknown { role }) => format!("what {role} on {place} carries was not read"),
+            Ok(Access::Lapsed { .. } | Access::No) => continue,
+            Err(gap) => format!(
+                "{none}, and the policy of {place} was not read: {}",
+                gap.why
+            ),
+        };
+        open.get_or_insert_with(|| Verdict::unknown(&why).seen(policy));
+    }
+    let seen = facts.repository(name);
+    let policies = [&seen.policy, &seen.project_policy].into_iter();
+    let policies = policies.chain(above.iter().map(|(_, policy)| policy));
+    if let Some(role) = by_many(facts, reader, policies) {
+        return Verdict::unknown(&format!(
+            "a group or a domain has {role}, and whether {whom} is in it cannot be read"
+        ));
+    }
+    open.unwrap_or_else(|| Verdict::fail(none, grant_reading(name, reader.clone())))
 }
 
 fn reads(facts: &Facts, policy: &Policy, reader: &Grantee) -> Access {
@@ -83,14 +113,17 @@ fn reads(facts: &Facts, policy: &Policy, reader: &Grantee) -> Access {
 }
 
 /// Finds a role that may read and is held by a group or a domain, whose members are not in any policy.
-fn by_many(facts: &Facts, reader: &Grantee, seen: &RepositoryFacts) -> Option<String> {
+fn by_many<'a>(
+    facts: &Facts,
+    reader: &Grantee,
+    mut policies: impl Iterator<Item = &'a Reading<Policy>>,
+) -> Option<String> {
     // No federated identity is in a group or of a domain.
     if matches!(reader, Grantee::Kubernetes(_)) {
         return None;
     }
     let is_many = |it: &Member| matches!(it, Member::Group(_) | Member::Domain(_));
-    let policies = [&seen.policy, &seen.project_policy];
-    policies.iter().find_map(|it| {
+    policies.find_map(|it| {
         let policy = it.known().ok()?;
         match policy.access(DOWNLOAD, &facts.custom_roles, facts.now, is_many) {
             Access::Lapsed { .. } | Access::No => None,
@@ -105,14 +138,10 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
     if let Some(verdict) = kubernetes_token::missing(facts, &used.project) {
         return Ok(verdict);
     }
-    let name = &used.address.repository;
     let reading = facts.of_use(used).pull;
     let verdict = match &reading.seen {
         Seen::Known(()) => Verdict::pass("the first page came"),
-        Seen::Absent => Verdict::fail(
-            &format!("there is no image {} in {name}", used.address.image),
-            repository::list_images(&used.project, &used.address),
-        ),
+        Seen::Absent => no_image(facts, used),
         Seen::Denied(denial) => Verdict::fail(
             &symptoms::with_cause(&denial.message),
             mended(facts, used, denial)?,
@@ -122,6 +151,20 @@ pub(super) fn pull(facts: &Facts, used: &Use) -> Answer {
         }
     };
     Ok(verdict.seen(&reading))
+}
+
+/// A registry says of a repository that is missing what it says of an image, so both are named unless one was seen.
+fn no_image(facts: &Facts, used: &Use) -> Verdict {
+    let (name, image) = (&used.address.repository, &used.address.image);
+    let fix = repository::list_images(&used.project, &used.address);
+    if facts.repository(name).repository.known().is_ok() {
+        return Verdict::fail(&format!("there is no image {image} in {name}"), fix);
+    }
+    let says = format!("there is no image {image} in {name}, or no such repository");
+    Verdict::fail(
+        &says,
+        fix.and_advice("at a desk AR-REPO says whether the repository is there"),
+    )
 }
 
 /// Says what mends a refusal of a repository to a Project.
@@ -155,9 +198,11 @@ pub(super) fn permissions(facts: &Facts, used: &Use) -> Answer {
         let Some(who) = facts.reader_of(&used.project)? else {
             return Ok(Verdict::skip("there is no account that could have it"));
         };
-        let fix = Fix::by(grants::of_writing(facts, name, &who)).and_advice(&format!(
-            "leave the account {READER} alone, on this repository"
-        ));
+        let fix = grants::of_writing(facts, name, &who)
+            .fix()
+            .and_advice(&format!(
+                "leave the account {READER} alone, on this repository"
+            ));
         Verdict::warn(&format!("it also has {}", extra.join(", ")), fix)
     };
     Ok(verdict.seen(&reading))
@@ -177,35 +222,54 @@ pub(super) fn listing(facts: &Facts, used: &Use) -> Answer {
 }
 
 pub(super) fn isolation(facts: &Facts, project: &str) -> Answer {
-    let reading = facts.project(project).foreign_reads;
-    let foreign = reading.known()?;
-    let names = foreign
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let verdict = if foreign.is_empty() {
-        Verdict::pass("it reads only what the Project uses")
-    } else {
-        let Some(who) = facts.reader_of(project)? else {
-            return Ok(Verdict::skip("there is no account that could read"));
-        };
-        let fix = Fix::by(only_its_own(facts, project, foreign, &who))
-            .and_advice("grant reading on single repositories, not on projects");
-        Verdict::warn(&format!("it also reads {names}"), fix)
+    let own: BTreeSet<_> = used_by(facts, project).collect();
+    if facts.uses().all(|it| own.contains(&it.address.repository)) {
+        return Ok(Verdict::skip(
+            "no other Project that was looked at uses a repository of its own",
+        ));
+    }
+    let foreign = facts.project(project).foreign_permissions;
+    if foreign.is_empty() {
+        return Reading::<()>::default().known().map(|()| Verdict::pass(""));
+    }
+    let reads = |reading: &Reading<Vec<String>>| {
+        let held = reading.known();
+        held.is_ok_and(|it| it.iter().any(|it| it == DOWNLOAD))
     };
-    Ok(verdict.seen(&reading))
+    let leaks: Vec<_> = foreign.iter().filter(|(_, it)| reads(it)).collect();
+    // What was found stays found, whatever else was not to be read.
+    if leaks.is_empty() {
+        let asked = foreign.values();
+        return asked.clone().find_map(|it| it.found().err()).map_or_else(
+            || {
+                let verdict = Verdict::pass("it reads only what the Project uses");
+                Ok(asked.fold(verdict, Verdict::seen))
+            },
+            Err,
+        );
+    }
+    let Some(who) = facts.reader_of(project)? else {
+        return Ok(Verdict::skip("there is no account that could read"));
+    };
+    let names: Vec<_> = leaks.iter().map(|(name, _)| (*name).clone()).collect();
+    let fix = only_its_own(facts, project, &names, &who)
+        .fix()
+        .and_advice("grant reading on single repositories, not on projects");
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let verdict = Verdict::warn(&format!("it also reads {}", names.join(", ")), fix);
+    let evidence = leaks.into_iter().map(|(_, reading)| reading);
+    Ok(evidence.fold(verdict, Verdict::seen))
+}
+
+/// Lists the repositories that a Project uses.
+fn used_by(facts: &Facts, project: &str) -> impl Iterator<Item = RepositoryName> {
+    let used = facts.uses().filter(move |it| it.project == project);
+    used.map(|it| it.address.repository)
 }
 
 /// Lets somebody read what a Project uses, and takes from them what lets them read the others.
-fn only_its_own(
-    facts: &Facts,
-    project: &str,
-    others: &[RepositoryName],
-    who: &Grantee,
-) -> Vec<Action> {
-    let used = facts.uses().filter(|it| it.project == project);
-    let own: BTreeSet<_> = used.map(|it| it.address.repository).collect();
+fn only_its_own(facts: &Facts, project: &str, others: &[RepositoryName], who: &Grantee) -> Taking {
+    let own: BTreeSet<_> = used_by(facts, project).collect();
     let grant = |name| {
         Action::Grant(RoleGrant::new(
             Resource::Repository(name),
@@ -213,17 +277,21 @@ fn only_its_own(
             who.clone(),
         ))
     };
-    let mut actions: Vec<_> = own.into_iter().map(grant).collect();
-    for revoke in others
-        .iter()
-        .flat_map(|it| grants::of_reading(facts, it, who))
-    {
-        // One grant on a project is found for each repository in it.
-        if !actions.contains(&revoke) {
-            actions.push(revoke);
+    let mut all = Taking {
+        actions: own.into_iter().map(grant).collect(),
+        is_guessed: false,
+    };
+    for name in others {
+        let taking = grants::of_reading(facts, name, who);
+        all.is_guessed |= taking.is_guessed;
+        for revoke in taking.actions {
+            // One grant on a project is found for each repository in it.
+            if !all.actions.contains(&revoke) {
+                all.actions.push(revoke);
+            }
         }
     }
-    actions
+    all
 }
 
 pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer {
@@ -237,8 +305,8 @@ pub(super) fn read_by_controller(facts: &Facts, name: &RepositoryName) -> Answer
     if !held.iter().any(|it| it == DOWNLOAD) {
         return Ok(Verdict::pass("it reads nothing here").seen(&reading));
     }
-    let controller = Grantee::Kubernetes(facts.principal()?);
-    let fix = Fix::by(grants::of_reading(facts, name, &controller));
+    let controller = super::accounts::controller_of(facts)?;
+    let fix = grants::of_reading(facts, name, &controller).fix();
     let says = "it reads the repository itself, so every Project that falls back does";
     let verdict = match facts.intent.fallback {
         Fallback::Deny => Verdict::fail(says, fix),

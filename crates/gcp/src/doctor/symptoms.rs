@@ -124,6 +124,16 @@ pub const SYMPTOMS: &[Symptom] = &[
         "there is no such repository in that location",
     ),
     symptom(
+        "NAME_UNKNOWN",
+        "AR-REPO",
+        "there is no such repository in that location, or no such image in it",
+    ),
+    symptom(
+        "service account is disabled",
+        "GSA-ENABLED",
+        "the account is disabled, which is no reason to fall back",
+    ),
+    symptom(
         "Container Registry is deprecated",
         "AR-GCRIO",
         "the address is served no more",
@@ -282,6 +292,11 @@ mod tests {
             "AR-ADDRESS",
         ),
         (r#"name unknown: Repository "apps" not found"#, "AR-REPO"),
+        (
+            r#"GET https://europe-west1-docker.pkg.dev/v2/acme/apps/web/tags/list: NAME_UNKNOWN: Repository "apps" not found"#,
+            "AR-REPO",
+        ),
+        ("Error 403: The service account is disabled.", "GSA-ENABLED"),
         (
             "Container Registry is deprecated and shutting down, please use the auto migration tool",
             "AR-GCRIO",

@@ -8,6 +8,7 @@ mod broken_pod;
 mod fallback;
 mod kubernetes_account;
 mod network;
+mod reading;
 mod whole_links;
 
 use std::collections::BTreeSet;
@@ -57,6 +58,18 @@ fn everything_passes_where_everything_is_whole() {
 }
 
 #[test]
+fn whatever_passes_says_where_it_was_seen() {
+    // These look at names, at the command line, and at what others saw.
+    let without = ["AR-ADDRESS", "FALLBACK-MODE", "GSA-NAME", "VPCSC"];
+    let passed = diagnose(&whole()).results.into_iter();
+    let bare: BTreeSet<_> = passed
+        .filter(|it| it.status == Status::Pass && it.evidence.is_empty())
+        .map(|it| it.id)
+        .collect();
+    assert_eq!(bare, without.into_iter().collect());
+}
+
+#[test]
 fn a_check_depends_only_on_checks_above_it() {
     for (place, check) in CHECKS.iter().enumerate() {
         for link in check.depends_on {
@@ -84,12 +97,7 @@ fn where_nothing_was_looked_at_nothing_passes_as_seen() {
         .map(|it| it.id)
         .collect();
     // These look at the command line and at what others saw, not at the outside.
-    let without_looking = [
-        "ENV-CREDENTIALS",
-        "ENV-PROXY",
-        "AR-ADDRESS",
-        "FALLBACK-MODE",
-    ];
+    let without_looking = ["AR-ADDRESS", "FALLBACK-MODE"];
     assert_eq!(passed, without_looking.into_iter().collect());
     assert_eq!(report.count(Status::Fail), 0);
     assert_eq!(report.exit_code(), 0);
@@ -124,6 +132,35 @@ fn nothing_is_guessed_below_a_broken_link() {
         "the operator's side is looked at all the same"
     );
     assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn what_another_identity_may_do_says_nothing_about_the_controller() {
+    let report = after(|facts| {
+        let tied = "builds@acme-gke.iam.gserviceaccount.com".to_owned();
+        facts.pod.metadata.email = Reading::known_from("GET email", tied);
+        let (reason, says) = ("IAM_PERMISSION_DENIED", "it is denied on resource");
+        facts.pod.impersonation_probe = refused(reason, says);
+        facts.projects.get_mut("web").expect("web").mint = refused(reason, says);
+        let held = Reading::known_from("POST", vec![crate::policy::MINT.to_owned()]);
+        facts.pod.project_permissions = held.clone();
+        facts
+            .pod
+            .direct_permissions
+            .values_mut()
+            .for_each(|it| *it = held.clone());
+    });
+    assert_eq!(result(&report, "MDS-EMAIL").status, Status::Fail);
+    for id in [
+        "API-PROBE",
+        "GSA-MINT",
+        "GSA-MINT-OTHERS",
+        "KSA-DIRECT",
+        "AR-PULL",
+    ] {
+        let it = result(&report, id);
+        assert_eq!(it.depends_on, Some("MDS-EMAIL"), "{id}: {}", it.says);
+    }
 }
 
 #[test]
@@ -182,13 +219,40 @@ fn a_near_miss_shows_both_members_and_mends_it() {
 }
 
 #[test]
-fn a_legacy_member_is_a_grant_and_no_near_miss() {
+fn a_legacy_member_is_a_grant_to_be_spelled_anew_unless_that_was_done() {
+    let role = crate::policy::TIGHT_MINTER;
+    let judged = |policy: crate::policy::Policy| {
+        let report = after(|facts| {
+            let web = facts.projects.get_mut("web").expect("web");
+            web.policy = Reading::known_from("POST", policy);
+        });
+        assert_eq!(result(&report, "GSA-BINDING").status, Status::Pass);
+        result(&report, "GSA-BINDING-NEARMISS")
+    };
+    let mut policy = granting(role, &controller().legacy_member());
+    let alone = judged(policy.clone());
+    assert_eq!(alone.status, Status::Warn, "{}", alone.says);
+    let fix = alone.fix.expect("a fix");
+    assert!(
+        fix.commands.contains(&controller().to_string()),
+        "{}",
+        fix.commands
+    );
+    policy.add(role, &controller().to_string());
+    assert_eq!(judged(policy).status, Status::Pass);
+}
+
+#[test]
+fn a_slip_in_a_role_that_lets_nobody_act_is_none_of_the_controllers() {
     let report = after(|facts| {
-        let policy = granting(crate::policy::TIGHT_MINTER, &controller().legacy_member());
-        facts.projects.get_mut("web").expect("web").policy = Reading::known_from("POST", policy);
+        let wrong = controller().to_string().replace("/4711/", "/acme-gke/");
+        let mut policy = granting(crate::policy::TIGHT_MINTER, &controller().to_string());
+        policy.add("roles/iam.serviceAccountViewer", &wrong);
+        let web = facts.projects.get_mut("web").expect("web");
+        web.policy = Reading::known_from("POST", policy);
     });
-    assert_eq!(result(&report, "GSA-BINDING").status, Status::Pass);
-    assert_eq!(result(&report, "GSA-BINDING-NEARMISS").status, Status::Pass);
+    let it = result(&report, "GSA-BINDING-NEARMISS");
+    assert_eq!(it.status, Status::Pass, "{}", it.says);
 }
 
 #[test]

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Reading, RepositoryName, Source, UseFacts};
+use super::{ImageAddress, Reading, RepositoryName, Source, UseFacts};
 use crate::policy::Policy;
+use crate::principal::ServiceAccountEmail;
 
 /// Everything about one Project's identity.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFacts {
     pub account: Reading<ServiceAccount>,
+    /// The account of the same name in a project of the Project's repositories, where it has none at home.
+    pub misplaced: Option<ServiceAccountEmail>,
     /// The policy *on* the account: who may act as it.
     pub policy: Reading<Policy>,
     /// The result of asking for a short-lived token as the controller.
@@ -32,10 +35,10 @@ pub struct ProjectFacts {
     pub fallback: Reading<Option<String>>,
     /// Secrets of the Project's namespace that hold a JSON key.
     pub key_secrets: Reading<Vec<String>>,
-    /// What whoever acts may do with each repository the Project uses.
-    pub uses: BTreeMap<RepositoryName, UseFacts>,
-    /// Which repositories of *other* Projects whoever acts can read.
-    pub foreign_reads: Reading<Vec<RepositoryName>>,
+    /// What whoever acts may do with each image the Project uses: of two images in one repository only one may be there.
+    pub uses: BTreeMap<ImageAddress, UseFacts>,
+    /// Which of the permissions asked about whoever acts has on each repository that only *other* Projects use.
+    pub foreign_permissions: BTreeMap<RepositoryName, Reading<Vec<String>>>,
 }
 
 /// A service account, in the form of the IAM API.

@@ -22,10 +22,14 @@ impl Facts {
     /// Says which Kubernetes account a Project acts as; none where its service account does, or would.
     ///
     /// # Errors
-    /// [`Gap`] if it was not read whether there is such an account, and it was not seen that the service account acts;
-    /// or if one acts and it is not known who that is in IAM.
+    /// [`Gap`] if it was not read whether there is such an account, or whether the controller may act as the service account
+    /// where both are there, and it was not seen that the service account acts; or if one acts and it is not known who
+    /// that is in IAM.
     pub(crate) fn acting_as(&self, project: &str) -> Result<Option<Principal>, Gap> {
         let seen = self.project(project);
+        if let Some(gap) = self.undecided(project) {
+            return Err(gap);
+        }
         match seen.kubernetes_account.found() {
             Ok(Some(())) if self.acts_in_place(project, &seen)? => {
                 self.kubernetes_principal(project).map(Some)
@@ -42,6 +46,23 @@ impl Facts {
             Err(_) => true,
             Ok(_) => self.cannot_act_as(seen),
         })
+    }
+
+    /// Says why it is not known which of two accounts acts: both are there, nobody tried, and what grants the right to act as
+    /// the service account was not all read.
+    pub(crate) fn undecided(&self, project: &str) -> Option<Gap> {
+        let seen = self.projects.get(project)?;
+        seen.kubernetes_account.known().ok()?;
+        seen.account.known().ok()?;
+        if seen.mint.known().is_ok() || self.cannot_act_as(seen) {
+            return None;
+        }
+        let gap = right(self, seen).err().filter(|it| !it.skipped)?;
+        let why = format!(
+            "whether {project} acts as its service account or as its Kubernetes account: {}",
+            gap.why
+        );
+        Some(Gap { why, ..gap })
     }
 
     /// Says whether it was seen that the controller acts as a service account, or may.

@@ -59,6 +59,11 @@ impl OrganisationPolicy {
         self.spec.rules.iter().any(|it| it.deny_all)
     }
 
+    /// Says whether a list constraint was set to let everything through.
+    pub fn allows_all(&self) -> bool {
+        self.spec.rules.iter().any(|it| it.allow_all)
+    }
+
     /// Says whether a list constraint lets a value through; without rules it lets everything.
     pub fn allows(&self, value: &str) -> bool {
         let rules = &self.spec.rules;

@@ -1,6 +1,7 @@
 //! What the controller's Pod sees around it: the metadata server, itself, and the ways out.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Reading, RepositoryName};
@@ -11,6 +12,8 @@ use crate::principal::KubernetesAccount;
 #[derive(Debug, Clone, Default)]
 pub struct PodFacts {
     pub metadata: Metadata,
+    /// Whom the Pod's own token speaks for.
+    pub account: Reading<KubernetesAccount>,
     pub pod: Reading<Pod>,
     /// The annotations of the Pod's Kubernetes account.
     pub account_annotations: Reading<BTreeMap<String, String>>,
@@ -30,7 +33,7 @@ pub struct PodFacts {
     /// Hosts that have to be reached, each with the time of a handshake.
     pub hosts: BTreeMap<String, Reading<Duration>>,
     /// Environment that changes where credentials come from, without values that could be secret.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Reading<BTreeMap<String, String>>,
 }
 
 /// What the metadata server says.
@@ -38,6 +41,8 @@ pub struct PodFacts {
 pub struct Metadata {
     /// The `Server` header of its first answer.
     pub server: Reading<String>,
+    /// How long it was waited for until it answered.
+    pub waited: Duration,
     /// The names below `instance/attributes/`.
     pub attributes: Reading<Vec<String>>,
     /// The id of the project it speaks for.
@@ -48,14 +53,15 @@ pub struct Metadata {
     pub email: Reading<String>,
     /// How long its token still lives, in seconds.
     pub token_seconds: Reading<u64>,
-    /// The slowest of five answers, the first of which may be the first ever.
+    /// How long the slowest of five looks took, the first of which may be the first ever; one that was given up counts too.
     pub latency: Reading<Duration>,
 }
 
 /// The Pod that the controller runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pod {
-    pub account: Option<KubernetesAccount>,
     pub host_network: bool,
     pub node: String,
+    /// The address of that node within its network.
+    pub node_address: Option<IpAddr>,
 }

@@ -40,10 +40,10 @@ pub struct DockerConfig {
     pub immutable_tags: bool,
 }
 
-/// What a Project's account can do with a repository, tried with its own token.
+/// What a Project's account can do with an image and the repository that holds it, tried with its own token.
 #[derive(Debug, Clone, Default)]
 pub struct UseFacts {
-    /// The first page of tags.
+    /// The first page of the image's tags.
     pub pull: Reading<()>,
     /// Which of the permissions asked about it has.
     pub permissions: Reading<Vec<String>>,

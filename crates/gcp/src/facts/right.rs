@@ -50,24 +50,27 @@ pub(crate) fn right(facts: &Facts, seen: &ProjectFacts) -> Result<Right, Gap> {
     }
     let own = format!("projects/{}", facts.home.known()?.project);
     let above = facts.ancestor_policies.iter();
+    let mut open = None;
     for (place, policy) in std::iter::once((&own, &facts.home_policy)).chain(above) {
-        if let Ok(Access::Yes { role } | Access::Conditional { role, .. }) = policy.known().map(on)
-        {
-            let place = place.clone();
-            return Ok(Right::Above { role, place });
-        }
+        let gap = match policy.known().map(on) {
+            Ok(Access::Yes { role } | Access::Conditional { role, .. }) => {
+                let place = place.clone();
+                return Ok(Right::Above { role, place });
+            }
+            Ok(Access::Unknown { role }) => unread(&role, &policy.source),
+            Ok(Access::Lapsed { .. } | Access::No) => continue,
+            Err(gap) => Gap {
+                why: format!(
+                    "it has no role on the account itself, and the policy of {place} was not read: {}",
+                    gap.why
+                ),
+                ..gap
+            },
+        };
+        open.get_or_insert(gap);
     }
-    let on_project = facts.home_policy.known().map_err(|gap| Gap {
-        why: format!(
-            "it has no role on the account itself, and the policy of {own} was not read: {}",
-            gap.why
-        ),
-        ..gap
-    })?;
-    match on(on_project) {
-        Access::Unknown { role } => Err(unread(&role, &facts.home_policy.source)),
-        Access::Yes { .. } | Access::Conditional { .. } | Access::Lapsed { .. } | Access::No => {
-            Ok(Right::None)
-        }
+    match open {
+        None => Ok(Right::None),
+        Some(gap) => Err(gap),
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use super::{Denial, Reading, Reason, Seen, Source};
-use crate::{Problem, TokenError};
+use crate::{Absence, Problem, TokenError};
 
 impl<T> Reading<T> {
     /// Judges why there is no token.
@@ -45,6 +45,9 @@ impl<T> Reading<T> {
             TokenError::Annotated { message, .. } | TokenError::Refused { message, .. } => {
                 Seen::Denied(Denial::of_text(message))
             }
+            TokenError::ConsumerRefused { .. } | TokenError::Lifetime { .. } => {
+                denied(Reason::Other, None)
+            }
             other => Seen::Unreachable {
                 why: with_causes(other),
             },
@@ -59,7 +62,19 @@ impl<T> Reading<T> {
 /// Gives the HTTP status of the answer that an error is about, where it is known.
 fn status(error: &TokenError) -> Option<u16> {
     match error {
-        TokenError::NotReady { .. } => Some(404),
+        TokenError::NotReady { .. }
+        | TokenError::Absent {
+            why: Absence::NotFound,
+            ..
+        } => Some(404),
+        TokenError::Forbidden { .. }
+        | TokenError::ApiDisabled { .. }
+        | TokenError::PolicyViolated { .. }
+        | TokenError::ScopeInsufficient { .. }
+        | TokenError::ConsumerRefused { .. } => Some(403),
+        TokenError::Unauthenticated { .. } => Some(401),
+        TokenError::RateLimited { .. } => Some(429),
+        TokenError::Lifetime { .. } => Some(400),
         TokenError::Malformed {
             problem: Problem::Expired,
             ..
@@ -82,7 +97,6 @@ fn with_causes(error: &TokenError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Absence;
 
     fn seen(error: &TokenError) -> Seen<()> {
         Reading::of_token_error("POST generateAccessToken", error).seen
@@ -135,6 +149,48 @@ mod tests {
             let reading = Reading::<()>::of_token_error("GET token", &error);
             assert_eq!(reading.source.status, status, "{error}");
             assert!(matches!(reading.seen, Seen::Unreachable { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_whatever_reason_is_one_and_has_its_status() {
+        let host = || "iamcredentials.googleapis.com".to_owned();
+        for (error, status) in [
+            (
+                TokenError::ConsumerRefused {
+                    host: host(),
+                    consumer: "projects/4711".to_owned(),
+                    reason: "BILLING_DISABLED".to_owned(),
+                },
+                403,
+            ),
+            (
+                TokenError::Lifetime {
+                    message: "more than an hour".to_owned(),
+                },
+                400,
+            ),
+            (
+                TokenError::ApiDisabled {
+                    service: host(),
+                    project: "acme-gke".to_owned(),
+                },
+                403,
+            ),
+            (TokenError::ScopeInsufficient { host: host() }, 403),
+        ] {
+            let reading = Reading::<()>::of_token_error("POST generateAccessToken", &error);
+            assert_eq!(reading.source.status, Some(status), "{error}");
+            assert!(matches!(reading.seen, Seen::Denied(_)), "{error}");
+        }
+        for (why, status) in [(Absence::NotFound, Some(404)), (Absence::Name, None)] {
+            let account = "a@b.iam.gserviceaccount.com".to_owned();
+            let absent = TokenError::Absent { account, why };
+            let reading = Reading::<()>::of_token_error("POST generateAccessToken", &absent);
+            assert_eq!(
+                (reading.source.status, reading.seen),
+                (status, Seen::Absent)
+            );
         }
     }
 

@@ -15,6 +15,9 @@ pub(crate) const PROJECTS: &[(&str, &str)] = &[
     ("web", "europe-west1-docker.pkg.dev/acme-art/apps/web"),
 ];
 
+/// What is above the project of the repositories.
+const ABOVE: [&str; 2] = ["folders/12", "organizations/7"];
+
 /// Two Projects, one repository each, in another Google Cloud project than the cluster.
 pub(crate) fn whole() -> Facts {
     let mut facts = Facts {
@@ -51,6 +54,13 @@ pub(crate) fn whole() -> Facts {
             Reading::known_from("GET denypolicies", Vec::new()),
         )]
         .into(),
+        above: [(project("acme-art"), ABOVE.map(str::to_owned).into())].into(),
+        registry_ancestor_policies: ABOVE
+            .map(|it| {
+                let policy = Reading::known_from("POST getIamPolicy", Policy::default());
+                (it.to_owned(), policy)
+            })
+            .into(),
         ..Facts::default()
     };
     for (name, address) in PROJECTS {
@@ -134,6 +144,7 @@ fn pod(facts: &Facts) -> PodFacts {
     PodFacts {
         metadata: Metadata {
             server: text("GKE Metadata Server"),
+            waited: Duration::ZERO,
             attributes: Reading::known_from("GET attributes", vec!["cluster-uid".to_owned()]),
             project: text("acme-gke"),
             number: text("4711"),
@@ -141,12 +152,13 @@ fn pod(facts: &Facts) -> PodFacts {
             token_seconds: Reading::known_from("GET token", 3000),
             latency: Reading::known_from("GET email", Duration::from_millis(3)),
         },
+        account: Reading::known_from("the Pod's token", facts.intent.controller.clone()),
         pod: Reading::known_from(
             "GET pod",
             Pod {
-                account: Some(facts.intent.controller.clone()),
                 host_network: false,
                 node: "node-1".to_owned(),
+                node_address: Some([10, 132, 0, 7].into()),
             },
         ),
         account_annotations: Reading::known_from("GET serviceaccount", BTreeMap::new()),
@@ -176,7 +188,7 @@ fn pod(facts: &Facts) -> PodFacts {
             Reading::known_from("HEAD", Duration::from_millis(20)),
         )]
         .into(),
-        environment: BTreeMap::new(),
+        environment: Reading::known_from("the Pod's environment", BTreeMap::new()),
     }
 }
 
@@ -234,7 +246,8 @@ fn fill_accounts(facts: &mut Facts) {
     let mut accounts = Vec::new();
     for (name, address) in PROJECTS {
         let email = account(name);
-        let used = ImageAddress::parse(address).expect("an address").repository;
+        let image = ImageAddress::parse(address).expect("an address");
+        let used = image.repository.clone();
         let account = ServiceAccount {
             email: email.to_string(),
             unique_id: "100000000000000000001".to_owned(),
@@ -243,6 +256,7 @@ fn fill_accounts(facts: &mut Facts) {
         accounts.push(account.clone());
         let seen = ProjectFacts {
             account: Reading::known_from("GET account", account),
+            misplaced: None,
             policy: Reading::known_from(
                 "POST account:getIamPolicy",
                 granting(
@@ -266,8 +280,18 @@ fn fill_accounts(facts: &mut Facts) {
             kubernetes_token: Reading::default(),
             fallback: Reading::known_from("GET project", None),
             key_secrets: Reading::known_from("GET secrets", Vec::new()),
-            uses: [(used.clone(), a_use())].into(),
-            foreign_reads: Reading::known_from("POST testIamPermissions", Vec::new()),
+            uses: [(image, a_use())].into(),
+            foreign_permissions: ["apps", "shop"]
+                .map(repository)
+                .into_iter()
+                .filter(|it| *it != used)
+                .map(|it| {
+                    (
+                        it,
+                        Reading::known_from("POST testIamPermissions", Vec::new()),
+                    )
+                })
+                .collect(),
         };
         facts.projects.insert((*name).to_owned(), seen);
         facts.repositories.insert(used, repository_facts(&email));

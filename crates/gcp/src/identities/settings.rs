@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::endpoints::Endpoints;
 use crate::external_account::ExternalAccount;
-use crate::principal::{KubernetesAccount, ProjectId};
+use crate::principal::{KubernetesAccount, ProjectId, ServiceAccountEmail};
 use crate::service_account_key::ServiceAccountKey;
 use crate::sts::Provider;
 
@@ -44,4 +44,15 @@ pub enum Base {
     /// The operator's file, never a tenant's.
     ExternalAccount(Box<ExternalAccount>),
     Key(Box<ServiceAccountKey>),
+}
+
+impl Base {
+    /// Finds the service account whose token it comes to, where it says so.
+    pub fn account(&self) -> Option<&ServiceAccountEmail> {
+        match self {
+            Self::Metadata => None,
+            Self::ExternalAccount(file) => file.impersonation.as_ref().map(|it| &it.email),
+            Self::Key(key) => Some(&key.email),
+        }
+    }
 }

@@ -4,12 +4,10 @@
     reason = "doc comments here are help texts, read in a terminal"
 )]
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use credentials::google::Fallback;
-use gcp::principal::ProjectId;
+use credentials::google::{Caller, Fallback};
 use url::Url;
 
 /// How Google's registries are read.
@@ -28,18 +26,11 @@ pub struct Google {
         default_value_t
     )]
     pub gcp_identity_fallback: Fallback,
-    /// What tokens may be used for at most, whatever IAM grants
-    #[arg(long, env = "ARGOSY_GCP_TOKEN_SCOPE", value_enum, default_value_t = TokenScope::ReadOnly)]
-    pub gcp_token_scope: TokenScope,
     /// How long the tokens of projects' accounts live, from 15m to 12h; more than 1h takes a policy that allows it
     #[arg(long, env = "ARGOSY_GCP_TOKEN_LIFETIME", value_name = "DURATION", default_value = "1h", value_parser = lifetime)]
     pub gcp_token_lifetime: Duration,
-    /// Google Cloud project of the accounts kargo-project-NAME [default: the metadata server's]
-    #[arg(long, env = "ARGOSY_GCP_PROJECT", value_name = "ID", value_parser = project)]
-    pub gcp_project: Option<ProjectId>,
-    /// Credential file for clusters outside Google: of type external_account, or a service account's key
-    #[arg(long, env = "ARGOSY_GCP_CREDENTIALS", value_name = "FILE")]
-    pub gcp_credentials: Option<PathBuf>,
+    #[command(flatten)]
+    pub caller: Caller,
     /// Address of one of Google's services, such as sts=https://sts-myendpoint.p.googleapis.com; repeatable
     #[arg(
         long = "gcp-endpoint",
@@ -72,14 +63,6 @@ pub enum Mode {
     Off,
 }
 
-/// What tokens may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TokenScope {
-    /// Listing and pulling
-    ReadOnly,
-    /// Everything that IAM grants
-    CloudPlatform,
-}
 
 /// Shorter tokens are over before they are shared, and none live longer.
 ///
@@ -90,10 +73,6 @@ fn lifetime(text: &str) -> Result<Duration, String> {
         return Ok(lifetime);
     }
     Err("choose from 15m to 12h".to_owned())
-}
-
-fn project(text: &str) -> Result<ProjectId, String> {
-    ProjectId::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
 }
 
 #[cfg(test)]

@@ -116,22 +116,6 @@ fn a_credential_file_that_cannot_be_used_says_so_and_what_to_do() {
     assert!(error.to_string().contains("/nowhere/file"), "{error}");
 }
 
-#[test]
-fn whose_pod_it_is_stands_in_its_token() {
-    let token = |claims: &str| {
-        let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
-        account_of(&Secret::new(format!("e30.{claims}.c2ln")))
-    };
-    assert_eq!(
-        token(r#"{"sub": "system:serviceaccount:argosy:controller"}"#),
-        Some(KubernetesAccount::new("argosy", "controller"))
-    );
-    for claims in ["{}", "", r#"{"sub": "system:node:one"}"#, r#"{"sub": 1}"#] {
-        assert_eq!(token(claims), None, "{claims}");
-    }
-    assert_eq!(account_of(&Secret::from("no token")), None);
-}
-
 #[tokio::test]
 async fn a_metadata_server_that_is_late_is_waited_for_and_the_metric_says_so() {
     let socket = TcpSocket::new_v4().expect("a socket");

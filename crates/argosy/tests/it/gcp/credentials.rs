@@ -163,12 +163,11 @@ async fn key(place: &Place) -> Result<Value> {
     Ok(serde_json::from_slice(&BASE64_STANDARD.decode(encoded)?)?)
 }
 
-#[tokio::test]
-async fn a_token_of_another_cluster_is_exchanged_by_its_provider_and_may_stand_for_an_account()
--> Result<()> {
-    const POOL: &str = "projects/123456789012/locations/global/workloadIdentityPools/laptops";
-    let place = Place::whole().await?;
-    give_auditor(&place)?;
+/// The pool of a cluster outside Google.
+const POOL: &str = "projects/123456789012/locations/global/workloadIdentityPools/laptops";
+
+/// Lets Google know a cluster of somebody else's; gives the credential file of the controller there, and who it is.
+pub(super) async fn elsewhere(place: &Place) -> Result<(Value, String)> {
     let provider = PoolProvider {
         id: "cluster".to_owned(),
         issuer: ISSUER.to_owned(),
@@ -191,7 +190,7 @@ async fn a_token_of_another_cluster_is_exchanged_by_its_provider_and_may_stand_f
     let path = place.file("kubernetes-token");
     std::fs::write(&path, token)?;
     let apis = format!("http://{}", place.simulator.apis);
-    let mut file = json!({
+    let file = json!({
         "type": "external_account",
         "audience": format!("//iam.googleapis.com/{POOL}/providers/cluster"),
         "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
@@ -201,6 +200,15 @@ async fn a_token_of_another_cluster_is_exchanged_by_its_provider_and_may_stand_f
     let member = format!(
         "principal://iam.googleapis.com/{POOL}/subject/system:serviceaccount:argosy:kargo-controller"
     );
+    Ok((file, member))
+}
+
+#[tokio::test]
+async fn a_token_of_another_cluster_is_exchanged_by_its_provider_and_may_stand_for_an_account()
+-> Result<()> {
+    let place = Place::whole().await?;
+    give_auditor(&place)?;
+    let (mut file, member) = elsewhere(&place).await?;
     let_look(&place, &member)?;
     assert_eq!(asked_with(&place, &file).await?, [member.clone()].into());
 
@@ -208,7 +216,8 @@ async fn a_token_of_another_cluster_is_exchanged_by_its_provider_and_may_stand_f
     place
         .google()
         .grant("roles/iam.workloadIdentityUser", &member, &account)?;
-    let url = format!("{apis}/v1/projects/-/serviceAccounts/{AUDITOR}:generateAccessToken");
+    let apis = place.simulator.apis;
+    let url = format!("http://{apis}/v1/projects/-/serviceAccounts/{AUDITOR}:generateAccessToken");
     file["service_account_impersonation_url"] = json!(url);
     let who = asked_with(&place, &file).await?;
     assert_eq!(who, [format!("serviceAccount:{AUDITOR}")].into());

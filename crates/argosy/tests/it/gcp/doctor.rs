@@ -109,6 +109,41 @@ async fn the_link_that_is_broken_fails_and_what_rests_on_it_is_skipped() -> Resu
 }
 
 #[tokio::test]
+async fn an_annotated_account_is_not_judged_as_the_controller() -> Result<()> {
+    let place = Place::whole().await?;
+    let google = place.google();
+    google.create_account("acme-prod", "builds")?;
+    let email = "builds@acme-prod.iam.gserviceaccount.com";
+    let account = ResourceName::service_account("acme-prod", email);
+    google.grant("roles/iam.workloadIdentityUser", CONTROLLER, &account)?;
+    google.change(|world| world.pods[0].gcp_service_account = Some(email.to_owned()));
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(
+        (code, status(&report, "MDS-EMAIL")?),
+        (1, "fail"),
+        "{report:#}"
+    );
+    assert_eq!(status(&report, "GSA-BINDING")?, "pass");
+    for id in [
+        "API-PROBE",
+        "GSA-MINT",
+        "GSA-MINT-OTHERS",
+        "KSA-DIRECT",
+        "AR-PULL",
+    ] {
+        assert_eq!(status(&report, id)?, "skip", "{id}: {report:#}");
+    }
+    // Told as a principal it is the same as told by its pool.
+    google.change(|world| {
+        world.pods[0].gcp_service_account = None;
+        world.pods[0].return_principal_id_as_email = true;
+    });
+    let (code, report) = place.json(&["doctor", "-o", "json"]).await?;
+    assert_eq!(code, 0, "{report:#}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_role_on_what_no_project_uses_is_found_by_search() -> Result<()> {
     let place = Place::whole().await?;
     let unused = ResourceName::repository("acme-prod", "europe-west1", "others");

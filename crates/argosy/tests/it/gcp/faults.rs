@@ -61,9 +61,60 @@ async fn a_metadata_server_that_keeps_silent_is_not_reached() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_metadata_server_that_is_late_is_waited_for() -> Result<()> {
+    let place = Place::whole().await?;
+    let refuse = Effect::MetadataNotReady {
+        how: NotReady::Refuse,
+    };
+    let mut fault = at_first(refuse)?;
+    fault.times = Some(4);
+    place.google().inject(fault);
+    let output = place.run(&["doctor", "-o", "json", "--wait", "30"]).await?;
+    let said = super::text(&output.stderr);
+    assert_eq!(said.matches("does not answer yet").count(), 1, "{said}");
+    assert!(said.contains("waiting for up to 30 s"), "{said}");
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let results = report["results"].as_array().context("no results")?;
+    let reach = results.iter().find(|it| it["id"] == "MDS-REACH");
+    let says = reach.context("no MDS-REACH")?["says"].to_string();
+    assert!(says.contains("it answers, after "), "{says}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_the_slowest() -> Result<()> {
+    let place = Place::whole().await?;
+    let hold = Effect::MetadataNotReady {
+        how: NotReady::Hold,
+    };
+    let mut fault = hold.on("metadata");
+    let path = "^/computeMetadata/v1/instance/attributes/$".to_owned();
+    fault.scope.path_pattern = Some(PathPattern::try_from(path)?);
+    place.google().inject(fault);
+    let (_, report) = place.json(&["doctor", "-o", "json"]).await?;
+    let results = report["results"].as_array().context("no results")?;
+    let latency = results.iter().find(|it| it["id"] == "MDS-LATENCY");
+    let latency = latency.context("no MDS-LATENCY")?;
+    assert_eq!(latency["status"], "warn", "{latency}");
+    let says = latency["says"].to_string();
+    assert!(says.contains("longer than callers wait"), "{says}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_metadata_server_of_the_node_is_told_from_that_of_pods() -> Result<()> {
     let fault = Effect::MetadataWrongIdentity.on("metadata");
-    check(fault, "MDS-FLAVOR", "the node's own", &["MDS-EMAIL"]).await
+    // What the node's account may do says nothing about the controller.
+    let rests = [
+        "MDS-EMAIL",
+        "API-PROBE",
+        "GSA-MINT",
+        "GSA-MINT-OTHERS",
+        "KSA-DIRECT",
+        "AR-PULL",
+    ];
+    check(fault, "MDS-FLAVOR", "the node's own", &rests).await
 }
 
 #[tokio::test]

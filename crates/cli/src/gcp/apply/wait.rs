@@ -100,12 +100,14 @@ impl Planned<'_> {
                 continue;
             }
             let uses = seen.uses.iter();
-            for (repository, used) in uses.filter(|(name, _)| !self.is_absent(name)) {
+            for (address, used) in uses.filter(|(it, _)| !self.is_absent(&it.repository)) {
                 let Err(Gap { why, .. }) = used.pull.known() else {
                     continue;
                 };
+                let repository = &address.repository;
                 let missing = format!("{name} does not read {repository}: {why}");
                 match &used.pull.seen {
+                    Seen::Absent if empty.contains(repository) => {}
                     Seen::Absent => empty.push(repository.clone()),
                     _ if self.is_final(&used.pull) => return Standing::Never(missing),
                     _ => _ = late.get_or_insert(missing),

@@ -1,7 +1,9 @@
 //! The account that each Project acts as: itself, its policy, its keys, its last use.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt as _, stream};
-use gcp::facts::{AccountKey, Facts, ProjectFacts, Reading};
+use gcp::facts::{AccountKey, Facts, ProjectFacts, Reading, Seen, ServiceAccount};
 use gcp::principal::{ProjectId, ServiceAccountEmail};
 use gcp::{Apis, Service};
 use jiff::Timestamp;
@@ -24,7 +26,10 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
         .into_iter()
         .map(|(name, email)| async move { (name, look(apis, project, &email).await) });
     let seen: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
-    for (name, seen) in seen {
+    for (name, mut seen) in seen {
+        if seen.account.seen == Seen::Absent {
+            seen.misplaced = misplaced(apis, facts, &name, project).await;
+        }
         let known = facts.projects.entry(name).or_default();
         // What the cluster said stays.
         *known = ProjectFacts {
@@ -47,6 +52,26 @@ async fn look(apis: &Apis, project: &ProjectId, email: &ServiceAccountEmail) -> 
         last_used: last_used(apis, project, email).await,
         ..ProjectFacts::default()
     }
+}
+
+/// Looks where a Project's images are for the account that it should have where the controller is.
+async fn misplaced(
+    apis: &Apis,
+    facts: &Facts,
+    name: &str,
+    home: &ProjectId,
+) -> Option<ServiceAccountEmail> {
+    let used = facts.uses().filter(|it| it.project == name);
+    let projects: BTreeSet<_> = used.map(|it| it.address.repository.project).collect();
+    for project in projects.iter().filter(|it| *it != home) {
+        let email = ServiceAccountEmail::of_kargo_project(name, project).ok()?;
+        let path = format!("/v1/projects/{project}/serviceAccounts/{email}");
+        let found: Reading<ServiceAccount> = apis.get(Service::Iam, &path).await;
+        if found.known().is_ok() {
+            return Some(email);
+        }
+    }
+    None
 }
 
 #[derive(Deserialize)]

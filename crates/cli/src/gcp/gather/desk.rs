@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
-use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName};
+use gcp::facts::{Cluster, Facts, OrganisationPolicy, Reading, Seen, ServiceName, TokenSource};
 use gcp::policy::Policy;
 use gcp::principal::{ProjectId, ProjectNumber};
 use gcp::{Apis, Service, doctor};
@@ -29,10 +29,13 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
         return;
     };
     let project = &home.project;
-    (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
-    facts.cluster = own_of(&facts.clusters, own);
-    if let Some(owner) = facts.pool_of_another() {
-        facts.pool_number = number_of(apis, &owner).await;
+    // A controller that asks by a credential file is in no cluster of Google's.
+    if facts.intent.asks_by == TokenSource::MetadataServer {
+        (facts.clusters, facts.missing_zones) = clusters(apis, project).await;
+        facts.cluster = own_of(&facts.clusters, own);
+        if let Some(owner) = facts.pool_of_another() {
+            facts.pool_number = number_of(apis, &owner).await;
+        }
     }
     facts.services = services(apis, facts.services_to_look_at()).await;
     facts.home_policy = project_policy(apis, project).await;
@@ -41,7 +44,9 @@ pub(super) async fn gather(apis: &Apis, own: Option<&ClusterAddress>, facts: &mu
     facts.accounts = apis.list(Service::Iam, &accounts, "accounts").await;
     facts.organisation = organisation(apis, project).await;
     facts.own_constraints = own_constraints(apis, project).await;
+    facts.registry_service_limits = service_limits(apis, project, facts).await;
     denials::gather(apis, facts).await;
+    facts.registry_ancestor_policies = others_above(apis, facts).await;
 }
 
 /// Asks for the number of a Google Cloud project.
@@ -203,16 +208,49 @@ async fn ancestors(apis: &Apis, project: &ProjectId) -> BTreeMap<String, Reading
     policies
 }
 
+/// Reads the policies of what is above projects of repositories, where that is not above the controller's project too.
+async fn others_above(apis: &Apis, facts: &Facts) -> BTreeMap<String, Reading<Policy>> {
+    let names: BTreeSet<_> = facts.above.values().flatten().collect();
+    let mut policies = BTreeMap::new();
+    for name in names {
+        if !facts.ancestor_policies.contains_key(name) {
+            policies.insert(name.clone(), wide_policy(apis, name).await);
+        }
+    }
+    policies
+}
+
+/// Reads which services may be on in the projects of repositories that are not the controller's.
+async fn service_limits(
+    apis: &Apis,
+    home: &ProjectId,
+    facts: &Facts,
+) -> BTreeMap<ProjectId, Reading<OrganisationPolicy>> {
+    let projects = facts.uses().map(|it| it.address.repository.project);
+    let projects: BTreeSet<_> = projects.filter(|it| it != home).collect();
+    let questions = projects.into_iter().map(|project| async move {
+        let policy = effective_policy(apis, &project, doctor::USABLE_SERVICES).await;
+        (project, policy)
+    });
+    stream::iter(questions).buffered(AT_ONCE).collect().await
+}
+
+async fn effective_policy(
+    apis: &Apis,
+    project: &ProjectId,
+    constraint: &str,
+) -> Reading<OrganisationPolicy> {
+    let path = format!("/v2/projects/{project}/policies/{constraint}:getEffectivePolicy");
+    apis.get(Service::OrgPolicy, &path).await
+}
+
 async fn organisation(
     apis: &Apis,
     project: &ProjectId,
 ) -> BTreeMap<String, Reading<OrganisationPolicy>> {
     let questions = doctor::constraints().map(|constraint| async move {
-        let path = format!("/v2/projects/{project}/policies/{constraint}:getEffectivePolicy");
-        (
-            constraint.to_owned(),
-            apis.get(Service::OrgPolicy, &path).await,
-        )
+        let policy = effective_policy(apis, project, constraint).await;
+        (constraint.to_owned(), policy)
     });
     stream::iter(questions).buffered(AT_ONCE).collect().await
 }

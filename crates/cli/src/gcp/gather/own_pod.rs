@@ -1,14 +1,18 @@
 //! The controller's Pod as the cluster describes it: who it runs as, its node, and the policies around its network.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use gcp::facts::{Facts, Pod, Reading, Seen};
+use credentials::google::{POD_TOKEN, account_of_token};
+use gcp::facts::{Facts, Pod, Reading, Seen, Source};
 use gcp::network::{NetworkPolicy, PodNetwork};
 use gcp::principal::KubernetesAccount;
 use k8s_openapi::api::core::v1::{self, Node};
 use k8s_openapi::api::networking;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
+use secret::Secret;
 
 use super::kubernetes::{list, reading};
 use crate::gcp::place::{PodVantage, variable};
@@ -24,6 +28,24 @@ pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Fac
     facts.pod.network = network(client, &found).await;
     facts.pod.node_labels = node_labels(client, &found).await;
     facts.pod.pod = described(found);
+    if vantage == PodVantage::Inside {
+        facts.pod.account = own_account(Path::new(POD_TOKEN));
+    }
+}
+
+/// Reads whom the token speaks for that Kubernetes puts into a Pod; nobody has to be asked for it.
+fn own_account(path: &Path) -> Reading<KubernetesAccount> {
+    let request = path.display().to_string();
+    match fs::read_to_string(path).map(Secret::new) {
+        Ok(token) => match account_of_token(&token) {
+            Some(account) => Reading {
+                source: Source::new(&request, None),
+                seen: Seen::Known(account),
+            },
+            None => Reading::unreachable(&request, "it is no token of a Kubernetes account"),
+        },
+        Err(error) => Reading::unreachable(&request, &error.to_string()),
+    }
 }
 
 /// Finds the Pod by its name, else by its account; the inner none is that no Pod runs as that.
@@ -58,14 +80,12 @@ fn described(found: Reading<Option<v1::Pod>>) -> Reading<Pod> {
         Seen::Known(None) | Seen::Absent => Reading::default(),
         _ => found.map(|it| {
             let it = it.unwrap_or_default();
-            let namespace = it.namespace().unwrap_or_default();
+            let address = it.status.and_then(|it| it.host_ip);
             let spec = it.spec.unwrap_or_default();
             Pod {
-                account: spec
-                    .service_account_name
-                    .map(|it| KubernetesAccount::new(&namespace, &it)),
                 host_network: spec.host_network.unwrap_or_default(),
                 node: spec.node_name.unwrap_or_default(),
+                node_address: address.and_then(|it| it.parse().ok()),
             }
         }),
     }

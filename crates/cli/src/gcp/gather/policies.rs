@@ -62,6 +62,7 @@ fn named_policies(facts: &Facts) -> impl Iterator<Item = (String, &Reading<Polic
         )
     });
     let above = facts.ancestor_policies.iter();
+    let above = above.chain(&facts.registry_ancestor_policies);
     let above = above.map(|(name, policy)| (format!("{MANAGER}/{name}"), policy));
     let repositories = facts.repositories.iter();
     let repositories = repositories.flat_map(move |(name, seen)| {

@@ -1,6 +1,7 @@
 //! What each Project can really do: gets its token as the controller does, and pulls with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use credentials::google::request_kubernetes_token;
@@ -9,7 +10,7 @@ use gcp::facts::{Facts, Mint, ProjectFacts, Reading, Seen, UseFacts};
 use gcp::policy::DOWNLOAD;
 use gcp::principal::{KubernetesAccount, PROJECT_ACCOUNT};
 use gcp::repository::{ImageAddress, RepositoryName};
-use gcp::{Apis, Identities, Scope, Service, Token, doctor};
+use gcp::{Apis, Identities, Scope, Service, Token, TokenError, doctor};
 use kube::Client;
 use serde_json::Value;
 
@@ -52,14 +53,14 @@ pub(super) async fn gather(access: &Access, facts: &mut Facts) {
             mint,
             kubernetes_token,
             uses,
-            foreign_reads,
+            foreign_permissions,
             ..
         },
     ) in seen
     {
         let known = facts.projects.entry(name).or_default();
         (known.mint, known.kubernetes_token) = (mint, kubernetes_token);
-        (known.uses, known.foreign_reads) = (uses, foreign_reads);
+        (known.uses, known.foreign_permissions) = (uses, foreign_permissions);
     }
 }
 
@@ -76,12 +77,12 @@ impl Look<'_> {
     /// `client` asks for tokens.
     async fn at(&self, project: &str, client: Option<Client>) -> ProjectFacts {
         let request = "POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts:generateAccessToken";
-        let error = match self.identities.own(project, Scope::CloudPlatform).await {
+        let error = match self.identities.own(project, self.access.scope).await {
             Ok(token) => {
-                let mint = Reading::known_from(request, self.life(&token));
+                let wide = self.identities.own(project, Scope::CloudPlatform).await;
                 return ProjectFacts {
-                    mint,
-                    ..self.with(&token).await
+                    mint: Reading::known_from(request, self.life(&token)),
+                    ..self.with(&token, rights(request, wide)).await
                 };
             }
             Err(error) => error,
@@ -98,17 +99,22 @@ impl Look<'_> {
 
     async fn as_kubernetes_account(&self, project: &str, client: Client) -> ProjectFacts {
         let account = KubernetesAccount::new(project, PROJECT_ACCOUNT);
-        let namespace = project.to_owned();
-        let ask = move |audience| request_kubernetes_token(client, namespace, audience);
         let identities = self.identities;
-        // The uid keeps tokens of an account made anew apart, and this is asked once.
-        let token = identities.kubernetes(&account, "", Scope::CloudPlatform, ask);
+        let token = |scope| {
+            let (client, namespace) = (client.clone(), project.to_owned());
+            let ask = move |audience| request_kubernetes_token(client, namespace, audience);
+            // The uid keeps tokens of an account made anew apart, and this is asked once.
+            identities.kubernetes(&account, "", scope, ask)
+        };
         let request = "POST https://sts.googleapis.com/v1/token";
-        match token.await {
-            Ok(token) => ProjectFacts {
-                kubernetes_token: Reading::known_from(request, self.life(&token)),
-                ..self.with(&token).await
-            },
+        match token(self.access.scope).await {
+            Ok(narrow) => {
+                let wide = token(Scope::CloudPlatform).await;
+                ProjectFacts {
+                    kubernetes_token: Reading::known_from(request, self.life(&narrow)),
+                    ..self.with(&narrow, rights(request, wide)).await
+                }
+            }
             Err(error) => ProjectFacts {
                 kubernetes_token: Reading::of_token_error(request, &error),
                 ..ProjectFacts::default()
@@ -122,47 +128,75 @@ impl Look<'_> {
         Mint { seconds }
     }
 
-    /// Tries what can be done with a token.
-    async fn with(&self, token: &Token) -> ProjectFacts {
+    /// Tries what can be done with a token such as the controller pulls with; `rights` is one that no scope keeps from
+    /// anything, by which it shows what was granted.
+    async fn with(&self, token: &Token, rights: Reading<Arc<Token>>) -> ProjectFacts {
         let Self {
             access,
             used,
             everything,
             ..
         } = self;
-        let apis = Apis::new(access.endpoints.clone(), token.access_token.clone());
-        let mut uses = BTreeMap::new();
+        let apis = |token: &Token| Apis::new(access.endpoints.clone(), token.access_token.clone());
+        let (puller, rights) = (apis(token), rights.map(|it| apis(&it)));
+        let mut uses: BTreeMap<ImageAddress, UseFacts> = BTreeMap::new();
         for address in *used {
-            let seen = try_use(access, &apis, address).await;
-            uses.insert(address.repository.clone(), seen);
+            let pull = pull(access, &puller, address).await;
+            // What is about the repository is asked once for all of its images.
+            let mut before = uses.iter();
+            let before = before.find(|(it, _)| it.repository == address.repository);
+            let seen = match before {
+                Some((_, seen)) => seen.clone(),
+                None => try_repository(&puller, &rights, &address.repository).await,
+            };
+            uses.insert(address.clone(), UseFacts { pull, ..seen });
         }
         let own: BTreeSet<_> = used.iter().map(|it| &it.repository).collect();
         let foreign = everything.iter().filter(|it| !own.contains(it));
+        let questions = foreign.map(|name| async {
+            let held = held(&rights, name, &[DOWNLOAD]).await;
+            (name.clone(), held)
+        });
         ProjectFacts {
             uses,
-            foreign_reads: foreign_reads(&apis, foreign).await,
+            foreign_permissions: stream::iter(questions).buffered(AT_ONCE).collect().await,
             ..ProjectFacts::default()
         }
     }
 }
 
-async fn try_use(access: &Access, apis: &Apis, address: &ImageAddress) -> UseFacts {
-    let name = &address.repository;
+/// Says what became of asking for a token that no scope narrows.
+fn rights(request: &str, token: Result<Arc<Token>, TokenError>) -> Reading<Arc<Token>> {
+    match token {
+        Ok(token) => Reading::known_from(request, token),
+        Err(error) => Reading::of_token_error(request, &error),
+    }
+}
+
+/// Tries what is about a repository, whichever image of it is meant.
+async fn try_repository(puller: &Apis, rights: &Reading<Apis>, name: &RepositoryName) -> UseFacts {
     let mut asked = vec![DOWNLOAD];
     asked.extend(doctor::BEYOND_READING);
     let images = format!("/v1/{name}/dockerImages?pageSize=1");
-    let images: Reading<Value> = apis.get(Service::ArtifactRegistry, &images).await;
+    let images: Reading<Value> = puller.get(Service::ArtifactRegistry, &images).await;
     UseFacts {
-        pull: pull(access, apis, address).await,
-        permissions: pod::held(
-            apis,
-            Service::ArtifactRegistry,
-            &format!("/v1/{name}"),
-            &asked,
-        )
-        .await,
+        pull: Reading::default(),
+        permissions: held(rights, name, &asked).await,
         listing: images.map(|_| ()),
     }
+}
+
+/// Asks which of some permissions whoever acts has on a repository.
+async fn held(
+    rights: &Reading<Apis>,
+    name: &RepositoryName,
+    permissions: &[&str],
+) -> Reading<Vec<String>> {
+    let Seen::Known(apis) = &rights.seen else {
+        return rights.as_ref().map(|_| Vec::new());
+    };
+    let path = format!("/v1/{name}");
+    pod::held(apis, Service::ArtifactRegistry, &path, permissions).await
 }
 
 /// Asks a registry for the first page of tags, with the access token itself as the credential.
@@ -178,25 +212,4 @@ async fn pull(access: &Access, apis: &Apis, address: &ImageAddress) -> Reading<(
     url.set_query(Some("n=1"));
     let tags: Reading<Value> = apis.get_at(&url, &said).await;
     tags.map(|_| ())
-}
-
-/// Finds which repositories the account reads that its Project does not use.
-async fn foreign_reads(
-    apis: &Apis,
-    names: impl Iterator<Item = &RepositoryName>,
-) -> Reading<Vec<RepositoryName>> {
-    let mut found = Vec::new();
-    let mut request =
-        "POST https://artifactregistry.googleapis.com/v1:testIamPermissions".to_owned();
-    for name in names {
-        let path = format!("/v1/{name}");
-        let held = pod::held(apis, Service::ArtifactRegistry, &path, &[DOWNLOAD]).await;
-        request.clone_from(&held.source.request);
-        match &held.seen {
-            Seen::Known(permissions) if permissions.is_empty() => {}
-            Seen::Known(_) => found.push(name.clone()),
-            _ => return held.map(|_| Vec::new()),
-        }
-    }
-    Reading::known_from(&request, found)
 }

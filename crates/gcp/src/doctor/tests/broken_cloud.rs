@@ -4,7 +4,6 @@ use super::broken::*;
 use super::*;
 use crate::Fallback;
 use crate::facts::AccountKey;
-use crate::facts::whole::repository;
 use crate::policy::{DOWNLOAD, MINT, Policy, READER, TIGHT_MINTER, UPLOAD};
 use crate::repository::RepositoryName;
 
@@ -147,6 +146,30 @@ pub(super) const CASES: &[Case] = &[
     ("GSA-MINT-OTHERS", Status::Fail, "every account", |it| {
         it.pod.project_permissions = known(vec![MINT.to_owned()]);
     }),
+    (
+        "API-RESOURCEMANAGER",
+        Status::Warn,
+        "is off in acme-gke",
+        |it| {
+            off(it, "acme-gke", "cloudresourcemanager.googleapis.com");
+        },
+    ),
+    (
+        "API-SERVICEUSAGE",
+        Status::Warn,
+        "of the other services",
+        |it| {
+            without_service_usage(it);
+        },
+    ),
+    (
+        "API-IAM",
+        Status::Unknown,
+        "whether iam.googleapis.com is on",
+        |it| {
+            without_service_usage(it);
+        },
+    ),
     ("GSA-KEYS", Status::Fail, "has the key k1", |it| {
         web(it).keys = known(vec![AccountKey {
             name: "projects/p/serviceAccounts/e/keys/k1".to_owned(),
@@ -187,6 +210,12 @@ pub(super) const CASES: &[Case] = &[
             email: account("gone").to_string(),
             ..Default::default()
         }]);
+    }),
+    ("GSA-EXISTS", Status::Fail, "which nobody looks at", |it| {
+        web(it).account = Reading::absent("GET account");
+        let email = "kargo-project-web@acme-art.iam.gserviceaccount.com";
+        let email = crate::principal::ServiceAccountEmail::parse(email);
+        web(it).misplaced = Some(email.expect("an email"));
     }),
     ("GSA-ORPHAN", Status::Unknown, "denied", |it| {
         it.accounts = denied();
@@ -249,6 +278,10 @@ pub(super) const CASES: &[Case] = &[
     ("AR-PULL", Status::Fail, "there is no image web", |it| {
         web_use(it).pull = Reading::absent("GET");
     }),
+    ("AR-PULL", Status::Fail, "or no such repository", |it| {
+        web_use(it).pull = Reading::absent("GET");
+        apps(it).repository = Reading::default();
+    }),
     ("AR-PULL", Status::Unknown, "HTTP 429", |it| {
         web_use(it).pull = Reading::of_refusal("GET", 429, "");
     }),
@@ -259,7 +292,7 @@ pub(super) const CASES: &[Case] = &[
         web_use(it).listing = refused("SERVICE_DISABLED", "x");
     }),
     ("AR-ISOLATION", Status::Warn, "repositories/shop", |it| {
-        web(it).foreign_reads = known(vec![repository("shop")]);
+        reads_shop(it);
     }),
     ("AR-PUBLIC", Status::Fail, "allUsers", |it| {
         apps(it).policy = known(granting(READER, "allUsers"));

@@ -34,6 +34,56 @@ pub(super) const CASES: &[Case] = &[
             it.home_policy = denied();
         },
     ),
+    (
+        "GSA-BINDING",
+        Status::Unknown,
+        "the policy of folders/1 was not read",
+        |it| {
+            unbind(it);
+            it.ancestor_policies
+                .insert("folders/1".to_owned(), denied());
+        },
+    ),
+    ("GSA-BINDING", Status::Unknown, OWN_ROLE, |it| {
+        unbind(it);
+        let policy = known(granting(OWN_ROLE, &controller().to_string()));
+        it.ancestor_policies.insert("folders/1".to_owned(), policy);
+    }),
+    (
+        "AR-READER",
+        Status::Warn,
+        "has roles/artifactregistry.reader on all of folders/12",
+        |it| {
+            let policy = known(granting(READER, &account("web").member()));
+            above(it, "folders/12", policy);
+        },
+    ),
+    (
+        "AR-READER",
+        Status::Unknown,
+        "the policy of organizations/7 was not read",
+        |it| above(it, "organizations/7", denied()),
+    ),
+    ("AR-READER", Status::Unknown, OWN_ROLE, |it| {
+        above(
+            it,
+            "folders/12",
+            known(granting(OWN_ROLE, &account("web").member())),
+        );
+    }),
+    (
+        "AR-READER",
+        Status::Unknown,
+        "a group or a domain has roles/artifactregistry.reader",
+        |it| {
+            let policy = known(granting(READER, "domain:acme.example"));
+            above(it, "folders/12", policy);
+        },
+    ),
+    ("AR-READER", Status::Unknown, "could not be listed", |it| {
+        apps(it).policy = known(Policy::default());
+        it.above.clear();
+    }),
     ("GSA-BINDING", Status::Unknown, OWN_ROLE, |it| {
         unbind(it);
         it.home_policy = known(granting(OWN_ROLE, &controller().to_string()));
@@ -87,6 +137,14 @@ fn unbind(facts: &mut Facts) {
     web(facts).policy = known(Policy::default());
 }
 
+/// Takes from the account of `web` what it has on the repository, and has this policy above the repository's project.
+fn above(facts: &mut Facts, place: &str, policy: Reading<Policy>) {
+    apps(facts).policy = known(Policy::default());
+    facts
+        .registry_ancestor_policies
+        .insert(place.to_owned(), policy);
+}
+
 fn silent<T>() -> Reading<T> {
     Reading::unreachable("POST https://example.test/", "timed out")
 }
@@ -131,6 +189,16 @@ fn what_is_not_known_of_a_grant_hides_nothing_that_can_be_tried() {
         |it| {
             unbind(it);
             it.home_policy = denied();
+        },
+        |it| {
+            unbind(it);
+            it.ancestor_policies
+                .insert("folders/1".to_owned(), denied());
+        },
+        |it| above(it, "folders/12", denied()),
+        |it| {
+            let policy = known(granting(READER, &account("web").member()));
+            above(it, "folders/12", policy);
         },
     ] {
         let report = after(change);

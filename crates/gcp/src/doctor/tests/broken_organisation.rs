@@ -37,6 +37,30 @@ pub(super) const CASES: &[Case] = &[
     (
         "ORGPOL-BLOCKERS",
         Status::Fail,
+        "artifactregistry.googleapis.com may not be used in acme-art",
+        |it| {
+            let only = r#"{"spec":{"rules":[{"values":{"deniedValues":["artifactregistry.googleapis.com"]}}]}}"#;
+            let policy = known(serde_json::from_str(only).expect("a policy"));
+            it.registry_service_limits
+                .insert(project("acme-art"), policy);
+        },
+    ),
+    ("ORGPOL-BLOCKERS", Status::Unknown, "denied", |it| {
+        it.registry_service_limits
+            .insert(project("acme-art"), denied());
+    }),
+    (
+        "ORGPOL-BASELINE",
+        Status::Fail,
+        "tokens of every account may live longer",
+        |it| {
+            let constraint = "iam.allowServiceAccountCredentialLifetimeExtension";
+            rule(it, constraint, r#"{"allowAll":true}"#);
+        },
+    ),
+    (
+        "ORGPOL-BLOCKERS",
+        Status::Fail,
         "no policy lets in projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog",
         |it| rule(it, DOMAINS, r#"{"denyAll":true}"#),
     ),
@@ -180,6 +204,37 @@ pub(super) const CASES: &[Case] = &[
         },
     ),
 ];
+
+#[test]
+fn each_project_is_held_to_its_own_list_of_services() {
+    let without_registry = r#"{"values":{"allowedValues":["container.googleapis.com","iam.googleapis.com",
+        "iamcredentials.googleapis.com","sts.googleapis.com"]}}"#;
+    let own = judged("gcp.restrictServiceUsage", |it| {
+        rule(it, "gcp.restrictServiceUsage", without_registry);
+    });
+    assert_eq!(own.status, Status::Pass, "{}", own.says);
+    let policy = format!(r#"{{"spec":{{"rules":[{without_registry}]}}}}"#);
+    let policy: OrganisationPolicy = serde_json::from_str(&policy).expect("a policy");
+    let other = judged("gcp.restrictServiceUsage in acme-art", |it| {
+        it.registry_service_limits
+            .insert(project("acme-art"), known(policy));
+    });
+    assert_eq!(other.status, Status::Fail, "{}", other.says);
+    let commands = other.fix.expect("a repair").commands;
+    assert!(commands.contains("projects/acme-art"), "{commands}");
+}
+
+#[test]
+fn what_is_said_of_a_constraint_says_where_it_was_read() {
+    let report = diagnose(&whole());
+    let of_organisation = report
+        .results
+        .iter()
+        .filter(|it| it.id.starts_with("ORGPOL-"));
+    for it in of_organisation {
+        assert!(!it.evidence.is_empty(), "{} {}", it.id, it.subject);
+    }
+}
 
 fn rule(facts: &mut Facts, constraint: &str, rule: &str) {
     let policy = format!(r#"{{"spec":{{"rules":[{rule}]}}}}"#);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::broken::*;
 use super::*;
 use crate::facts::whole::cluster;
+use crate::principal::KubernetesAccount;
 
 pub(super) const CASES: &[Case] = &[
     (
@@ -53,6 +54,33 @@ pub(super) const CASES: &[Case] = &[
     ("MDS-EMAIL", Status::Fail, "tied to it", |it| {
         it.pod.metadata.email = known("x@acme-gke.iam.gserviceaccount.com".to_owned());
     }),
+    (
+        "MDS-EMAIL",
+        Status::Fail,
+        "the Pod is argosy/default",
+        |it| {
+            let other = controller()
+                .to_string()
+                .replace("/sa/controller", "/sa/default");
+            it.pod.metadata.email = known(other);
+        },
+    ),
+    ("MDS-EMAIL", Status::Fail, "grants name the pool", |it| {
+        it.pod.metadata.email = known("acme-dev.svc.id.goog".to_owned());
+    }),
+    ("MDS-EMAIL", Status::Fail, "grants name the pool", |it| {
+        let other = controller().to_string().replace("acme-gke", "acme-dev");
+        it.pod.metadata.email = known(other);
+    }),
+    (
+        "MDS-EMAIL",
+        Status::Warn,
+        "the cluster was not read",
+        |it| {
+            it.pod.metadata.email = known("acme-fleet.svc.id.goog".to_owned());
+            it.cluster = Reading::default();
+        },
+    ),
     ("MDS-EMAIL", Status::Unknown, "no kind of identity", |it| {
         it.pod.metadata.email = known("root".to_owned());
     }),
@@ -105,12 +133,13 @@ pub(super) const CASES: &[Case] = &[
         );
     }),
     ("K8S-KSA", Status::Fail, "runs as argosy/default", |it| {
-        pod(it).account = Some(crate::principal::KubernetesAccount::new(
-            "argosy", "default",
-        ));
+        it.pod.account = known(KubernetesAccount::new("argosy", "default"));
     }),
-    ("K8S-KSA", Status::Unknown, "does not say", |it| {
-        pod(it).account = None;
+    ("K8S-KSA", Status::Unknown, "no such file", |it| {
+        it.pod.account = Reading::unreachable("the Pod's token", "no such file");
+    }),
+    ("K8S-KSA", Status::Skip, "from elsewhere", |it| {
+        it.pod.account = Reading::default();
     }),
     ("K8S-ANNOTATION", Status::Fail, "tied to x@y", |it| {
         annotate(it);

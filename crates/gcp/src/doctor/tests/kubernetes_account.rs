@@ -86,6 +86,35 @@ fn a_service_account_that_may_be_acted_as_goes_first() {
 }
 
 #[test]
+fn who_acts_is_unknown_while_a_right_may_be_held_above() {
+    let report = after(|it| {
+        kubernetes(it);
+        web(it).mint = Reading::default();
+        web(it).account = whole().project("web").account;
+        web(it).policy = known(Policy::default());
+        it.ancestor_policies
+            .insert("folders/1".to_owned(), denied());
+    });
+    let reader = of_web(&report, "AR-READER");
+    assert_eq!(reader.status, Status::Unknown, "{}", reader.says);
+    assert!(
+        reader.says.contains("folders/1 was not read"),
+        "{}",
+        reader.says
+    );
+    let mut facts = whole();
+    kubernetes(&mut facts);
+    web(&mut facts).mint = Reading::default();
+    web(&mut facts).account = whole().project("web").account;
+    web(&mut facts).policy = known(Policy::default());
+    assert!(facts.acting_as("web").expect("it was read").is_some());
+    facts
+        .ancestor_policies
+        .insert("folders/1".to_owned(), denied());
+    assert!(facts.acting_as("web").is_err(), "setup plans nothing then");
+}
+
+#[test]
 fn a_long_name_is_no_failure_with_it_and_is_one_without() {
     const LONG: &str = "a-project-with-a-long-name";
     for (seen, status) in [

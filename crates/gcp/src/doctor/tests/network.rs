@@ -13,12 +13,15 @@ const BEHIND: &str =
     r#"{"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"port": 80}]}"#;
 const WITHOUT: &str =
     r#"{"to": [{"ipBlock": {"cidr": "169.254.169.252/32"}}], "ports": [{"port": 988}]}"#;
+const NODE: &str = r#"{"to": [{"ipBlock": {"cidr": "10.132.0.0/20"}}], "ports": [{"port": 988}]}"#;
 const GOOGLE: &str = r#"{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443}]}"#;
 
 #[derive(Debug, Clone, Copy)]
 enum Plane {
     Two,
     One,
+    /// The second, and nobody was heard at the metadata server.
+    TwoSilent,
     Unread,
     /// Unread, and nobody was heard at the metadata server either.
     Silent,
@@ -39,6 +42,12 @@ fn seen(plane: Plane, specs: &[Value]) -> CheckResult {
             Plane::Two => gke(facts, |it| {
                 it.network_config.datapath_provider = "ADVANCED_DATAPATH".to_owned();
             }),
+            Plane::TwoSilent => {
+                gke(facts, |it| {
+                    it.network_config.datapath_provider = "ADVANCED_DATAPATH".to_owned();
+                });
+                facts.pod.metadata.server = Reading::unreachable("GET /", "timed out");
+            }
             Plane::One => gke(facts, |_| {}),
             Plane::Unread => facts.cluster = Reading::default(),
             Plane::Silent => {
@@ -69,7 +78,9 @@ fn a_pod_that_no_policy_selects_reaches_everything() {
 fn the_metadata_server_is_where_the_data_plane_has_it() {
     for (plane, rule, status) in [
         (Plane::Two, BEHIND, Status::Pass),
-        (Plane::Two, WITHOUT, Status::Fail),
+        (Plane::Two, NODE, Status::Pass),
+        (Plane::TwoSilent, BEHIND, Status::Unknown),
+        (Plane::TwoSilent, NODE, Status::Fail),
         (Plane::One, WITHOUT, Status::Pass),
         (Plane::One, BEHIND, Status::Fail),
         (Plane::Unread, BEHIND, Status::Pass),
@@ -78,12 +89,19 @@ fn the_metadata_server_is_where_the_data_plane_has_it() {
     ] {
         check(plane, &[DNS, GOOGLE, rule], status, "");
     }
+    // What was seen of Dataplane V2 counts where the metadata server is silent, whatever its documentation says.
     check(
         Plane::Silent,
         &[DNS, GOOGLE, BEHIND, WITHOUT],
-        Status::Pass,
-        "what it needs",
+        Status::Unknown,
+        "the node, on TCP 988",
     );
+    for (plane, rules) in [
+        (Plane::Silent, &[DNS, GOOGLE, BEHIND, WITHOUT, NODE][..]),
+        (Plane::TwoSilent, &[DNS, GOOGLE, BEHIND, NODE]),
+    ] {
+        check(plane, rules, Status::Pass, "what it needs");
+    }
     check(
         Plane::Unread,
         &[DNS, GOOGLE],

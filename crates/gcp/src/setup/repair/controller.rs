@@ -67,10 +67,16 @@ pub(crate) fn leave_host_network(facts: &Facts) -> Fix {
 /// Starts the Pod anew, on another node than the one it is on.
 pub(crate) fn move_elsewhere(facts: &Facts) -> Fix {
     let namespace = &facts.intent.controller.namespace;
-    let words = ["kubectl", "rollout", "restart", DEPLOYMENT];
+    let node = super::nodes::node_of(facts);
+    let rollout = |verb| {
+        let words = ["kubectl", "rollout", verb, DEPLOYMENT];
+        command(&words, &[("namespace", namespace)])
+    };
     Fix::commands(&[
-        command(&["kubectl", "cordon", &super::nodes::node_of(facts)], &[]),
-        command(&words, &[("namespace", namespace)]),
+        command(&["kubectl", "cordon", &node], &[]),
+        rollout("restart"),
+        rollout("status"),
+        command(&["kubectl", "uncordon", &node], &[]),
     ])
     .without_terraform(
         "Kubernetes decides on which node a Pod runs while it runs; it is declared nowhere",

@@ -97,17 +97,17 @@ pub(crate) fn set_clock(facts: &Facts) -> Fix {
 }
 
 /// Moves the control plane of a cluster to a version that is supported.
-pub(crate) fn upgrade(facts: &Facts, cluster: &Cluster, oldest: (u32, u32)) -> Fix {
-    let version = format!("{}.{}", oldest.0, oldest.1);
+///
+/// Without a version that is the one which Google makes clusters with.
+pub(crate) fn upgrade(facts: &Facts, cluster: &Cluster) -> Fix {
     let project = home(facts);
     let options = [
         ("project", project.as_str()),
         ("location", &cluster.location),
-        ("cluster-version", &version),
         ("master", ""),
     ];
     let words = ["gcloud", "container", "clusters", "upgrade", &cluster.name];
-    let pair = format!("min_master_version = {}", text(&version));
+    let pair = format!("min_master_version = {}", text("latest"));
     let title = format!("In the google_container_cluster of {}:", cluster.name);
     Fix::commands(&[command(&words, &options)])
         .and_terraform(crate::setup::terraform::commented(&title, &pair))
@@ -125,6 +125,23 @@ pub(crate) fn look_at(facts: &Facts, cluster: &Cluster) -> Fix {
     Fix::commands(&[command(&words, &options)]).without_terraform(
         "the status is what GKE found: what mends it depends on the conditions that the command shows",
     )
+}
+
+/// Shows which pool the controller's cluster has.
+pub(crate) fn show_pool(facts: &Facts) -> Fix {
+    let ClusterName {
+        project,
+        location,
+        cluster,
+    } = cluster_of(facts);
+    let options = [
+        ("project", project.as_str()),
+        ("location", &location),
+        ("format", "value(workloadIdentityConfig.workloadPool)"),
+    ];
+    let words = ["gcloud", "container", "clusters", "describe", &cluster];
+    Fix::commands(&[command(&words, &options)])
+        .without_terraform("which cluster the Pod runs in is nothing to declare")
 }
 
 /// Shows what GKE is doing to a cluster.
@@ -277,7 +294,8 @@ mod tests {
     fn where_every_pool_should_have_the_metadata_server_the_pod_moves() {
         assert_eq!(add_metadata_server(&whole()), None);
         let fix = serve_metadata(&whole());
-        let moves = "kubectl cordon node-1\nkubectl rollout restart deployment/controller --namespace=argosy\n";
+        let moves = "kubectl cordon node-1\nkubectl rollout restart deployment/controller --namespace=argosy\n\
+            kubectl rollout status deployment/controller --namespace=argosy\nkubectl uncordon node-1\n";
         assert_eq!(fix.commands, moves);
         let fix = workload_pool(&whole());
         let anew = "--field-selector='spec.nodeName=node-1'";

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::home;
 use crate::facts::{DenyRule, Facts};
+use crate::principal::ProjectId;
 use crate::setup::shell::command;
 use crate::setup::terraform::block::{Block, list, text};
 use crate::setup::terraform::edit;
@@ -28,9 +29,13 @@ pub(crate) enum Exception {
 
 /// Sets a constraint for the controller's project otherwise than above.
 pub(crate) fn except(facts: &Facts, constraint: &str, exception: &Exception) -> Fix {
-    let project = home(facts);
-    let policy = terraform::constraint(&project, constraint, exception.block());
-    let set = gcloud::constraint(&project, constraint, &exception.rule());
+    except_in(&home(facts), constraint, exception)
+}
+
+/// The same for a project that may be another.
+pub(crate) fn except_in(project: &ProjectId, constraint: &str, exception: &Exception) -> Fix {
+    let policy = terraform::constraint(project, constraint, exception.block());
+    let set = gcloud::constraint(project, constraint, &exception.rule());
     Fix::commands(&[set])
         .and_terraform(policy.to_string())
         .and_advice(WHO_SETS_CONSTRAINTS)

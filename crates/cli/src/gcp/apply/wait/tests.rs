@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gcp::facts::{Home, Intent, Mint, ProjectFacts, ServiceName, UseFacts};
 use gcp::principal::{ProjectId, ProjectNumber};
+use gcp::repository::ImageAddress;
 use serde_json::json;
 
 use super::*;
@@ -13,9 +14,12 @@ const ADDRESS: &str = "europe-west1-docker.pkg.dev/acme-prod/apps/web";
 const LONG: &str = "a-name-of-17-chars";
 const REGISTRY: &str = "artifactregistry.googleapis.com";
 
+fn web() -> ImageAddress {
+    ImageAddress::parse(ADDRESS).expect("an address")
+}
+
 fn apps() -> RepositoryName {
-    RepositoryName::parse("projects/acme-prod/locations/europe-west1/repositories/apps")
-        .expect("a name")
+    web().repository
 }
 
 fn acme() -> ProjectId {
@@ -60,7 +64,7 @@ fn tried(before: &Facts, plan: &Plan, mint: Reading<Mint>, pull: Reading<()>) ->
     };
     let seen = ProjectFacts {
         mint,
-        uses: [(apps(), used)].into(),
+        uses: [(web(), used)].into(),
         ..ProjectFacts::default()
     };
     let names = before.intent.projects.keys().cloned();

@@ -157,12 +157,34 @@ async fn a_pod_is_found_by_its_account_and_judged_by_the_policies_that_select_it
         let (found, text) = told(&facts, "K8S-NETPOL");
         assert_eq!(found, status, "{selector} {egress}: {text}");
         assert!(text.contains(says), "{selector} {egress}: {text}");
-        assert_eq!(told(&facts, "K8S-KSA").0, Status::Pass);
+        assert_eq!(told(&facts, "K8S-HOSTNET").0, Status::Pass);
+        let (found, text) = told(&facts, "K8S-KSA");
+        assert_eq!(found, Status::Skip, "it was found by its account: {text}");
         assert_eq!(
             told(&facts, "K8S-NODE").0,
             Status::Unknown,
             "nodes are not to be seen"
         );
+    }
+}
+
+#[test]
+fn the_pods_own_token_says_whom_it_runs_as() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    // {"sub":"system:serviceaccount:argosy:other"}
+    let token = "e30.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6YXJnb3N5Om90aGVyIn0.s";
+    std::fs::write(&path, token).expect("a file");
+    let mut facts = Facts::default();
+    facts.pod.account = own_account(&path);
+    let (status, text) = told(&facts, "K8S-KSA");
+    assert_eq!(status, Status::Fail, "{text}");
+    assert!(text.contains("runs as argosy/other"), "{text}");
+    std::fs::write(&path, "opaque").expect("a file");
+    for path in [&path, &folder.path().join("none")] {
+        facts.pod.account = own_account(path);
+        let (status, text) = told(&facts, "K8S-KSA");
+        assert_eq!(status, Status::Unknown, "{text}");
     }
 }
 
@@ -176,9 +198,9 @@ async fn without_the_right_to_look_it_is_unknown() {
     let (status, text) = told(&facts, "K8S-NETPOL");
     assert_eq!(status, Status::Unknown, "{text}");
     assert!(text.contains("forbidden"), "{text}");
-    assert_eq!(told(&facts, "K8S-KSA").0, Status::Pass);
+    assert_eq!(told(&facts, "K8S-HOSTNET").0, Status::Pass);
     let facts = seen(Cluster::default()).await;
-    for id in ["K8S-NETPOL", "K8S-KSA", "K8S-HOSTNET"] {
+    for id in ["K8S-NETPOL", "K8S-HOSTNET"] {
         assert_eq!(told(&facts, id).0, Status::Unknown, "{id}");
     }
 }
