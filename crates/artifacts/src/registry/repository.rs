@@ -7,6 +7,10 @@ use crate::egress;
 /// The host that serves images whose name has no host.
 const DOCKER_HUB: &str = "index.docker.io";
 
+/// Where it answers, and all names that it goes by.
+const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
+const DOCKER_HUB_NAMES: [&str; 3] = ["docker.io", DOCKER_HUB, DOCKER_HUB_ENDPOINT];
+
 /// Names a repository: `europe-docker.pkg.dev/acme/apps/web`, `nginx`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repository {
@@ -48,10 +52,7 @@ impl Repository {
                 "a part of its path is not lower-case letters, digits and single separators",
             ));
         }
-        let is_hub = matches!(
-            host.as_str(),
-            "docker.io" | "registry-1.docker.io" | DOCKER_HUB
-        );
+        let is_hub = is_docker_hub(&host);
         // It would be read as a repository at that host wherever Docker Hub's own name is left out.
         if is_hub
             && path
@@ -75,11 +76,7 @@ impl Repository {
 
     /// Gives the host that answers for the registry.
     pub(crate) fn endpoint(&self) -> &str {
-        if self.host == DOCKER_HUB {
-            "registry-1.docker.io"
-        } else {
-            &self.host
-        }
+        endpoint_of(&self.host)
     }
 
     /// Gives host and path of what a tag names.
@@ -97,6 +94,19 @@ impl fmt::Display for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.host, self.path)
     }
+}
+
+/// Gives the host that answers for the registry of this name.
+pub(super) fn endpoint_of(host: &str) -> &str {
+    if is_docker_hub(host) {
+        DOCKER_HUB_ENDPOINT
+    } else {
+        host
+    }
+}
+
+fn is_docker_hub(host: &str) -> bool {
+    DOCKER_HUB_NAMES.contains(&host)
 }
 
 fn without_port(host: &str) -> &str {
