@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use artifacts::egress::{Network, NetworkError};
+use artifacts::registry::TrustedRealm;
 use clap::{Args, ValueEnum};
 
 pub use self::discovery::{CacheByTag, Discovery};
@@ -222,6 +223,15 @@ pub struct Work {
         value_parser = network
     )]
     pub deny_networks: Vec<Network>,
+    /// Host that registries may send to for a token with the login of a Secret, though its domain is another, such as
+    /// login.example.com; never with an access token; repeatable
+    #[arg(
+        long = "trusted-realm",
+        env = "ARGOSY_TRUSTED_REALM",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub trusted_realms: Vec<TrustedRealm>,
     /// Sends credentials over http:// to any host, not only to this machine
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,
@@ -372,6 +382,43 @@ mod tests {
              --deny-network 10.1.0.0/16"
         );
         assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
+    }
+
+    #[test]
+    fn the_hosts_that_are_trusted_with_logins_are_listed_one_by_one_or_together() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            work: Work,
+        }
+        let parse = |arguments: &[&str]| {
+            let arguments = std::iter::once(&"argosy").chain(arguments);
+            let line = <Line as clap::Parser>::try_parse_from(arguments);
+            line.map(|it| {
+                it.work
+                    .trusted_realms
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+            })
+            .map_err(|error| error.to_string())
+        };
+        assert_eq!(parse(&[]), Ok(Vec::new()));
+        let two = ["login.example.com".to_owned(), "10.0.0.5".to_owned()];
+        for arguments in [
+            &["--trusted-realm=login.example.com,10.0.0.5"][..],
+            &[
+                "--trusted-realm=login.example.com",
+                "--trusted-realm=10.0.0.5",
+            ],
+        ] {
+            assert_eq!(parse(arguments), Ok(two.to_vec()));
+        }
+        let error = parse(&["--trusted-realm=https://login.example.com/token"]).unwrap_err();
+        assert!(
+            error.contains("is not a host; write its name alone"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::manifest::DigestError;
-use super::reason::{self, NARROW_SCOPE};
+use super::reason::{self, NARROW_SCOPE, said};
 use super::{RealmError, Repository, is_refusal};
 use crate::sender::{Answer, Call, Fault, host_of};
 use crate::shell::{skopeo_debug_list_tags, skopeo_list_tags};
@@ -111,14 +111,6 @@ impl Problem {
             *asker = who;
         }
         self
-    }
-}
-
-fn said(message: &str) -> String {
-    if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {message}")
     }
 }
 

@@ -34,6 +34,15 @@ pub(super) fn read(body: &[u8]) -> String {
     code.filter(|it| is_code(it)).unwrap_or_default().to_owned()
 }
 
+/// Puts what was read behind what is said, if there is anything.
+pub(super) fn said(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
+}
+
 fn is_code(text: &str) -> bool {
     text.len() <= 40
         && text

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
-use artifacts::registry::Registries;
+use artifacts::registry::{Registries, TrustedRealm};
 use artifacts::{Boundless, Caller, Cost, Limits};
 use clap::Args;
 use credentials::{AccessToken, Login};
@@ -56,6 +56,15 @@ pub(super) struct Outside {
         value_parser = ::gcp::named_address
     )]
     registry_endpoints: Vec<(String, Url)>,
+    /// Host that registries may send to for a token with the login, though its domain is another, such as
+    /// login.example.com; repeatable
+    #[arg(
+        long = "trusted-realm",
+        env = "ARGOSY_TRUSTED_REALM",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    trusted_realms: Vec<TrustedRealm>,
     /// Certificates that Git trusts beside the system's, in PEM
     #[arg(long, env = "ARGOSY_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -111,7 +120,9 @@ impl Outside {
 
     pub(super) fn registries(&self) -> Registries {
         let endpoints: HashMap<String, Url> = self.registry_endpoints.iter().cloned().collect();
-        Registries::new(Self::policy(), Limits::default()).with_endpoints(endpoints)
+        Registries::new(Self::policy(), Limits::default())
+            .with_endpoints(endpoints)
+            .with_trusted_realms(self.trusted_realms.clone())
     }
 
     /// Starts git without a fence: it runs on somebody's own machine, for them.

@@ -19,9 +19,10 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::registry::manifest::{check_digest, parse_time};
+use crate::registry::reason::{self, said};
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
-use crate::registry::{Reader, is_here, is_refusal, reason};
+use crate::registry::{Reader, is_here, is_refusal};
 use crate::sender::{Answer, Call, Fault};
 
 /// Rows that are asked for at a time, which is the most there are.
@@ -70,7 +71,7 @@ pub(super) struct Newest {
 pub(super) enum Refusal {
     #[error(transparent)]
     Http(#[from] Fault),
-    #[error("the API answered {status} {reason}")]
+    #[error("the API answered {status}{}", said(.reason))]
     Status {
         status: StatusCode,
         /// As Google names it; empty where it does not.
