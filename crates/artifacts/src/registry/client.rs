@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use credentials::Login;
+use credentials::{AccessToken, Login};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -192,6 +192,9 @@ impl Client {
         };
         let shown = match login {
             None | Some(Login::SshKey(_)) => Shown::Nothing,
+            Some(Login::Basic { username, .. }) if username == AccessToken::USERNAME => {
+                Shown::AccessToken
+            }
             Some(Login::Basic { .. }) => Shown::Login,
             Some(Login::AccessToken(_)) => Shown::AccessToken,
         };

@@ -108,7 +108,7 @@ pub(crate) enum Shown {
     Nothing,
     /// What a Secret holds for this registry.
     Login,
-    /// A token that opens more than this registry.
+    /// A token of Google's, which opens more than this registry, whoever it comes from.
     AccessToken,
 }
 

@@ -9,7 +9,9 @@ use artifacts::egress::Policy;
 use artifacts::image;
 use artifacts::registry::{Error, Registries, Repository};
 use artifacts::{Cost, Limits};
+use credentials::Login;
 use resources::ImageSubscription;
+use secret::Secret;
 use serde_json::json;
 
 use crate::registry_protocol::{login, page};
@@ -34,9 +36,17 @@ fn leading(host: &str, server: &Server) -> Registries {
 
 /// Lists the tags of a repository with the login of a Secret, which takes any certificate.
 async fn tags_of(registries: &Registries, repository: &str) -> Result<Vec<String>, Error> {
+    tags_by(&login(), registries, repository).await
+}
+
+async fn tags_by(
+    login: &Login,
+    registries: &Registries,
+    repository: &str,
+) -> Result<Vec<String>, Error> {
     let repository = Repository::parse(repository).expect("a repository");
-    let (cost, login) = (Cost::default(), login());
-    let caller = caller("acme", Some(&login), &cost);
+    let cost = Cost::default();
+    let caller = caller("acme", Some(login), &cost);
     let reader = registries.reader(caller, &repository, true).await;
     let mut tags = Vec::new();
     let listed = reader.each_tag(&mut |tag| tags.push(tag.to_owned())).await;
@@ -124,6 +134,16 @@ async fn a_login_goes_to_a_host_of_another_domain_where_the_operator_trusts_it()
     assert_eq!(tags.expect("the tags"), ["a"]);
     assert_eq!(other.sent().len(), 1);
     assert_eq!(other.sent()[0].authorization.as_deref(), Some(BASIC));
+
+    // Which a token of Google's is not trusted with, whoever stored it.
+    let token = Login::Basic {
+        username: "oauth2accesstoken".to_owned(),
+        password: Secret::from("a-token"),
+    };
+    let tags = tags_by(&token, &registries, &web).await;
+    let told_of = told(&tags.expect_err("it opens more than this registry"));
+    assert!(told_of.contains("another domain"), "{told_of}");
+    assert_eq!(other.sent().len(), 1);
 }
 
 #[tokio::test]
