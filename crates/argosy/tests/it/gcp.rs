@@ -7,6 +7,7 @@ mod fallback;
 mod faults;
 mod kubernetes_account;
 mod setup;
+mod traced;
 mod workload_identity;
 
 use std::path::PathBuf;
