@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use url::Host;
+
 use crate::egress;
 
 /// The host that serves images whose name has no host.
@@ -127,11 +129,14 @@ fn is_host(host: &str) -> bool {
                 .bytes()
                 .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
     });
-    let is_six = bare
-        .strip_prefix('[')
-        .and_then(|it| it.strip_suffix(']'))
-        .is_some_and(|it| it.parse::<std::net::Ipv6Addr>().is_ok());
-    port_fits && (name_fits || is_six)
+    // What is asked has to be what was written: `0x7f.1` is another spelling of an address, and `a.0` of none.
+    let fits = match Host::parse(bare) {
+        Ok(Host::Domain(name)) => name_fits && name == bare,
+        Ok(Host::Ipv4(address)) => address.to_string() == bare,
+        Ok(Host::Ipv6(_)) => true,
+        Err(_) => false,
+    };
+    port_fits && fits
 }
 
 /// Says whether a part of a path is one: `app`, `my-app`, `a__b`.
@@ -234,8 +239,28 @@ mod tests {
             "ghcr..io/web",
             ".ghcr.io/web",
             "ghcr.io%2f/web",
+            // No URL can be made of these, or one of another host.
+            "ghcr.256/web",
+            "1.2.3.4.5/web",
+            "1.2.3.256:5000/web",
+            "127.1/web",
+            "0x7f.0.0.1/web",
+            "0177.0.0.1/web",
+            "xn--a.example/web",
         ] {
             assert!(Repository::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_host_makes_a_url_of_itself(host in "[a-z0-9x:.-]{1,20}|([0-9a-fx]{1,4}[.]){1,5}[0-9]{1,3}(:[0-9]{1,6})?") {
+            if let Ok(repository) = Repository::parse(&format!("{host}/web")) {
+                let url = url::Url::parse(&format!("https://{}/", repository.endpoint()));
+                let found = url.ok().and_then(|it| Some(it.host_str()?.to_owned()));
+                let expected = without_port(repository.endpoint());
+                proptest::prop_assert_eq!(found.as_deref(), Some(expected));
+            }
         }
     }
 }
