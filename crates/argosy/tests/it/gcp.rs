@@ -5,6 +5,7 @@ mod credentials;
 mod doctor;
 mod fallback;
 mod faults;
+mod hosts;
 mod kubernetes_account;
 mod setup;
 mod traced;
