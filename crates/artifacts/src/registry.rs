@@ -20,6 +20,7 @@ mod manifest;
 mod memory;
 mod reader;
 mod realm;
+mod reason;
 mod repository;
 mod tags;
 mod token;
@@ -35,10 +36,11 @@ use url::Url;
 
 use crate::Caller;
 use crate::egress::Policy;
-use crate::sender::{Limits, Sender, Tls};
+use crate::sender::{Detour, Limits, Sender, Tls};
 use client::{Client, is_here};
 use links::Links;
 use listing::Notes;
+use repository::endpoint_of;
 use token::Tokens;
 
 pub(crate) use client::is_refusal;
@@ -48,7 +50,7 @@ pub(crate) use manifest::parse_time;
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};
 pub use memory::Memory;
 pub use reader::Reader;
-pub use realm::RealmError;
+pub use realm::{RealmError, TrustedRealm, TrustedRealmError};
 pub use repository::{Repository, RepositoryError};
 pub(crate) use tags::is_tag;
 pub(crate) use token::basic;
@@ -63,7 +65,7 @@ pub struct Registries {
     policy: Arc<Policy>,
     tls: Arc<Tls>,
     limits: Limits,
-    trusted_realms: Arc<[String]>,
+    trusted_realms: Arc<[TrustedRealm]>,
     endpoints: HashMap<String, Url>,
     artifact_registry: Url,
     notes: Arc<Notes>,
@@ -103,9 +105,9 @@ impl Registries {
         }
     }
 
-    /// Names hosts that may be shown any registry's login in exchange for a token: the operator's own.
+    /// Names hosts that may be shown any registry's login in exchange for a token, but no access token: the operator's own.
     #[must_use]
-    pub fn with_trusted_realms(self, hosts: Vec<String>) -> Self {
+    pub fn with_trusted_realms(self, hosts: Vec<TrustedRealm>) -> Self {
         Self {
             trusted_realms: hosts.into(),
             ..self
@@ -113,10 +115,18 @@ impl Registries {
     }
 
     /// Connects to other addresses than the hosts' own: host to `https://…` or, on this machine, `http://…`, without a
-    /// path. Credentials are still those of the host. For the operator alone to say.
+    /// path. Credentials are still those of the host, and so is whom they may be shown to. Docker Hub goes by any of its
+    /// names. For the operator alone to say.
     #[must_use]
     pub fn with_endpoints(self, endpoints: HashMap<String, Url>) -> Self {
-        Self { endpoints, ..self }
+        let mut named: Vec<_> = endpoints.into_iter().collect();
+        // Where several names of one registry lead to several places, it is the same one every time: the last.
+        named.sort();
+        let own = |(host, address): (String, Url)| (endpoint_of(&host).to_owned(), address);
+        Self {
+            endpoints: named.into_iter().map(own).collect(),
+            ..self
+        }
     }
 
     /// Asks Artifact Registry's API elsewhere than at Google's own address. For the operator alone to say: it is shown
@@ -188,23 +198,21 @@ impl Registries {
         let build_scope = scope.clone();
         let (project, insecure) = (scope.project.clone(), scope.insecure);
         let build = async {
-            let connects_to = self.endpoints.get(repository.endpoint()).cloned();
-            let mut sender = Sender::new(
+            let host = repository.endpoint();
+            let address = self.endpoints.get(host).cloned();
+            let sender = Sender::new(
                 Arc::clone(&self.policy),
                 Arc::clone(&self.tls),
                 insecure,
-                self.limits.of_host(repository.endpoint()),
+                self.limits.of_host(host),
             )
-            .of_project(&project);
-            if let Some(address) = &connects_to {
-                sender = sender.calling(address, repository.endpoint());
-            }
+            .of_project(&project)
+            .taking(address.map(|address| Detour::new(host, address)));
             Arc::new(Client {
                 scope: build_scope,
                 artifact_registry: self.artifact_registry.clone(),
                 notes: Arc::clone(&self.notes),
-                endpoint: repository.endpoint().to_owned(),
-                connects_to,
+                endpoint: host.to_owned(),
                 is_loopback: repository.is_loopback(),
                 speaks_tls: OnceCell::new(),
                 sender,

@@ -6,6 +6,7 @@
 //! does not do is not looked at again. While a server wants to be left alone (Retry-After) nothing is sent.
 
 mod call;
+mod detour;
 mod fault;
 mod limits;
 mod pace;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use http::header::{DATE, HOST, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -29,6 +30,7 @@ use crate::cost::Outcome;
 use crate::egress::{self, Policy, Resolver};
 pub(crate) use call::{Answer, Call};
 use call::{Counting, read_bounded, redirected};
+pub(crate) use detour::Detour;
 use fault::Chance;
 pub use fault::Fault;
 use limits::enter;
@@ -54,8 +56,8 @@ pub(crate) struct Sender {
     slots: Semaphore,
     /// What all requests of the project share, whichever host they go to.
     project: Option<Arc<Semaphore>>,
-    /// What a server on plain http is called, whose address says nothing of it.
-    called: Option<(Url, HeaderValue)>,
+    /// Where connections for one host go.
+    detour: Option<Detour>,
     clients: Mutex<HashMap<String, reqwest::Client>>,
 }
 
@@ -80,21 +82,19 @@ impl Sender {
             slots: Semaphore::new(limits.concurrency.max(1)),
             project: None,
             limits,
-            called: None,
+            detour: None,
             clients: Mutex::new(HashMap::new()),
         }
     }
 
-    /// Calls the server at `address` by another host's name, where it is asked over plain http; over TLS its certificate
-    /// has to say the name of the address.
+    /// Takes a detour to a host: redirects to it are led there too. The first request goes where its URL says.
     #[must_use]
-    pub(crate) fn calling(self, address: &Url, host: &str) -> Self {
-        let name = HeaderValue::from_str(host).ok();
-        let called = name.filter(|_| address.scheme() == "http");
-        Self {
-            called: called.map(|name| (address.clone(), name)),
-            ..self
-        }
+    pub(crate) fn taking(self, detour: Option<Detour>) -> Self {
+        Self { detour, ..self }
+    }
+
+    pub(crate) fn detour(&self) -> Option<&Detour> {
+        self.detour.as_ref()
     }
 
     /// Counts the requests among those of a project, of which only so many may be under way.
@@ -192,7 +192,7 @@ impl Sender {
                 && (call.method == Method::GET || call.method == Method::HEAD);
             match answer.header(LOCATION).filter(|_| follow) {
                 None => return Ok(answer),
-                Some(location) => call = redirected(call, location)?,
+                Some(location) => call = redirected(call, location, self.detour())?,
             }
         }
         Err(Fault::Redirect {
@@ -209,10 +209,8 @@ impl Sender {
             .client(&call.url)?
             .request(call.method.clone(), call.url.clone())
             .headers(call.headers.clone());
-        if let Some((address, name)) = &self.called
-            && address.origin() == call.url.origin()
-        {
-            request = request.header(HOST, name.clone());
+        if let Some(name) = self.detour().and_then(|it| it.name_at(&call.url)) {
+            request = request.header(HOST, name);
         }
         if let Some(body) = &call.body {
             request = request.body(body.clone());

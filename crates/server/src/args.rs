@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use artifacts::egress::{Network, NetworkError};
+use artifacts::registry::TrustedRealm;
 use clap::{Args, ValueEnum};
 use gcp::principal::KubernetesAccount;
 
@@ -227,6 +228,15 @@ pub struct Work {
         value_parser = network
     )]
     pub deny_networks: Vec<Network>,
+    /// Host that registries may send to for a token with the login of a Secret, though its domain is another, such as
+    /// login.example.com; never with an access token; repeatable
+    #[arg(
+        long = "trusted-realm",
+        env = "ARGOSY_TRUSTED_REALM",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub trusted_realms: Vec<TrustedRealm>,
     /// Sends credentials over http:// to any host of Git or charts, not only to this machine; not to registries
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,
@@ -366,34 +376,4 @@ fn network(text: &str) -> Result<Network, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_that_is_none_is_told_with_what_to_write() {
-        assert_eq!(
-            network("10.1/16").unwrap_err(),
-            "\"10.1/16\" is not a network: \"10.1\" is not an IP address; write an address and a prefix: \
-             --deny-network 10.1.0.0/16"
-        );
-        assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
-    }
-
-    #[test]
-    fn a_size_has_a_unit() {
-        assert_eq!(size("4Gi"), Ok(4 << 30));
-        assert_eq!(size("500Mi"), Ok(500 << 20));
-        for text in ["4", "Gi", "4GB", "-1Gi", "99999999Ti", "1.5Gi", ""] {
-            let error = size(text).unwrap_err();
-            assert!(error.ends_with("such as 500Mi or 4Gi"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_duration_without_a_unit_is_told_with_what_to_write() {
-        assert_eq!(
-            duration("5").unwrap_err(),
-            "missing unit in duration \"5\"; write a number with a unit, such as 30s or 5m"
-        );
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use artifacts::chart;
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
 use artifacts::git::{Mirrors, Repositories};
-use artifacts::registry::Registries;
+use artifacts::registry::{Registries, TrustedRealm};
 use artifacts::work_tree::{Identity, Integration};
 use controllers::{FreightIndex, Metrics, Settings, Shard};
 use credentials::{Credentials, PlainHttp};
@@ -132,6 +132,7 @@ pub(crate) fn context(installation: Installation<'_>) -> Result<controllers::Con
         registries: Arc::new(
             Registries::new(Arc::clone(&policy), limits.clone())
                 .with_endpoints(google::registry_endpoints(&work.google))
+                .with_trusted_realms(trusted_realms(work))
                 .with_artifact_registry(google::artifact_registry(&work.google)?)
                 .with_memory(work.discovery.memory(data))
                 .with_cache_by_tag(work.discovery.cache_by_tag()),
@@ -165,6 +166,14 @@ fn accounts(account: Option<KubernetesAccount>) -> Settings {
             ..default
         },
     }
+}
+
+/// Whom registries may send to with a login, wherever they are; each is said.
+fn trusted_realms(work: &Work) -> Vec<TrustedRealm> {
+    for host in &work.trusted_realms {
+        tracing::info!(%host, "any registry may send here for a token, with the login that a Secret holds for it");
+    }
+    work.trusted_realms.clone()
 }
 
 fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Policy {

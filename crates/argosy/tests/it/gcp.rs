@@ -6,12 +6,14 @@ mod doctor;
 mod fallback;
 mod faults;
 mod flags;
+mod hosts;
 mod kubernetes_account;
 mod outside;
 mod repositories;
 mod setup;
-mod sim;
 mod setup_choices;
+mod sim;
+mod traced;
 mod workload_identity;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use credentials::Login;
+use credentials::{AccessToken, Login};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -10,7 +10,7 @@ use url::Url;
 use super::challenge::Challenge;
 use super::links::Links;
 use super::listing::Notes;
-use super::realm::{self, RealmError, Shown};
+use super::realm::{self, RealmError, Shown, TrustedRealm};
 use super::token::{self, Tokens};
 use super::{Asker, Error, Problem, Repository, Scope, content, error};
 use crate::cost::Cost;
@@ -29,34 +29,29 @@ pub(super) struct Client {
     pub(super) notes: Arc<Notes>,
     /// The registry's host.
     pub(super) endpoint: String,
-    /// Where connections go instead, if the operator says so.
-    pub(super) connects_to: Option<Url>,
     pub(super) is_loopback: bool,
     /// Known of a registry on this machine once it was asked.
     pub(super) speaks_tls: OnceCell<bool>,
     pub(super) sender: Sender,
     pub(super) login: RwLock<Option<Login>>,
-    pub(super) trusted_realms: Arc<[String]>,
+    pub(super) trusted_realms: Arc<[TrustedRealm]>,
     pub(super) tokens: Tokens,
     /// What is known of how it ends a page.
     pub(super) links: Links,
 }
 
 impl Client {
-    /// Gives the registry's own address: https, or on this machine what the server there speaks.
+    /// Gives the address at which the registry is asked: where the operator says, or its own. That is https, or on this
+    /// machine what the server there speaks.
     pub(super) async fn base(&self, cost: &Cost) -> Url {
-        let url = |scheme: &str| {
-            Url::parse(&format!("{scheme}://{}/", self.endpoint))
-                .expect("a repository's host makes a URL")
-        };
-        if let Some(url) = &self.connects_to {
-            return url.clone();
+        if let Some(detour) = self.sender.detour() {
+            return detour.address().clone();
         }
         if !self.is_loopback {
-            return url("https");
+            return self.own_address("https");
         }
         let speaks_tls = async || {
-            let mut probe = url("http");
+            let mut probe = self.own_address("http");
             probe.set_path("/v2/");
             let probe = Call::get(probe, content::ERROR_BOUND, cost);
             match self.sender.send_paced(&probe).await {
@@ -70,9 +65,14 @@ impl Client {
         };
         // Where nobody is there, the next request finds that out again.
         match self.speaks_tls.get_or_try_init(speaks_tls).await {
-            Ok(true) => url("https"),
-            Ok(false) | Err(_) => url("http"),
+            Ok(true) => self.own_address("https"),
+            Ok(false) | Err(_) => self.own_address("http"),
         }
+    }
+
+    fn own_address(&self, scheme: &str) -> Url {
+        let address = format!("{scheme}://{}/", self.endpoint);
+        Url::parse(&address).expect("a repository's host makes a URL")
     }
 
     /// Sends a request for `repository`; where an access token is turned down, once more with another of its identity.
@@ -179,23 +179,26 @@ impl Client {
         login: Option<&Login>,
         cost: &Cost,
     ) -> Result<Url, RealmError> {
-        let base = self.base(cost).await;
-        // The registry's own host is reached where its connections go.
-        let realm = match (&self.connects_to, Url::parse(realm)) {
-            (Some(endpoint), Ok(url)) if url.host_str() == Some(self.endpoint.as_str()) => {
-                let mut here = endpoint.clone();
-                here.set_path(url.path());
-                here.set_query(url.query());
-                here.to_string()
+        let registry = match self.sender.detour() {
+            None => self.base(cost).await,
+            Some(detour) => {
+                let led = Url::parse(realm).ok().and_then(|it| detour.lead(&it));
+                // It is the registry itself, which is reached where its connections go.
+                if let Some(here) = led {
+                    return Ok(here);
+                }
+                self.own_address("https")
             }
-            _ => realm.to_owned(),
         };
         let shown = match login {
             None | Some(Login::SshKey(_)) => Shown::Nothing,
+            Some(Login::Basic { username, .. }) if username == AccessToken::USERNAME => {
+                Shown::AccessToken
+            }
             Some(Login::Basic { .. }) => Shown::Login,
             Some(Login::AccessToken(_)) => Shown::AccessToken,
         };
-        realm::check(&base, &realm, shown, &self.trusted_realms)
+        realm::check(&registry, realm, shown, &self.trusted_realms)
     }
 
     pub(super) fn login(&self) -> Option<Login> {

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use credentials::Login;
 use http::StatusCode;
+use url::Url;
 
 use super::manifest::DigestError;
+use super::reason::{self, NARROW_SCOPE, said};
 use super::{RealmError, Repository, is_refusal};
 use crate::sender::{Answer, Call, Fault, host_of};
 use crate::shell::{skopeo_debug_list_tags, skopeo_list_tags};
@@ -112,14 +114,6 @@ impl Problem {
     }
 }
 
-fn said(message: &str) -> String {
-    if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {message}")
-    }
-}
-
 impl Error {
     pub(crate) fn new(repository: &Repository, call: &Call, problem: Problem) -> Self {
         let request = format!("{} {}{}", call.method, host_of(&call.url), call.url.path());
@@ -165,6 +159,11 @@ impl Error {
                 "it is asked again by itself; if it lasts, see what {realm} itself says: {}",
                 skopeo_debug_list_tags(repository)
             ),
+            Problem::Denied { message, asker, .. } | Problem::Token { message, asker, .. }
+                if message == NARROW_SCOPE =>
+            {
+                widened(asker, repository)
+            }
             Problem::Denied {
                 asker: Asker::Identity { grant },
                 ..
@@ -203,17 +202,22 @@ impl Error {
                 )
             }
             Problem::Realm {
+                realm,
                 source: RealmError::Foreign,
-                ..
-            } => "see whether the repository's host is right: its token service is on a domain of somebody else"
-                .to_owned(),
+            } => format!(
+                "see whether the repository's host is right: its token service is on a domain of somebody else; the \
+                 operator lets logins of Secrets go there with --trusted-realm {}",
+                host_named_in(realm)
+            ),
             Problem::MediaType { .. }
             | Problem::Child { .. }
             | Problem::EmptyIndex
             | Problem::NestedIndex
             | Problem::LargeIndex { .. } => "leave the tag out with ignoreTagsRegexes".to_owned(),
             Problem::Simulated { host } => {
-                format!("send the registry to the simulator too: --registry-endpoint {host}=http://127.0.0.1:PORT")
+                format!(
+                    "send the registry to the simulator too: --registry-endpoint {host}=http://127.0.0.1:PORT"
+                )
             }
             Problem::Status { .. }
             | Problem::Realm { .. }
@@ -229,9 +233,31 @@ impl Error {
     }
 }
 
+/// Says how a token comes by a wider scope: that is no matter of grants.
+fn widened(asker: &Asker, repository: &str) -> String {
+    match asker {
+        Asker::Identity { .. } => {
+            "start the controller with --gcp-token-scope=cloud-platform; if it is already, the scopes of the node are \
+             narrow: argosy gcp doctor"
+                .to_owned()
+        }
+        Asker::Secret | Asker::Nobody => format!(
+            "have the token in the Secret for {repository} made with the scope \
+             https://www.googleapis.com/auth/cloud-platform"
+        ),
+    }
+}
+
+/// Gives the host of a realm as it is shown: `https://login.example.com:8443`.
+fn host_named_in(realm: &str) -> String {
+    let host = Url::parse(realm).ok();
+    let host = host.as_ref().and_then(Url::host_str);
+    host.unwrap_or("HOST").to_owned()
+}
+
 /// Turns an answer that is no success into a problem.
 pub(super) fn refused(answer: &Answer, asker: Asker) -> Problem {
-    let message = message(&answer.body);
+    let message = reason::read(&answer.body);
     match answer.status {
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Problem::Denied {
             status,
@@ -243,41 +269,24 @@ pub(super) fn refused(answer: &Answer, asker: Asker) -> Problem {
     }
 }
 
-/// Reads the code of a registry's error. Its text is left out: a server may echo what it was sent.
-pub(crate) fn message(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Errors {
-        errors: Vec<Code>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Code {
-        code: String,
-    }
-    let code = serde_json::from_slice::<Errors>(body)
-        .ok()
-        .and_then(|errors| errors.errors.into_iter().next())
-        .map(|it| it.code);
-    code.filter(|it| {
-        it.len() <= 40
-            && it
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-    })
-    .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn turned_down(status: StatusCode, asker: Asker) -> String {
+        hint_of(
+            Problem::Token {
+                realm: "europe-docker.pkg.dev".to_owned(),
+                status,
+                message: String::new(),
+                asker: Asker::Nobody,
+            },
+            asker,
+        )
+    }
+
+    fn hint_of(problem: Problem, asker: Asker) -> String {
         let repository = Repository::parse("europe-docker.pkg.dev/acme/apps/web").expect("a name");
-        let problem = Problem::Token {
-            realm: "europe-docker.pkg.dev".to_owned(),
-            status,
-            message: String::new(),
-            asker: Asker::Nobody,
-        };
         let error = Error {
             repository: repository.to_string(),
             request: "GET europe-docker.pkg.dev/v2/acme/apps/web/tags/list".to_owned(),
@@ -315,5 +324,56 @@ mod tests {
                 "{asker:?}: {hint}"
             );
         }
+    }
+
+    #[test]
+    fn a_token_of_a_narrow_scope_is_no_matter_of_grants() {
+        let grant = "gcloud artifacts repositories add-iam-policy-binding apps".to_owned();
+        let body = r#"{"errors":[{"code":"DENIED","message":"Request had insufficient authentication scopes."}]}"#;
+        let answer = Answer {
+            status: StatusCode::FORBIDDEN,
+            headers: http::HeaderMap::new(),
+            body: body.into(),
+            url: Url::parse("https://europe-docker.pkg.dev/v2/").expect("a URL"),
+        };
+        for (asker, next) in [
+            (
+                Asker::Identity { grant },
+                "start the controller with --gcp-token-scope=cloud-platform",
+            ),
+            (
+                Asker::Secret,
+                "have the token in the Secret for europe-docker.pkg.dev/acme/apps/web made",
+            ),
+        ] {
+            let denied = refused(&answer, asker.clone());
+            let told = denied.to_string();
+            assert!(
+                told.ends_with(": ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+                "{told}"
+            );
+            let realm = "europe-docker.pkg.dev".to_owned();
+            let by_token_service = Problem::Token {
+                realm,
+                status: StatusCode::FORBIDDEN,
+                message: reason::read(&answer.body),
+                asker: Asker::Nobody,
+            };
+            for problem in [denied, by_token_service] {
+                let hint = hint_of(problem, asker.clone());
+                assert!(hint.starts_with(next), "{asker:?}: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_realm_is_told_with_what_lets_a_login_go_there() {
+        let realm = "https://login.example.com:8443".to_owned();
+        let source = RealmError::Foreign;
+        let hint = hint_of(Problem::Realm { realm, source }, Asker::Secret);
+        assert!(
+            hint.ends_with("--trusted-realm login.example.com"),
+            "{hint}"
+        );
     }
 }

@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use url::Host;
+
 use crate::egress;
 
 /// The host that serves images whose name has no host.
 const DOCKER_HUB: &str = "index.docker.io";
+
+/// Where it answers, and all names that it goes by.
+const DOCKER_HUB_ENDPOINT: &str = "registry-1.docker.io";
+const DOCKER_HUB_NAMES: [&str; 3] = ["docker.io", DOCKER_HUB, DOCKER_HUB_ENDPOINT];
 
 /// Names a repository: `europe-docker.pkg.dev/acme/apps/web`, `nginx`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,10 +54,7 @@ impl Repository {
                 "a part of its path is not lower-case letters, digits and single separators",
             ));
         }
-        let is_hub = matches!(
-            host.as_str(),
-            "docker.io" | "registry-1.docker.io" | DOCKER_HUB
-        );
+        let is_hub = is_docker_hub(&host);
         // It would be read as a repository at that host wherever Docker Hub's own name is left out.
         if is_hub
             && path
@@ -75,11 +78,7 @@ impl Repository {
 
     /// Gives the host that answers for the registry.
     pub(crate) fn endpoint(&self) -> &str {
-        if self.host == DOCKER_HUB {
-            "registry-1.docker.io"
-        } else {
-            &self.host
-        }
+        endpoint_of(&self.host)
     }
 
     /// Gives host and path of what a tag names.
@@ -97,6 +96,19 @@ impl fmt::Display for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.host, self.path)
     }
+}
+
+/// Gives the host that answers for the registry of this name.
+pub(super) fn endpoint_of(host: &str) -> &str {
+    if is_docker_hub(host) {
+        DOCKER_HUB_ENDPOINT
+    } else {
+        host
+    }
+}
+
+fn is_docker_hub(host: &str) -> bool {
+    DOCKER_HUB_NAMES.contains(&host)
 }
 
 fn without_port(host: &str) -> &str {
@@ -117,11 +129,14 @@ fn is_host(host: &str) -> bool {
                 .bytes()
                 .all(|it| it.is_ascii_alphanumeric() || it == b'-' || it == b'_')
     });
-    let is_six = bare
-        .strip_prefix('[')
-        .and_then(|it| it.strip_suffix(']'))
-        .is_some_and(|it| it.parse::<std::net::Ipv6Addr>().is_ok());
-    port_fits && (name_fits || is_six)
+    // What is asked has to be what was written: `0x7f.1` is another spelling of an address, and `a.0` of none.
+    let fits = match Host::parse(bare) {
+        Ok(Host::Domain(name)) => name_fits && name == bare,
+        Ok(Host::Ipv4(address)) => address.to_string() == bare,
+        Ok(Host::Ipv6(_)) => true,
+        Err(_) => false,
+    };
+    port_fits && fits
 }
 
 /// Says whether a part of a path is one: `app`, `my-app`, `a__b`.
@@ -224,8 +239,28 @@ mod tests {
             "ghcr..io/web",
             ".ghcr.io/web",
             "ghcr.io%2f/web",
+            // No URL can be made of these, or one of another host.
+            "ghcr.256/web",
+            "1.2.3.4.5/web",
+            "1.2.3.256:5000/web",
+            "127.1/web",
+            "0x7f.0.0.1/web",
+            "0177.0.0.1/web",
+            "xn--a.example/web",
         ] {
             assert!(Repository::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_host_makes_a_url_of_itself(host in "[a-z0-9x:.-]{1,20}|([0-9a-fx]{1,4}[.]){1,5}[0-9]{1,3}(:[0-9]{1,6})?") {
+            if let Ok(repository) = Repository::parse(&format!("{host}/web")) {
+                let url = url::Url::parse(&format!("https://{}/", repository.endpoint()));
+                let found = url.ok().and_then(|it| Some(it.host_str()?.to_owned()));
+                let expected = without_port(repository.endpoint());
+                proptest::prop_assert_eq!(found.as_deref(), Some(expected));
+            }
         }
     }
 }

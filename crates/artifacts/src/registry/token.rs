@@ -14,9 +14,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::Problem;
 use super::challenge::Challenge;
-use super::error::{Asker, message};
+use super::error::Asker;
+use super::{Problem, reason};
 use crate::cost::Cost;
 use crate::sender::{Call, Sender, host_of};
 
@@ -146,7 +146,7 @@ async fn fetch(
         return Err(Problem::Token {
             realm,
             status: answer.status,
-            message: message(&answer.body),
+            message: reason::read(&answer.body),
             asker: Asker::Nobody,
         });
     }

@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::{BodyReader, Fault, host_of};
+use super::{BodyReader, Detour, Fault, host_of};
 use crate::cost::{Cost, Outcome};
 
 /// Holds one request.
@@ -94,7 +94,13 @@ impl Drop for Counting<'_> {
 }
 
 /// Builds the request that follows a redirect; the login stays behind when the origin changes.
-pub(super) fn redirected(call: Call, location: &str) -> Result<Call, Fault> {
+///
+/// A server may send to itself by the name that people know it by: that is where the detour leads, and no other origin.
+pub(super) fn redirected(
+    call: Call,
+    location: &str,
+    detour: Option<&Detour>,
+) -> Result<Call, Fault> {
     let error = |why| Fault::Redirect {
         host: host_of(&call.url),
         why,
@@ -109,6 +115,8 @@ pub(super) fn redirected(call: Call, location: &str) -> Result<Call, Fault> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(error("the address holds a login"));
     }
+    let led = detour.and_then(|it| it.lead(&url));
+    let url = led.unwrap_or(url);
     let mut headers = call.headers;
     if url.origin() != call.url.origin() {
         headers.remove(AUTHORIZATION);

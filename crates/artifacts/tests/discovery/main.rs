@@ -4,6 +4,7 @@ mod cache_by_tag;
 mod chart_indexes;
 mod chart_tags;
 mod charts;
+mod detours;
 mod errors;
 mod faults;
 mod filled;

@@ -55,7 +55,7 @@ pub(super) async fn report(arguments: &Chart) -> Result<Report> {
         insecure_skip_tls_verify: arguments.taking.insecure_skip_tls_verify,
         discovery_limit: arguments.taking.limit,
     };
-    let login = arguments.outside.login().await?;
+    let login = arguments.outside.login(&arguments.url).await?;
     let registries = arguments.outside.registries();
     let repositories = Repositories::new(Outside::policy(), Limits::default());
     let cost = Counter::default();

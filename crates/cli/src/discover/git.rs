@@ -118,7 +118,7 @@ impl Git {
 pub(super) async fn report(arguments: &Git) -> Result<Report> {
     let subscription = arguments.subscription();
     let outside = &arguments.outside;
-    let login = outside.login().await?;
+    let login = outside.login(&subscription.repo_url).await?;
     let folder = tempfile::tempdir().context("failed to make a folder for the commits")?;
     let repositories = Repositories::new(
         outside.launcher(),

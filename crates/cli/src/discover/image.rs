@@ -95,7 +95,7 @@ impl Image {
 /// Looks once, and reports.
 pub(super) async fn report(arguments: &Image) -> Result<Report> {
     let subscription = arguments.subscription();
-    let login = arguments.outside.login().await?;
+    let login = arguments.outside.login(&arguments.url).await?;
     let registries = arguments.outside.registries();
     let cost = Counter::default();
     let caller = outside::caller(login.as_ref(), &cost);

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::gcp::repository::ImageAddress;
 use anyhow::{Context as _, Result, anyhow, bail};
 use artifacts::child::Launcher;
 use artifacts::egress::Policy;
-use artifacts::registry::Registries;
+use artifacts::registry::{Registries, TrustedRealm};
 use artifacts::{Boundless, Caller, Cost, Limits};
 use clap::Args;
 use credentials::{AccessToken, Login};
@@ -65,6 +66,15 @@ pub(super) struct Outside {
         value_parser = ::gcp::named_address
     )]
     registry_endpoints: Vec<(String, Url)>,
+    /// Host that registries may send to for a token with the login, though its domain is another, such as
+    /// login.example.com; repeatable
+    #[arg(
+        long = "trusted-realm",
+        env = "ARGOSY_TRUSTED_REALM",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    trusted_realms: Vec<TrustedRealm>,
     /// Certificates that Git trusts beside the system's, in PEM
     #[arg(long, env = "ARGOSY_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -78,7 +88,7 @@ pub(super) struct Outside {
 
 impl Outside {
     /// Finds out as whom the repository is asked.
-    pub(super) async fn login(&self) -> Result<Option<Login>> {
+    pub(super) async fn login(&self, repo_url: &str) -> Result<Option<Login>> {
         if let Some(username) = &self.username {
             let password = self.password()?;
             let username = username.clone();
@@ -90,6 +100,9 @@ impl Outside {
             return Ok(Some(Login::SshKey(Secret::from(key))));
         }
         if self.google {
+            // The token opens all that its owner may do: it is not for whichever host has a name like Google's.
+            ImageAddress::parse(repo_url)
+                .map_err(|error| anyhow!("--google: {error}; next: {}", error.hint()))?;
             let password = gcp::access_token(&self.gcp_endpoints).await?;
             let username = AccessToken::USERNAME.to_owned();
             return Ok(Some(Login::Basic { username, password }));
@@ -120,7 +133,9 @@ impl Outside {
 
     pub(super) fn registries(&self) -> Registries {
         let endpoints: HashMap<String, Url> = self.registry_endpoints.iter().cloned().collect();
-        Registries::new(Self::policy(), Limits::default()).with_endpoints(endpoints)
+        Registries::new(Self::policy(), Limits::default())
+            .with_endpoints(endpoints)
+            .with_trusted_realms(self.trusted_realms.clone())
     }
 
     /// Starts git without a fence: it runs on somebody's own machine, for them.
@@ -173,5 +188,42 @@ pub(super) fn caller<'a>(login: Option<&'a Login>, cost: &'a Cost) -> Caller<'a>
         login,
         cost,
         room: &Boundless,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        outside: Outside,
+    }
+
+    #[tokio::test]
+    async fn your_own_token_is_for_hosts_of_googles_alone() {
+        for repo_url in [
+            "evil.example/x-docker.pkg.dev/y",
+            "europe-docker.pkg.dev.evil.example/acme/apps/web",
+            "europe-docker.pkg.dev@evil.example/acme/apps/web",
+            "https://europe-docker.pkg.dev/acme/charts",
+            "ghcr.io/acme/web",
+            "nginx",
+        ] {
+            let line = Line::parse_from(["argosy", "--google"]);
+            let refused = line.outside.login(repo_url).await;
+            let refused = refused.expect_err(repo_url).to_string();
+            assert!(refused.starts_with("--google: "), "{refused}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_a_login_may_go_to_are_hosts() {
+        let parse = |host: &str| Line::try_parse_from(["argosy", "--trusted-realm", host]);
+        assert!(parse("login.example.com").is_ok());
+        assert!(parse("https://login.example.com").is_err());
     }
 }

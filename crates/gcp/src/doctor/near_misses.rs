@@ -58,9 +58,16 @@ pub(super) fn of_account(facts: &Facts, project: &str) -> Answer {
 }
 
 /// Asks for a grant in today's spelling where only the older one works for the controller.
-fn spelling(facts: &Facts, principal: &Principal, email: &ServiceAccountEmail, minting: &[Grant<'_>]) -> Verdict {
+fn spelling(
+    facts: &Facts,
+    principal: &Principal,
+    email: &ServiceAccountEmail,
+    minting: &[Grant<'_>],
+) -> Verdict {
     let is_legacy = |it: &&Grant<'_>| matches!(it.member, Member::LegacyKubernetesAccount { .. });
-    let theirs = minting.iter().filter(|it| facts.covers(&it.member, principal));
+    let theirs = minting
+        .iter()
+        .filter(|it| facts.covers(&it.member, principal));
     let (legacy, modern): (Vec<_>, Vec<_>) = theirs.partition(is_legacy);
     let Some(legacy) = legacy.first().filter(|_| modern.is_empty()) else {
         return Verdict::pass("no grant looks like a slip");

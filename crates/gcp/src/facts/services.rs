@@ -11,11 +11,7 @@ pub(crate) const IAM: &str = "iam.googleapis.com";
 /// The APIs that the controller's own project needs.
 ///
 /// Source: <https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity>
-const AT_HOME: &[&str] = &[
-    IAM,
-    "iamcredentials.googleapis.com",
-    "sts.googleapis.com",
-];
+const AT_HOME: &[&str] = &[IAM, "iamcredentials.googleapis.com", "sts.googleapis.com"];
 
 /// The API by which organisation policies are set.
 pub(crate) const ORG_POLICY: &str = "orgpolicy.googleapis.com";

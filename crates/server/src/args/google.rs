@@ -63,7 +63,6 @@ pub enum Mode {
     Off,
 }
 
-
 /// Shorter tokens are over before they are shared, and none live longer.
 ///
 /// Source: <https://cloud.google.com/iam/docs/create-short-lived-credentials-direct>

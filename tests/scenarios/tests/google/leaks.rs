@@ -140,12 +140,10 @@ async fn debugged(port: &Port, owner: &str) -> Result<()> {
     check("a fingerprint", &login.fingerprint())
 }
 
-/// Looks at the arguments of all programs on this machine that may be looked at.
+/// Looks at the arguments of this program, and of those that it has left running: others of the machine are not judged.
 fn arguments() -> Result<()> {
-    for process in std::fs::read_dir("/proc")?.flatten() {
-        if let Ok(arguments) = std::fs::read(process.path().join("cmdline")) {
-            check("arguments", &String::from_utf8_lossy(&arguments))?;
-        }
+    for process in children::family() {
+        check("arguments", &children::arguments_of(process))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The policy of the environment: whether the controller's own identity may act for a Project.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,10 +29,9 @@ spec:
     - image: {repoURL: europe-west1-docker.pkg.dev/acme-prod/apps/web, constraint: ^1.0.0}
 ";
 
-/// Starts `argosy up` as the controller's Pod under a policy of the environment, and gives what it says of who reads.
-fn who_reads(place: &Place, policy: Option<&str>) -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let file = |name: &str| folder.path().join(name);
+/// `argosy up` as the controller's Pod, with the Project and its Warehouse; its files are in a folder.
+pub(super) fn up(place: &Place, folder: &Path) -> Result<Command> {
+    let file = |name: &str| folder.join(name);
     fs::write(file("web.yaml"), MANIFESTS)?;
     let mut command = Command::new(binary());
     command
@@ -42,28 +42,47 @@ fn who_reads(place: &Place, policy: Option<&str>) -> Result<Value> {
         .arg(file("data"))
         .arg("--kubeconfig-out")
         .arg(file("kubeconfig"))
-        .args(place.endpoint_flags())
         .env(
             "GCE_METADATA_HOST",
             place.simulator.metadata["controller"].to_string(),
         )
         .env_remove("ARGOSY_GCP_IDENTITY_FALLBACK");
+    Ok(command)
+}
+
+/// Starts it, and waits for what is asked of the Warehouse; stops it then. Its log is `argosy.log` in the folder.
+pub(super) fn wait_for_warehouse<T>(
+    mut command: Command,
+    folder: &Path,
+    mut find: impl FnMut(&Value) -> Option<T>,
+) -> Result<T> {
+    let (kubeconfig, log) = (folder.join("kubeconfig"), folder.join("argosy.log"));
+    let mut process = Process::start(&mut command, &log)?;
+    process.wait_until(PATIENCE, || kubeconfig.exists())?;
+    let kubectl = Kubectl::new(&kubeconfig)?;
+    let found = wait("the Warehouse says it", PATIENCE, || {
+        let seen = kubectl.json(&["-n", "web", "get", "warehouse", "web"]);
+        Ok(seen.ok().and_then(|it| find(&it)))
+    });
+    found.with_context(|| fs::read_to_string(&log).unwrap_or_default())
+}
+
+/// Finds what a Warehouse says of who reads, once it knows.
+pub(super) fn reader(warehouse: &Value) -> Option<Value> {
+    let conditions = warehouse["status"]["conditions"].as_array()?;
+    let is_known = |it: &&Value| it["type"] == "RegistryIdentity" && it["status"] != "Unknown";
+    conditions.iter().find(is_known).cloned()
+}
+
+/// Starts `argosy up` under a policy of the environment, and gives what it says of who reads.
+fn who_reads(place: &Place, policy: Option<&str>) -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let mut command = up(place, folder.path())?;
+    command.args(place.endpoint_flags());
     if let Some(policy) = policy {
         command.env("ARGOSY_GCP_IDENTITY_FALLBACK", policy);
     }
-    let log = file("argosy.log");
-    let mut process = Process::start(&mut command, &log)?;
-    process.wait_until(PATIENCE, || file("kubeconfig").exists())?;
-    let kubectl = Kubectl::new(&file("kubeconfig"))?;
-    let found = wait("it says who reads", PATIENCE, || {
-        let seen = kubectl.json(&["-n", "web", "get", "warehouse", "web"]);
-        let conditions = seen
-            .ok()
-            .and_then(|it| it["status"]["conditions"].as_array().cloned());
-        let mut conditions = conditions.unwrap_or_default().into_iter();
-        Ok(conditions.find(|it| it["type"] == "RegistryIdentity" && it["status"] != "Unknown"))
-    });
-    found.with_context(|| fs::read_to_string(&log).unwrap_or_default())
+    wait_for_warehouse(command, folder.path(), reader)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

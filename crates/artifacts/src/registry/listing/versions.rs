@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::registry::manifest::{check_digest, parse_time};
+use crate::registry::reason::{self, said};
 use crate::registry::tags::{Row, is_tag};
 use crate::registry::token::bearer;
 use crate::registry::{Reader, is_here, is_refusal};
@@ -70,8 +71,12 @@ pub(super) struct Newest {
 pub(super) enum Refusal {
     #[error(transparent)]
     Http(#[from] Fault),
-    #[error("the API answered {0}")]
-    Status(StatusCode),
+    #[error("the API answered {status}{}", said(.reason))]
+    Status {
+        status: StatusCode,
+        /// As Google names it; empty where it does not.
+        reason: String,
+    },
     #[error("the answer is not a list of versions")]
     Malformed(#[source] serde_json::Error),
     #[error("version {0:?} has no digest")]
@@ -89,7 +94,7 @@ impl Refusal {
     pub(super) fn lasts(&self) -> SignedDuration {
         let is_passing = match self {
             Self::Http(_) => true,
-            Self::Status(status) => {
+            Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
             Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
@@ -101,7 +106,7 @@ impl Refusal {
     pub(super) fn is_of_all(&self) -> bool {
         match self {
             Self::Http(_) => true,
-            Self::Status(status) => is_refusal(*status) || status.is_server_error(),
+            Self::Status { status, .. } => is_refusal(*status) || status.is_server_error(),
             Self::Malformed(_) | Self::Digest(_) | Self::Order | Self::Tags | Self::Pages => false,
         }
     }
@@ -278,7 +283,10 @@ impl<'a> Versions<'a> {
         let call = Call::get(url, BYTES_BOUND, self.reader.cost);
         let answer = send(self.reader, call).await?;
         if !answer.status.is_success() {
-            return Err(Refusal::Status(answer.status));
+            return Err(Refusal::Status {
+                status: answer.status,
+                reason: reason::read(&answer.body),
+            });
         }
         self.reader.let_in();
         serde_json::from_slice(&answer.body).map_err(Refusal::Malformed)
@@ -375,7 +383,7 @@ async fn send(reader: &Reader<'_>, call: Call) -> Result<Answer, Fault> {
     let Some(Login::AccessToken(token)) = &login else {
         return Ok(answer);
     };
-    if answer.status != StatusCode::UNAUTHORIZED {
+    if !is_refusal(answer.status) {
         return Ok(answer);
     }
     let Some(renewed) = token.renewed().await.map(Login::AccessToken) else {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use resources::PromotionPhase;
 use scenarios::{PROJECT, direct};
 use serde_json::{Value, json};
@@ -113,9 +115,8 @@ impl Look {
 impl Seen {
     fn look_once(&mut self, has_seen_logins: &AtomicBool) {
         for process in descendants(std::process::id(), &parents()) {
-            let folder = Path::new("/proc").join(process.to_string());
             let (arguments, environment) =
-                (read(&folder.join("cmdline")), read(&folder.join("environ")));
+                (arguments_of(process), read(&file_of(process, "environ")));
             let is_ours = environment.contains(OURS);
             let is_shown = check("arguments", &arguments).is_err()
                 || is_ours && check("the environment", &environment).is_err()
@@ -132,6 +133,23 @@ impl Seen {
             }
         }
     }
+}
+
+/// Lists this program and all that it has started and that still run.
+pub(crate) fn family() -> BTreeSet<u32> {
+    let own = std::process::id();
+    let mut family = descendants(own, &parents());
+    family.insert(own);
+    family
+}
+
+/// Reads the arguments that a program was started with.
+pub(crate) fn arguments_of(process: u32) -> String {
+    read(&file_of(process, "cmdline"))
+}
+
+fn file_of(process: u32, name: &str) -> PathBuf {
+    Path::new("/proc").join(process.to_string()).join(name)
 }
 
 /// Reads which program of this machine was started by which.
@@ -176,4 +194,27 @@ fn other_programs_of_the_machine_are_not_judged() {
     ];
     assert_eq!(descendants(10, &pairs.into()), BTreeSet::from([11, 12]));
     assert!(parents().contains_key(&std::process::id()));
+}
+
+#[test]
+fn a_token_that_another_program_of_the_machine_was_given_is_none_of_ours() -> Result<()> {
+    super::watch::look_for_all_kinds();
+    // It is given the token, and becomes a program that has it as an argument, once whoever started it is gone.
+    let becomes = r#"read token <&3; exec sh -c "read line <&3; :" "$token""#;
+    let starts = format!("exec 3<&0; sh -c '{becomes}' >/dev/null 2>&1 & echo $!");
+    let mut starter = Command::new("sh")
+        .args(["-c", &starts])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // It ends when nobody can write to it any more.
+    let mut input = starter.stdin.take().context("its input")?;
+    let output = starter.wait_with_output()?;
+    let other: u32 = String::from_utf8(output.stdout)?.trim().parse()?;
+    writeln!(input, "eyJhbGciOiJub25lIn0")?;
+    while check("arguments", &arguments_of(other)).is_ok() {
+        ensure!(file_of(other, "cmdline").exists(), "it has ended");
+        std::thread::yield_now();
+    }
+    super::arguments()
 }
