@@ -169,6 +169,7 @@ pub(crate) fn cause_of(error: &TokenError) -> String {
         | TokenError::Unavailable { .. }
         | TokenError::NotReady { .. }
         | TokenError::Unexpected { .. }
+        | TokenError::OfNode { .. }
         | TokenError::ScopeInsufficient { .. }
         | TokenError::PolicyViolated { .. }
         | TokenError::ConsumerRefused { .. }
