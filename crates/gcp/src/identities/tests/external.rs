@@ -100,7 +100,7 @@ async fn an_endpoint_that_the_operator_names_comes_before_the_files() {
     named.answer("generateAccessToken", [hour("hub", 0)]);
     let identities = identities_of(&file(&server, &path, true), named.endpoints(), &hands);
     let token = identities.base(Scope::ReadOnly).await.expect("a token");
-    assert_eq!(token.access_token.expose(), "ya29.hub");
+    assert_eq!(shown(&token).0, "ya29.hub");
     let path = "/v1/projects/-/serviceAccounts/argosy@acme-hub.iam.gserviceaccount.com:generateAccessToken";
     assert_eq!(named.seen("generateAccessToken")[0].uri.path(), path);
     assert!(
