@@ -48,19 +48,14 @@ pub(super) enum Mapping {
 
 /// The project of the pool that an audience names, as far as the world has it.
 pub(super) fn project(world: &World, audience: &str) -> Option<String> {
-    let own = match audience.strip_prefix("identitynamespace:") {
-        Some(rest) => {
-            let (pool, _) = rest.split_once(':')?;
-            world.projects.iter().find(|it| it.cluster_pool() == pool)
-        }
-        None => {
-            let path = audience.strip_prefix("//iam.googleapis.com/projects/")?;
-            let number = path.split('/').next()?;
-            world
-                .projects
-                .iter()
-                .find(|it| it.number.to_string() == number)
-        }
+    let mut projects = world.projects.iter();
+    let own = if let Some(rest) = audience.strip_prefix("identitynamespace:") {
+        let (pool, _) = rest.split_once(':')?;
+        projects.find(|it| it.cluster_pool() == pool)
+    } else {
+        let path = audience.strip_prefix("//iam.googleapis.com/projects/")?;
+        let number = path.split('/').next()?;
+        projects.find(|it| it.number.to_string() == number)
     };
     own.map(|project| project.id.clone())
 }
