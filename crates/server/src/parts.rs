@@ -214,7 +214,7 @@ fn engine_settings(work: &Work) -> engine::Settings {
 
 /// Finds the program that runs, by a name that stays good when its file is replaced or removed.
 ///
-/// Source: proc_pid_exe(5)
+/// Source: <https://man7.org/linux/man-pages/man5/proc_pid_exe.5.html>
 fn own_program() -> Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() {
