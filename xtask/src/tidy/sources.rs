@@ -19,6 +19,7 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/artifacts/src/child/command.rs",
     "crates/artifacts/src/child/git.rs",
     "crates/artifacts/src/registry/token.rs",
+    "crates/credentials/src/google/caller.rs",
     "crates/credentials/src/google/key.rs",
     "crates/credentials/src/lib.rs",
     "crates/credentials/src/lookup.rs",
@@ -37,7 +38,6 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/gcp/src/sts.rs",
     "crates/gcp/src/token.rs",
     "crates/secret/src/lib.rs",
-    "crates/server/src/google.rs",
 ];
 
 pub(super) fn check(breaches: &mut Vec<String>) -> Result<()> {
