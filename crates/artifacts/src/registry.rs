@@ -8,6 +8,7 @@
 //! Invariant: a login or token leaves only for the registry itself or for a realm that [`realm`] accepts, and stays
 //! behind when a redirect changes the origin.
 
+mod asker;
 mod challenge;
 mod client;
 mod content;
@@ -43,8 +44,9 @@ use listing::Notes;
 use repository::endpoint_of;
 use token::Tokens;
 
+pub use asker::Asker;
 pub(crate) use client::is_refusal;
-pub use error::{Asker, Error, Problem};
+pub use error::{Error, Problem};
 pub(crate) use listing::{Listing, Said, Turn, Wish};
 pub(crate) use manifest::parse_time;
 pub use manifest::{Config, Descriptor, Index, Manifest, Platform, Single};

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use artifacts::egress::{Network, NetworkError};
-use artifacts::registry::TrustedRealm;
 use clap::{Args, ValueEnum};
 use gcp::principal::KubernetesAccount;
 
@@ -219,6 +218,15 @@ pub struct Work {
         default_value = "kargo-shared-resources"
     )]
     pub shared_namespaces: Vec<String>,
+    /// Host that registries may send to for a token with the login of a Secret, though its domain is another, such as
+    /// login.example.com; never with an access token of Google's; repeatable
+    #[arg(
+        long = "trusted-realm",
+        env = "ARGOSY_TRUSTED_REALM",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub trusted_realms: Vec<artifacts::registry::TrustedRealm>,
     /// Network that no repository URL may lead to, such as 10.0.0.0/8; repeatable
     #[arg(
         long = "deny-network",
@@ -228,15 +236,6 @@ pub struct Work {
         value_parser = network
     )]
     pub deny_networks: Vec<Network>,
-    /// Host that registries may send to for a token with the login of a Secret, though its domain is another, such as
-    /// login.example.com; never with an access token; repeatable
-    #[arg(
-        long = "trusted-realm",
-        env = "ARGOSY_TRUSTED_REALM",
-        value_name = "HOST",
-        value_delimiter = ','
-    )]
-    pub trusted_realms: Vec<TrustedRealm>,
     /// Sends credentials over http:// to any host of Git or charts, not only to this machine; not to registries
     #[arg(long, env = "ARGOSY_ALLOW_CREDENTIALS_OVER_HTTP")]
     pub allow_credentials_over_http: bool,

@@ -168,14 +168,6 @@ fn accounts(account: Option<KubernetesAccount>) -> Settings {
     }
 }
 
-/// Whom registries may send to with a login, wherever they are; each is said.
-fn trusted_realms(work: &Work) -> Vec<TrustedRealm> {
-    for host in &work.trusted_realms {
-        tracing::info!(%host, "any registry may send here for a token, with the login that a Secret holds for it");
-    }
-    work.trusted_realms.clone()
-}
-
 fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Policy {
     let mut policy = Policy::new();
     if place == Place::Laptop {
@@ -188,6 +180,14 @@ fn egress(work: &Work, place: Place, api_server: Option<SocketAddr>) -> Policy {
         policy = policy.deny(*network);
     }
     policy
+}
+
+/// Whom registries may send to with a login, wherever they are; each is said.
+fn trusted_realms(work: &Work) -> Vec<TrustedRealm> {
+    for host in &work.trusted_realms {
+        tracing::info!(%host, "any registry may send here for a token, with the login that a Secret holds for it");
+    }
+    work.trusted_realms.clone()
 }
 
 fn engine_settings(work: &Work) -> engine::Settings {

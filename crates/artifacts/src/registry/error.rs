@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use credentials::Login;
 use http::StatusCode;
 use url::Url;
 
+use super::asker::Asker;
 use super::manifest::DigestError;
-use super::reason::{self, NARROW_SCOPE, said};
+use super::reason::{self, said};
 use super::{RealmError, Repository, is_refusal};
 use crate::sender::{Answer, Call, Fault, host_of};
 use crate::shell::{skopeo_debug_list_tags, skopeo_list_tags};
@@ -79,31 +79,6 @@ pub enum Problem {
     Slow(Duration),
 }
 
-/// Whose request it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asker {
-    Nobody,
-    /// Whoever's login a Secret holds.
-    Secret,
-    /// An identity, which is let in by this command.
-    Identity {
-        grant: String,
-    },
-}
-
-impl Asker {
-    /// Says whose a login is.
-    pub(super) fn of(login: Option<&Login>, repository: &Repository) -> Self {
-        match login {
-            None => Self::Nobody,
-            Some(Login::Basic { .. } | Login::SshKey(_)) => Self::Secret,
-            Some(Login::AccessToken(token)) => Self::Identity {
-                grant: token.grant(&repository.to_string()),
-            },
-        }
-    }
-}
-
 impl Problem {
     /// Says who asked a token service: it is told a login, and not whose that is.
     pub(super) fn asked_by(mut self, who: Asker) -> Self {
@@ -159,41 +134,8 @@ impl Error {
                 "it is asked again by itself; if it lasts, see what {realm} itself says: {}",
                 skopeo_debug_list_tags(repository)
             ),
-            Problem::Denied { message, asker, .. } | Problem::Token { message, asker, .. }
-                if message == NARROW_SCOPE =>
-            {
-                widened(asker, repository)
-            }
-            Problem::Denied {
-                asker: Asker::Identity { grant },
-                ..
-            }
-            | Problem::Token {
-                asker: Asker::Identity { grant },
-                ..
-            } => grant.clone(),
-            Problem::Denied {
-                asker: Asker::Nobody,
-                ..
-            }
-            | Problem::Token {
-                asker: Asker::Nobody,
-                ..
-            } => format!(
-                "create a Secret with label kargo.akuity.io/cred-type=image and repoURL {repository} in the project's namespace"
-            ),
-            Problem::Denied {
-                asker: Asker::Secret,
-                ..
-            }
-            | Problem::Token {
-                asker: Asker::Secret,
-                ..
-            } => {
-                format!(
-                    "see whether the Secret for {repository} is current and may pull: {}",
-                    skopeo_list_tags(repository)
-                )
+            Problem::Denied { message, asker, .. } | Problem::Token { message, asker, .. } => {
+                asker.hint(message, repository)
             }
             Problem::NotFound { .. } => {
                 format!(
@@ -230,21 +172,6 @@ impl Error {
                 skopeo_debug_list_tags(repository)
             ),
         }
-    }
-}
-
-/// Says how a token comes by a wider scope: that is no matter of grants.
-fn widened(asker: &Asker, repository: &str) -> String {
-    match asker {
-        Asker::Identity { .. } => {
-            "start the controller with --gcp-token-scope=cloud-platform; if it is already, the scopes of the node are \
-             narrow: argosy gcp doctor"
-                .to_owned()
-        }
-        Asker::Secret | Asker::Nobody => format!(
-            "have the token in the Secret for {repository} made with the scope \
-             https://www.googleapis.com/auth/cloud-platform"
-        ),
     }
 }
 

@@ -5,12 +5,20 @@ use serde_json::Value;
 
 use super::content::ERROR_BOUND;
 
-/// How Google names a token whose scope allows less than IAM grants.
+/// How Google names a token whose scope allows less than IAM grants, an API that nobody has enabled, and a perimeter around
+/// the project.
 ///
 /// Source: <https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto>
 pub(super) const NARROW_SCOPE: &str = "ACCESS_TOKEN_SCOPE_INSUFFICIENT";
-/// What its registry says, which has one code for all that is denied.
-const NARROW_SCOPE_TEXT: &str = "insufficient authentication scopes";
+pub(super) const SERVICE_DISABLED: &str = "SERVICE_DISABLED";
+pub(super) const POLICY_VIOLATED: &str = "SECURITY_POLICY_VIOLATED";
+
+/// What its registry says of them, which has one code for all that is denied.
+const TEXTS: [(&str, &str); 3] = [
+    ("insufficient authentication scopes", NARROW_SCOPE),
+    ("has not been used in project", SERVICE_DISABLED),
+    ("vpcServiceControlsUniqueIdentifier", POLICY_VIOLATED),
+];
 
 /// Reads the code of a registry's error, or the reason that an API of Google's gives; empty where there is none.
 pub(super) fn read(body: &[u8]) -> String {
@@ -19,19 +27,20 @@ pub(super) fn read(body: &[u8]) -> String {
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let (of_registry, of_api) = (&body["errors"][0], &body["error"]);
-    let is_narrow = |error: &Value| {
-        let text = error["message"].as_str();
-        text.is_some_and(|it| it.contains(NARROW_SCOPE_TEXT))
-    };
-    if is_narrow(of_registry) || is_narrow(of_api) {
-        return NARROW_SCOPE.to_owned();
-    }
     let mut details = of_api["details"].as_array().into_iter().flatten();
-    let code = of_registry["code"]
-        .as_str()
-        .or_else(|| details.find_map(|it| it["reason"].as_str()))
+    let code = details
+        .find_map(|it| it["reason"].as_str())
+        .or_else(|| known(of_registry).or_else(|| known(of_api)))
+        .or_else(|| of_registry["code"].as_str())
         .or_else(|| of_api["status"].as_str());
     code.filter(|it| is_code(it)).unwrap_or_default().to_owned()
+}
+
+/// Finds the reason behind a text that says one.
+fn known(error: &Value) -> Option<&'static str> {
+    let text = error["message"].as_str()?;
+    let mut known = TEXTS.iter().filter(|(part, _)| text.contains(part));
+    known.next().map(|(_, reason)| *reason)
 }
 
 /// Puts what was read behind what is said, if there is anything.
@@ -81,6 +90,14 @@ mod tests {
             (
                 r#"{"error":{"status":"PERMISSION_DENIED"}}"#,
                 "PERMISSION_DENIED",
+            ),
+            (
+                r#"{"errors":[{"code":"DENIED","message":"Artifact Registry API has not been used in project 1 before or it is disabled."}]}"#,
+                SERVICE_DISABLED,
+            ),
+            (
+                r#"{"errors":[{"code":"DENIED","message":"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x"}]}"#,
+                POLICY_VIOLATED,
             ),
             (r#"{"errors":[{"code":"hunter2"}]}"#, ""),
             (&long, ""),

@@ -15,8 +15,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::challenge::Challenge;
-use super::error::Asker;
-use super::{Problem, reason};
+use super::{Asker, Problem, reason};
 use crate::cost::Cost;
 use crate::sender::{Call, Sender, host_of};
 

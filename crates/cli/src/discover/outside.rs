@@ -89,6 +89,11 @@ pub(super) struct Outside {
 impl Outside {
     /// Finds out as whom the repository is asked.
     pub(super) async fn login(&self, repo_url: &str) -> Result<Option<Login>> {
+        // The token opens all that its owner may do: it is not for whichever host has a name like Google's.
+        if self.google {
+            ImageAddress::parse(repo_url)
+                .map_err(|error| anyhow!("--google: {error}; next: {}", error.hint()))?;
+        }
         if let Some(username) = &self.username {
             let password = self.password()?;
             let username = username.clone();
@@ -100,9 +105,6 @@ impl Outside {
             return Ok(Some(Login::SshKey(Secret::from(key))));
         }
         if self.google {
-            // The token opens all that its owner may do: it is not for whichever host has a name like Google's.
-            ImageAddress::parse(repo_url)
-                .map_err(|error| anyhow!("--google: {error}; next: {}", error.hint()))?;
             let password = gcp::access_token(&self.gcp_endpoints).await?;
             let username = AccessToken::USERNAME.to_owned();
             return Ok(Some(Login::Basic { username, password }));
