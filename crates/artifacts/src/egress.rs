@@ -45,6 +45,8 @@ const REFUSED_NAMES: &[(&str, Why)] = &[
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     loopback: bool,
+    /// Ports of this machine that the operator named, open without the rest of it.
+    loopback_ports: Vec<u16>,
     denied: Vec<Network>,
     api_servers: Vec<SocketAddr>,
 }
@@ -142,6 +144,17 @@ impl Policy {
         }
     }
 
+    /// Opens one port of `localhost`, `127.0.0.0/8` and `::1`: for what the operator sends there, and nobody else.
+    #[must_use]
+    pub(crate) fn with_loopback_at(mut self, port: u16) -> Self {
+        self.loopback_ports.push(port);
+        self
+    }
+
+    fn opens_loopback(&self, port: u16) -> bool {
+        self.loopback || self.loopback_ports.contains(&port)
+    }
+
     /// Closes a network.
     #[must_use]
     pub fn deny(mut self, network: Network) -> Self {
@@ -170,15 +183,15 @@ impl Policy {
             Some(Host::Ipv6(address)) => {
                 self.check_address(&address.to_string(), SocketAddr::new(address.into(), port))
             }
-            Some(Host::Domain(name)) => self.check_name(name),
+            Some(Host::Domain(name)) => self.check_name(name, port),
         }
     }
 
-    fn check_name(&self, name: &str) -> Result<(), Refused> {
+    fn check_name(&self, name: &str, port: u16) -> Result<(), Refused> {
         let bare = name.trim_end_matches('.').to_ascii_lowercase();
         match REFUSED_NAMES.iter().find(|(refused, _)| *refused == bare) {
             Some((_, why)) => Err(Refused::new(name, *why)),
-            None if !self.loopback && is_loopback_name(name) => {
+            None if !self.opens_loopback(port) && is_loopback_name(name) => {
                 Err(Refused::new(name, Why::Loopback))
             }
             None => Ok(()),
@@ -203,7 +216,7 @@ impl Policy {
             return Err(Refused::new(to, Why::ApiServer));
         }
         if ip.is_loopback() {
-            return match (self.loopback, is_loopback_name(host)) {
+            return match (self.opens_loopback(address.port()), is_loopback_name(host)) {
                 (false, _) => Err(Refused::new(to, Why::Loopback)),
                 (true, false) => Err(Refused::new(to, Why::Rebound)),
                 (true, true) => Ok(()),
@@ -220,7 +233,7 @@ impl Policy {
 
     /// Looks up `host` and gives the addresses that may be connected to; one that may not is an error.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
-        self.check_name(host)?;
+        self.check_name(host, port)?;
         let literal = host
             .trim_start_matches('[')
             .trim_end_matches(']')

@@ -36,7 +36,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::Caller;
-use crate::egress::Policy;
+use crate::egress::{Policy, is_loopback_name};
 use crate::sender::{Detour, Limits, Sender, Tls};
 use client::{Client, is_here};
 use links::Links;
@@ -190,6 +190,21 @@ impl Registries {
         Reader::new(client, repository, cost, memory)
     }
 
+    /// Gives the policy for a registry whose connections the operator sends elsewhere: where that is a port of this
+    /// machine, it is open for this registry, and so is the one of Artifact Registry's API.
+    fn policy_towards(&self, endpoint: Option<&Url>) -> Arc<Policy> {
+        let named = endpoint
+            .into_iter()
+            .flat_map(|it| [it, &self.artifact_registry]);
+        let ports = named.filter(|it| it.host_str().is_some_and(is_loopback_name));
+        let ports: Vec<_> = ports.filter_map(Url::port_or_known_default).collect();
+        if ports.is_empty() {
+            return Arc::clone(&self.policy);
+        }
+        let policy = Policy::clone(&self.policy);
+        Arc::new(ports.into_iter().fold(policy, Policy::with_loopback_at))
+    }
+
     /// Gives the client for the registry of `repository` under `login`.
     async fn client(
         &self,
@@ -203,7 +218,7 @@ impl Registries {
             let host = repository.endpoint();
             let address = self.endpoints.get(host).cloned();
             let sender = Sender::new(
-                Arc::clone(&self.policy),
+                self.policy_towards(address.as_ref()),
                 Arc::clone(&self.tls),
                 insecure,
                 self.limits.of_host(host),

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -19,6 +21,8 @@ pub struct Asked {
     pub service: String,
     /// As policies spell it; none for a credential that is no good.
     pub principal: Option<String>,
+    /// Whether a credential was shown, be it good or not.
+    pub shows_credential: bool,
     /// `generateAccessToken`, or an HTTP method.
     pub method: String,
     pub path: String,
@@ -31,12 +35,13 @@ pub(crate) struct Audit {
 }
 
 impl Google {
-    /// Notes that a request arrived.
-    pub(crate) fn note(&self, occasion: &Occasion<'_>) {
+    /// Notes that a request with these headers arrived.
+    pub(crate) fn note(&self, occasion: &Occasion<'_>, headers: &HeaderMap) {
         let asked = Asked {
             at: self.now(),
             service: occasion.service.to_owned(),
             principal: occasion.principal.map(str::to_owned),
+            shows_credential: headers.contains_key(AUTHORIZATION),
             method: occasion.method.to_owned(),
             path: occasion.path.to_owned(),
         };

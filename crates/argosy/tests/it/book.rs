@@ -50,10 +50,18 @@ fn commands(script: &str) -> Vec<Vec<String>> {
             .filter_map(|it| after.find(it))
             .min();
         let words = after[..end.unwrap_or(after.len())].split_whitespace();
-        let words = words.map(|it| it.trim_matches(['\'', '"']).to_owned());
+        let words = words.map(|it| addressed(it.trim_matches(['\'', '"'])));
         commands.push(words.collect());
     }
     commands
+}
+
+/// Puts an address where a variable of the simulator's stands.
+fn addressed(word: &str) -> String {
+    match word.split_once("$SIMULATOR_") {
+        Some((before, _)) => format!("{before}127.0.0.1:8080"),
+        None => word.to_owned(),
+    }
 }
 
 #[tokio::test]

@@ -213,3 +213,19 @@ fn what_is_no_network_is_told_with_what_was_found_and_how_to_write_it() {
         );
     }
 }
+
+#[test]
+fn a_port_that_the_operator_named_is_open_without_its_neighbours() {
+    let policy = Policy::new().with_loopback_at(5000);
+    for (url, is_open) in [
+        ("http://127.0.0.1:5000/v2/", true),
+        ("http://localhost:5000/v2/", true),
+        ("http://[::1]:5000/v2/", true),
+        ("http://127.0.0.1:5001/v2/", false),
+        ("http://localhost/v2/", false),
+        ("http://169.254.169.254:5000/", false),
+    ] {
+        let url = Url::parse(url).unwrap();
+        assert_eq!(policy.check_url(&url).is_ok(), is_open, "{url}");
+    }
+}

@@ -39,8 +39,16 @@ pub(super) async fn run(apis: &Apis, planned: Planned<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Names a step by the first line of the command that would do it.
+/// Names a step by the command that would do it, on one line.
 fn command(action: &Action) -> String {
+    if let Action::SetConstraint {
+        project,
+        constraint,
+        ..
+    } = action
+    {
+        return format!("gcloud org-policies set-policy, {constraint} of {project}");
+    }
     let plan = Plan {
         actions: vec![action.clone()],
         ..Plan::default()

@@ -90,7 +90,7 @@ async fn neither_the_controller_nor_a_node_is_to_be_let_in_for_one_project() -> 
     };
     let grant = controller.grant(&repository);
     assert!(
-        grant.contains("its Kubernetes account argosy-gcp"),
+        grant.contains("kubectl create serviceaccount argosy-gcp"),
         "{grant}"
     );
     Ok(())

@@ -56,6 +56,14 @@ const ASSUMPTIONS: &[(&str, &str)] = &[
         "the messages of BILLING_DISABLED, CONSUMER_SUSPENDED, CONSUMER_INVALID and ORG_RESTRICTION_VIOLATION",
     ),
     (
+        "errors-of-google-at-the-registry",
+        "the Docker API words trouble of Google's, refused consumers and perimeters as all APIs do, in the registry's envelope",
+    ),
+    (
+        "consumer-of-sts",
+        "the project of the pool pays for an exchange, so that STS has to be on there",
+    ),
+    (
         "conditions-of-org-policies",
         "conditions of organization policies count as holding",
     ),

@@ -61,7 +61,7 @@ impl Registry {
         };
         let principal = visit.principal();
         let occasion = visit.occasion(principal.as_deref());
-        self.google.note(&occasion);
+        self.google.note(&occasion, &visit.headers);
         let answer = async {
             let found = visit.answer(body).await;
             found.unwrap_or_else(IntoResponse::into_response)

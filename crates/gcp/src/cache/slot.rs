@@ -119,10 +119,11 @@ impl Slot {
         is_held
     }
 
-    /// Forgets that the account was definitely refused, which somebody may have mended; a token, a first strike against
-    /// it and a limit of Google's stay.
+    /// Forgets that the account was not to be had, which somebody may have mended: a grant, an API that was off. A token, a
+    /// first strike against it and a limit of Google's stay.
     pub(super) fn forget_refusal(&mut self) {
-        self.refusal.take_if(|it| it.error.is_definite());
+        let is_limit = |it: &Refusal| matches!(it.error, TokenError::RateLimited { .. });
+        self.refusal.take_if(|it| !is_limit(it));
     }
 
     /// Says what forgetting all this would cost.

@@ -145,7 +145,7 @@ async fn every_refusal_is_as_its_golden_file_says() {
         ),
     ] {
         front.google.inject(effect.on(REGISTRY).times(1));
-        let evidence = "assumed: Google's words for everybody, in the registry's envelope";
+        let evidence = "assumed: errors-of-google-at-the-registry";
         rows.push(answered(
             name,
             evidence,

@@ -362,6 +362,21 @@ fn a_token_that_was_turned_down_is_forgotten_once_and_strikes_still_count() {
 }
 
 #[test]
+fn what_keeps_everybody_out_may_be_mended_too_and_a_limit_stays() {
+    for (error, is_forgotten) in [(disabled(), true), (limited(40), false)] {
+        let mut slot = Slot::default();
+        assert!(slot.settle(Err(error.clone()), at(0), 1.0).is_err());
+        assert!(matches!(slot.look(at(1)), Look::Refuse(_)), "{error}");
+        slot.forget_refusal();
+        assert_eq!(
+            matches!(slot.look(at(1)), Look::Fetch),
+            is_forgotten,
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_refusal_that_was_mended_is_not_waited_out_and_a_strike_is() {
     let mut slot = Slot::default();
     assert!(slot.settle(Err(absent()), at(0), 1.0).is_err());
