@@ -2,7 +2,7 @@
 //!
 //! One [`Policy`] governs every repository, chart and address that comes from a manifest. Whatever the operator says,
 //! link-local and metadata addresses and the Kubernetes API server are refused; loopback is refused unless the program
-//! is a laptop's `argosy up`; private networks are open, since that is where companies keep Git and registries, unless
+//! is a laptop's `argosy up`, or it is the port that the operator sends a registry's connections to, for that registry; private networks are open, since that is where companies keep Git and registries, unless
 //! the operator closes some.
 //!
 //! A name proves nothing, so the decision is taken over addresses, after DNS, for each connection: [`Resolver`] does so

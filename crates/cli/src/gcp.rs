@@ -19,6 +19,7 @@ mod setup;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::gcp::{Clock, Endpoints};
 use anyhow::{Context as _, Result, anyhow};
@@ -80,4 +81,11 @@ pub(crate) async fn access_token(elsewhere: &[(String, Url)]) -> Result<Secret<S
     let found = found
         .context("nobody is there to ask Google as: run gcloud auth application-default login")?;
     Ok(found.token().clone())
+}
+
+/// Reads how long to wait.
+fn duration(text: &str) -> Result<Duration, String> {
+    resources::duration::parse(text)
+        .map(resources::Duration::to_std)
+        .map_err(|error| format!("{error}; write a number with a unit, such as 90s or 7m"))
 }

@@ -18,7 +18,7 @@ use gcp::{Identities, Scope, Token, TokenError};
 use kube::Client;
 
 pub use self::account::{TokenRequestError, request as request_kubernetes_token};
-pub use self::caller::{Caller, CallerError, POD_TOKEN, TokenScope, account_of_token};
+pub use self::caller::{Caller, CallerError, POD_TOKEN, TokenScope};
 use self::decision::{AfterKubernetes, AfterOwn, Lack};
 pub use self::key::KeyError;
 pub(crate) use self::key::VALUE as KEY_VALUE;

@@ -282,9 +282,9 @@ fn text(status: StatusCode, body: &str) -> Response {
 ///
 /// Source: <https://github.com/salrashid123/gce_metadata_server>
 async fn signed(response: Response, identity: Option<&Identity>, head: &Parts) -> Response {
-    let Some(identity) = identity.filter(|it| it.is_of_node()) else {
+    if !identity.is_some_and(Identity::is_of_node) {
         return response;
-    };
+    }
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX)
         .await
@@ -293,7 +293,10 @@ async fn signed(response: Response, identity: Option<&Identity>, head: &Parts) -
     written.extend_from_slice(&body);
     let etag = hex::encode(&Sha256::digest(&written)[..8]);
     let headers = &mut parts.headers;
-    headers.insert(header::SERVER, HeaderValue::from_static(identity.server()));
+    headers.insert(
+        header::SERVER,
+        HeaderValue::from_static("Metadata Server for VM"),
+    );
     headers.extend(HeaderValue::try_from(etag).map(|etag| (header::ETAG, etag)));
     headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     headers.insert(

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-pub(crate) use accounts::{UNUSED_AFTER, orphaned};
+pub(crate) use accounts::{UNUSED_AFTER, orphaned, other_clusters};
 pub use catalogue::RULES;
 pub(crate) use controller::{ANNOTATION, remove_annotation};
 pub(crate) use surroundings::LOGGED;

@@ -165,8 +165,9 @@ fn by_rules(facts: &Facts, ids: &[&str]) -> Answer {
         .flat_map(Found::findings)
         .max_by_key(|it| it.severity);
     let Some(worst) = worst else {
-        let mut unread = found.iter().flat_map(Found::unread);
-        return match unread.next() {
+        // What was asked and refused counts for more than what nobody asked.
+        let unread = found.iter().flat_map(Found::unread);
+        return match unread.min_by_key(|it| it.evidence.request.is_empty()) {
             Some(unread) => Err(Gap {
                 source: unread.evidence.clone(),
                 why: format!("{}: {}", unread.resource, unread.why),

@@ -222,12 +222,12 @@ impl TokenFile {
 }
 
 /// Reads whose a Kubernetes token is, as far as it says: who it is to others decides whoever takes it.
-pub(crate) fn subject_of(token: &Secret<String>) -> Option<KubernetesAccount> {
+pub fn subject_of(token: &Secret<String>) -> Option<KubernetesAccount> {
     #[derive(Deserialize)]
     struct Claims {
         sub: String,
     }
-    let Claims { sub } = insecure_decode_claims(token.expose()).ok()?;
+    let Claims { sub } = insecure_decode_claims(token.expose().trim()).ok()?;
     let (namespace, name) = sub
         .strip_prefix("system:serviceaccount:")?
         .split_once(':')?;

@@ -42,7 +42,7 @@ pub use apis::{Apis, Service, Touch, shown};
 pub use authorized_user::AuthorizedUser;
 pub use endpoints::{EndpointError, Endpoints, HostError, is_on_this_machine, named_address};
 pub use error::{Absence, Problem, TokenError};
-pub use external_account::{ExternalAccount, FileError};
+pub use external_account::{ExternalAccount, FileError, subject_of};
 pub use fallback::{Fallback, UnknownFallback};
 pub use http::{Call, Observer};
 pub use identities::{Base, Identities, Settings};

@@ -11,6 +11,7 @@ mod kept;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::SERVER;
@@ -37,6 +38,8 @@ const OF_THE_NODE: &str = "Metadata Server for VM";
 
 /// How many times longer than between requests it is waited between attempts to find the server at all.
 const BETWEEN_ATTEMPTS: u32 = 30;
+/// The longest such wait, whatever the server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Asks the metadata server.
 #[derive(Clone)]
@@ -179,7 +182,8 @@ impl Metadata {
                 Err(error) => {
                     told(&error);
                     let pace = self.inner.http.pace();
-                    sleep(pace.pause(pauses, &error) * BETWEEN_ATTEMPTS).await;
+                    let pause = pace.pause(pauses, &error) * BETWEEN_ATTEMPTS;
+                    sleep(pause.min(LONGEST_PAUSE)).await;
                     pauses += 1;
                 }
             }

@@ -78,6 +78,11 @@ impl WorkloadPool {
         pool.project().map(|_| pool).ok_or_else(refused)
     }
 
+    /// Spells a Kubernetes account of the pool as the member of a policy that needs no number of a project.
+    pub fn member(&self, account: &KubernetesAccount) -> String {
+        format!("serviceAccount:{self}[{account}]")
+    }
+
     /// Finds the project a pool belongs to.
     pub fn project(&self) -> Option<ProjectId> {
         let holder = self.0.strip_suffix(Self::ENDING)?;

@@ -178,9 +178,9 @@ impl RoleGrant {
 
 impl Grantee {
     /// Says whether a member of a policy is or includes it; public ones include all that they can.
-    pub(crate) fn is_covered_by(&self, member: &Member) -> bool {
+    pub(crate) fn is_covered_by(&self, facts: &Facts, member: &Member) -> bool {
         match self {
-            Self::Kubernetes(principal) => member.covers(principal),
+            Self::Kubernetes(principal) => facts.covers(member, principal),
             Self::ServiceAccount(email) => {
                 *member == Member::ServiceAccount(email.as_str().to_owned()) || member.is_public()
             }
@@ -211,14 +211,15 @@ impl Facts {
     /// Says who reads images for a Project: its service account, or the Kubernetes account that acts in place of it;
     /// none where it can have neither.
     pub(crate) fn reader_of(&self, project: &str) -> Result<Option<Grantee>, Gap> {
-        if let Some(gap) = self.undecided(project) {
-            return Err(gap);
+        match self.acting_as(project) {
+            Ok(Some(principal)) => return Ok(Some(Grantee::Kubernetes(principal))),
+            Ok(None) => {}
+            // Nobody looked for one.
+            Err(gap) if gap.skipped => {}
+            Err(gap) => return Err(gap),
         }
         let account = self.account_of(project)?.ok();
-        Ok(match self.kubernetes_account_of(project) {
-            Some(principal) => Some(Grantee::Kubernetes(principal)),
-            None => account.map(Grantee::ServiceAccount),
-        })
+        Ok(account.map(Grantee::ServiceAccount))
     }
 }
 

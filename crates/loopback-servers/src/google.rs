@@ -19,19 +19,6 @@ const LAST: &str = "GCE_METADATA_ROOT";
 /// Who owns the projects of the worlds here.
 const OPERATOR: &str = "user:ops@acme.example";
 
-/// The services that an `argosy` asks for tokens, as `--gcp-endpoint` names them.
-const SERVICES: [&str; 9] = [
-    "sts",
-    "iamcredentials",
-    "oauth2",
-    "iam",
-    "artifactregistry",
-    "cloudresourcemanager",
-    "container",
-    "serviceusage",
-    "orgpolicy",
-];
-
 /// A running `argosy gcp sim` with one pod; dropping it stops it.
 #[derive(Debug)]
 pub struct Google {
@@ -87,11 +74,7 @@ impl Google {
     /// What sends an `argosy` here rather than to Google, as its pod.
     pub fn endpoints(&self) -> Vec<String> {
         let of = |service: &str, address| format!("--gcp-endpoint={service}=http://{address}");
-        SERVICES
-            .iter()
-            .map(|service| of(service, self.apis))
-            .chain([of("metadata", self.metadata)])
-            .collect()
+        vec![of("all", self.apis), of("metadata", self.metadata)]
     }
 
     /// What sends connections for a host of Artifact Registry here.

@@ -103,9 +103,10 @@ pub struct Controller {
 
 /// Simulates Google Cloud on loopback: metadata servers, STS, IAM, Artifact Registry and the APIs around them.
 ///
-/// FILE describes projects, clusters, accounts, bindings and images; start with examples/gcp/world.yaml, and see every
-/// field in examples/gcp/every-field.yaml. The addresses are printed as lines that a shell can source. Nothing of
-/// Google's is reached, and no token is worth anything there.
+/// FILE describes projects, clusters, accounts, bindings and images; start with
+/// examples/gcp/world.yaml, and see every field in examples/gcp/every-field.yaml. The addresses are
+/// printed as lines that a shell can source. Nothing of Google's is reached, and no token is worth
+/// anything there.
 ///
 /// Example:
 ///   argosy gcp sim --world examples/gcp/world.yaml

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use credentials::google::{CallerError, POD_TOKEN, account_of_token};
+use credentials::google::{CallerError, POD_TOKEN};
 use gcp::principal::KubernetesAccount;
 use gcp::{Base, Call, Endpoints, Identities, Settings, TokenError};
 use kube::Client;
@@ -91,7 +91,7 @@ async fn wait(identities: Identities, ready: Gauge) {
 
 /// The Kubernetes account of this Pod, as its token says: the metadata server names the pool alone.
 pub(crate) fn account() -> Option<KubernetesAccount> {
-    account_of_token(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
+    gcp::subject_of(&Secret::new(fs::read_to_string(POD_TOKEN).ok()?))
 }
 
 /// Where connections to registries go; each one that is not the registry's own is said.

@@ -19,7 +19,6 @@ const MAY_EXPOSE: &[&str] = &[
     "crates/artifacts/src/child/command.rs",
     "crates/artifacts/src/child/git.rs",
     "crates/artifacts/src/registry/token.rs",
-    "crates/credentials/src/google/caller.rs",
     "crates/credentials/src/google/key.rs",
     "crates/credentials/src/lib.rs",
     "crates/credentials/src/lookup.rs",

@@ -39,12 +39,10 @@ fn commands(script: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for line in joined.lines() {
         let line = line.trim_start_matches("$ ");
-        let Some((before, after)) = line.split_once("argosy ") else {
+        let in_pod = || line.split_once(" -- argosy ").map(|(_, it)| it);
+        let Some(after) = line.strip_prefix("argosy ").or_else(in_pod) else {
             continue;
         };
-        if !before.is_empty() && !before.ends_with("-- ") {
-            continue;
-        }
         let end = [" | ", " > ", " #", " && ", " &"]
             .into_iter()
             .filter_map(|it| after.find(it))

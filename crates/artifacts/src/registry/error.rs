@@ -50,9 +50,7 @@ pub enum Problem {
     },
     #[error("the token service {realm} did not answer")]
     TokenRequest { realm: String, source: Fault },
-    #[error(
-        "a token of Google's simulator was to be shown to {host}, which is not on this machine"
-    )]
+    #[error("a token of the simulator was to be shown to {host}, which is not on this machine")]
     Simulated { host: String },
     #[error("the token service {realm} answered without a token")]
     NoToken { realm: String },

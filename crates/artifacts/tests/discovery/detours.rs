@@ -195,3 +195,38 @@ async fn docker_hub_is_led_elsewhere_by_any_of_its_names() {
         assert_eq!(server.count("/v2/library/nginx/tags/list"), 3, "{host}");
     }
 }
+
+/// In a cluster nothing on this machine is open but what the operator named.
+#[tokio::test]
+async fn an_endpoint_on_this_machine_is_open_for_its_registry_alone() {
+    let other = Server::start(|_, _| ok(page(&["secret"]))).await;
+    let elsewhere = format!("http://{}/v2/web/tags/list", other.host);
+    let registry = Server::start(move |sent, _| match sent.target.as_str() {
+        it if it.contains("/moved/") => answer(302, &[("location", &elsewhere)], ""),
+        _ => ok(page(&["a"])),
+    })
+    .await;
+    let closed = Arc::new(Policy::new());
+    let address = format!("http://{}", registry.host);
+    let endpoints = HashMap::from([(HOST.to_owned(), address.parse().expect("a URL"))]);
+    let limits = Limits {
+        patience: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let registries = Registries::new(closed, limits).with_endpoints(endpoints);
+    let tags = tags_of(&registries, &format!("{HOST}/web")).await;
+    assert_eq!(tags.expect("it is the operator's"), ["a"]);
+    for repository in [
+        format!("{HOST}/moved/web"),
+        format!("{}/web", registry.host),
+        format!("{}/web", other.host),
+    ] {
+        let refused = tags_of(&registries, &repository).await;
+        let error = refused.expect_err(&repository);
+        assert!(
+            format!("{error:?}").contains("Loopback"),
+            "{repository}: {error:?}"
+        );
+    }
+    assert_eq!(other.sent().len(), 0, "nobody asked there");
+}

@@ -37,7 +37,7 @@ const COLUMNS: &[(&str, &str)] = &[
 /// Examples:
 ///   argosy discover git https://github.com/acme/deploy --branch main --include-path apps/web
 ///   argosy discover git git@github.com:acme/deploy.git --strategy semver --ssh-key ~/.ssh/id_ed25519
-///   argosy discover git https://github.com/acme/deploy --expression-filter 'subject contains "release"'
+///   argosy discover git https://github.com/acme/deploy --expression-filter 'author contains "ann"'
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Git {

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, anyhow};
 use gcp::Apis;
 use gcp::setup::{Action, Plan, gcloud};
 
-pub(super) use wait::{Planned, wait_until_it_counts};
+pub(super) use wait::{Planned, Tried, wait_until_it_counts};
 
 /// Does every step in its order and says so on standard error; stops at the first that is refused.
 pub(super) async fn run(apis: &Apis, planned: Planned<'_>) -> Result<()> {

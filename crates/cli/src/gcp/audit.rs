@@ -27,7 +27,7 @@ use super::print::{self, FixForm};
 ///   argosy gcp audit --kubeconfig ~/.kube/config --gcp-project acme-gke
 ///   argosy gcp audit --projects web,shop --gcp-project acme-gke --fail-on medium
 ///   argosy gcp audit --kubeconfig ~/.kube/config --gcp-project acme-gke -o sarif > audit.sarif
-///   argosy gcp audit --kubeconfig ~/.kube/config --expected group:sre@acme.example --public HOST/acme/base
+///   argosy gcp audit --kubeconfig ~/.kube/config --expected group:sre@acme.example
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Audit {
@@ -79,7 +79,8 @@ pub(super) async fn run(arguments: &Audit) -> Result<ExitCode> {
         ..gather::intent(&access, Fallback::default(), projects)
     };
     let mut facts = gather::facts(&access, intent).await;
-    if !arguments.projects.is_empty() {
+    // A cluster knows better which Projects there are.
+    if !arguments.projects.is_empty() && access.kubernetes.is_none() {
         facts.live_projects = Reading::known_from("--projects", arguments.projects.clone());
     }
     let report = audit(&facts);

@@ -42,9 +42,9 @@ pub struct Doctor {
         alias = "fallback"
     )]
     fallback: Fallback,
-    /// How many seconds a metadata server is waited for that does not answer yet [default: 60 in a Pod, else 0]
-    #[arg(long, value_name = "SECONDS")]
-    wait: Option<u64>,
+    /// How long a metadata server is waited for that does not answer yet, such as 90s [default: 60s in a Pod, else 0s]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
+    wait: Option<Duration>,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     output: Form,
@@ -57,8 +57,8 @@ pub struct Doctor {
 
 pub(super) async fn run(arguments: &Doctor) -> Result<ExitCode> {
     let mut access = arguments.place.access().await?;
-    if let Some(seconds) = arguments.wait {
-        access.patience = Duration::from_secs(seconds);
+    if let Some(patience) = arguments.wait {
+        access.patience = patience;
     }
     if access.vantage == PodVantage::No && access.operator.is_none() {
         access.operator()?;

@@ -60,9 +60,10 @@ pub(super) struct Place {
         long = "gcp-endpoint",
         env = "ARGOSY_GCP_ENDPOINT",
         value_name = "SERVICE=URL",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = gcp::named_address
     )]
-    endpoints: Vec<String>,
+    endpoints: Vec<(String, Url)>,
     /// Connects elsewhere for a registry, such as europe-docker.pkg.dev=http://127.0.0.1:5000; repeatable
     #[arg(
         long = "registry-endpoint",
@@ -176,16 +177,13 @@ impl Place {
 
     fn endpoints(&self) -> Result<Endpoints> {
         let mut endpoints = Endpoints::default();
-        for text in &self.endpoints {
-            let (service, url) = text
-                .split_once('=')
-                .with_context(|| format!("--gcp-endpoint {text:?} is not SERVICE=URL"))?;
-            endpoints
-                .set(service, url)
-                .map_err(|error| anyhow!("--gcp-endpoint {text}: {error}; {}", error.hint()))?;
+        for (service, url) in &self.endpoints {
+            endpoints.set(service, url.as_str()).map_err(|error| {
+                anyhow!("--gcp-endpoint {service}={url}: {error}; {}", error.hint())
+            })?;
         }
         // As for the controller, a flag names the metadata server more closely than the environment does.
-        let is_named = self.endpoints.iter().any(|it| it.starts_with("metadata="));
+        let is_named = self.endpoints.iter().any(|(it, _)| it == "metadata");
         match self.metadata_host().filter(|_| !is_named) {
             None => Ok(endpoints),
             Some(host) => endpoints
@@ -301,18 +299,21 @@ mod tests {
 
     #[test]
     fn tokens_go_to_no_other_machine_in_plain_text() {
-        let endpoints = |text: &str| {
-            Line::parse_from(["gcp", "--gcp-endpoint", text])
-                .place
-                .endpoints()
-        };
-        for text in ["all=http://127.0.0.1:8080", "sts=https://sts.example"] {
-            assert!(endpoints(text).is_ok(), "{text}");
+        let line = |text: &str| Line::try_parse_from(["gcp", "--gcp-endpoint", text]);
+        for text in ["all=http://127.0.0.1:8080", "STS=https://sts.example"] {
+            let line = line(text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(line.place.endpoints().is_ok(), "{text}");
         }
         for text in ["all=http://sim.example:8080", "sts=http://10.0.0.1", "sts"] {
-            let refused = endpoints(text).expect_err(text).to_string();
-            assert!(refused.starts_with("--gcp-endpoint "), "{refused}");
+            let refused = line(text).err().expect(text).to_string();
+            assert!(refused.contains("--gcp-endpoint "), "{refused}");
         }
+        let unknown = line("compute=https://x.test").unwrap_or_else(|error| panic!("{error}"));
+        let refused = unknown.place.endpoints().expect_err("no such service");
+        assert!(
+            refused.to_string().starts_with("--gcp-endpoint compute="),
+            "{refused}"
+        );
     }
 
     #[test]

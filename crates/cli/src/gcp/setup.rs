@@ -17,6 +17,7 @@ use gcp::setup::{
     Minter, Options, Plan, Policies, Readers, config_connector, gcloud, plan, terraform,
 };
 
+use super::apply::Tried;
 use super::place::{Access, Place, PodVantage};
 use super::{apply, gather, refresh};
 
@@ -79,7 +80,7 @@ pub struct Setup {
     #[arg(long, requires = "apply")]
     yes: bool,
     /// How long to try afterwards until it works, such as 90s or 15m; grants take minutes to count, 0s tries once
-    #[arg(long, value_name = "DURATION", default_value = "7m", value_parser = duration, requires = "apply")]
+    #[arg(long, value_name = "DURATION", default_value = "7m", value_parser = super::duration, requires = "apply")]
     wait: Duration,
     #[command(flatten)]
     place: Place,
@@ -157,13 +158,6 @@ pub(super) async fn run(arguments: &Setup) -> Result<ExitCode> {
         }
     }
     Ok(ending(&plan))
-}
-
-/// Whether it was tried from here, so that it is known to work.
-#[derive(Debug, Clone, Copy)]
-enum Tried {
-    Yes,
-    No,
 }
 
 fn made(facts: &Facts, arguments: &Setup, access: &Access) -> Result<Plan> {
@@ -297,8 +291,7 @@ async fn check(access: &Access, planned: apply::Planned<'_>, longest: Duration) 
         .context("failed to write to standard error")?;
         return Ok(Tried::No);
     }
-    apply::wait_until_it_counts(access, planned, longest).await?;
-    Ok(Tried::Yes)
+    apply::wait_until_it_counts(access, planned, longest).await
 }
 
 /// What cannot be brought about is no success, and neither is what was not to be read.
@@ -308,10 +301,4 @@ fn ending(plan: &Plan) -> ExitCode {
         Plan { unknown, .. } if !unknown.is_empty() => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    resources::duration::parse(text)
-        .map(resources::Duration::to_std)
-        .map_err(|error| format!("{error}; write a number with a unit, such as 90s or 7m"))
 }

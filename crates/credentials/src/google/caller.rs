@@ -9,13 +9,9 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::{Args, ValueEnum};
-use gcp::principal::{KubernetesAccount, ProjectId};
+use gcp::principal::ProjectId;
 use gcp::{Base, ExternalAccount, FileError, Scope, ServiceAccountKey};
-use secret::Secret;
-use serde_json::Value;
 
 /// Where Kubernetes puts the token of a Pod's account.
 ///
@@ -105,43 +101,6 @@ impl Caller {
     }
 }
 
-/// Reads whom a token of Kubernetes speaks for; whether it is good is for others to judge.
-///
-/// Source: <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens>
-pub fn account_of_token(token: &Secret<String>) -> Option<KubernetesAccount> {
-    let claims = token.expose().trim().split('.').nth(1)?;
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let account = claims["sub"].as_str()?;
-    let account = account.strip_prefix("system:serviceaccount:")?;
-    let (namespace, name) = account.split_once(':')?;
-    Some(KubernetesAccount::new(namespace, name))
-}
-
 fn project(text: &str) -> Result<ProjectId, String> {
     ProjectId::parse(text).map_err(|error| format!("{error}; {}", error.hint()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_whose_it_is() {
-        for (claims, account) in [
-            (
-                r#"{"sub":"system:serviceaccount:argosy:controller","aud":["x"]}"#,
-                Some("argosy/controller"),
-            ),
-            (r#"{"sub":"ann@acme.example"}"#, None),
-            (r#"{"sub":"system:serviceaccount:argosy"}"#, None),
-            ("{}", None),
-        ] {
-            let token = format!("h.{}.s\n", BASE64_URL_SAFE_NO_PAD.encode(claims));
-            let found = account_of_token(&Secret::new(token));
-            let found = found.map(|it| it.to_string());
-            assert_eq!(found.as_deref(), account, "{claims}");
-        }
-        assert_eq!(account_of_token(&Secret::from("opaque")), None);
-    }
 }

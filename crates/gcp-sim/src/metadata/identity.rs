@@ -120,13 +120,6 @@ impl Identity {
         matches!(self.base, Base::Node { .. })
     }
 
-    pub(super) fn server(&self) -> &'static str {
-        match self.base {
-            Base::Workload(_) | Base::Annotated { .. } => "GKE Metadata Server",
-            Base::Node { .. } => "Metadata Server for VM",
-        }
-    }
-
     /// What `email` says: the pool for a workload, the account otherwise, whether or not it can be had.
     pub(super) fn email(&self) -> String {
         match &self.base {

@@ -130,9 +130,7 @@ impl Visit<'_> {
                     | Effect::Vpcsc { .. }
             )
         };
-        let project = self.path.split('/').nth(2).unwrap_or_default();
-        let number =
-            || google.read(|world| world.project(project).map_or(0, |project| project.number));
+        let number = || google.consumer_of(occasion);
         let refusal = match google.fault(occasion, is_ours)? {
             Effect::TooManyRequests { retry_after } => {
                 return Some(Refused::too_many(number(), retry_after));

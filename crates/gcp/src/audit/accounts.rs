@@ -238,8 +238,24 @@ fn orphans(facts: &Facts, found: &mut Found) {
             &email,
             says,
             &facts.accounts.source,
-            disable(&email),
+            disable(&email).and_advice(&other_clusters(facts)),
         );
+    }
+}
+
+/// Accounts belong to a project, Projects to a cluster: what is left over here may be in use there.
+pub(crate) fn other_clusters(facts: &Facts) -> String {
+    let own = facts.cluster.known().ok().map(|it| &it.name);
+    let all = facts.clusters.known().into_iter().flatten();
+    let others = all.map(|it| &it.name).filter(|it| Some(*it) != own);
+    let names: Vec<_> = others.map(String::as_str).collect();
+    match names.as_slice() {
+        [] => "first look whether another cluster has that Project: its account would be the same"
+            .to_owned(),
+        names => format!(
+            "first look whether another cluster of the project has that Project, as its account is the same: {}",
+            names.join(", ")
+        ),
     }
 }
 

@@ -61,9 +61,11 @@ pub(super) fn project_wide_minting(facts: &Facts, found: &mut Found) {
                 let fix = held.take_back(facts).and_advice(
                     "grant the role on the account of each Project instead: argosy gcp setup writes it",
                 );
-                found
-                    .add(Severity::Critical, &held.place, says, held.seen_at, fix)
-                    .unless_expected(facts, member);
+                let finding = found.add(Severity::Critical, &held.place, says, held.seen_at, fix);
+                // What the controller has too much of is nobody's emergency.
+                if !principal.as_ref().is_some_and(is_controller) {
+                    finding.unless_expected(facts, member);
+                }
             }
             Carries::No => {}
         }

@@ -147,6 +147,10 @@ pub(super) fn near_misses(facts: &Facts, found: &mut Found) {
         let principal = seen.principal;
         for held in seen.roles() {
             let (role, text) = (held.grant.role, held.grant.text);
+            // A role that lets nobody act as the account was meant for something else.
+            if facts.custom_roles.carries(role, MINT) == Carries::No {
+                continue;
+            }
             if let Some(miss) = policy::near_miss(&held.grant.member, principal) {
                 let says = format!("{text} {}; it should be {principal}", miss.says());
                 let right = Grantee::Kubernetes(principal.clone());

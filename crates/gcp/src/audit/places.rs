@@ -67,7 +67,7 @@ fn above_accounts(facts: &Facts) -> Result<Wide<'_>, Gap> {
         .collect())
 }
 
-/// Lists the same and those of the projects that hold repositories.
+/// Lists the same and those of the projects that hold repositories, and of what is above these.
 fn wide(facts: &Facts) -> Result<Wide<'_>, Gap> {
     let mut all = above_accounts(facts)?;
     for (name, seen) in &facts.repositories {
@@ -76,6 +76,8 @@ fn wide(facts: &Facts) -> Result<Wide<'_>, Gap> {
             all.push((project, &seen.project_policy));
         }
     }
+    let above = facts.registry_ancestor_policies.iter();
+    all.extend(above.map(|(name, reading)| (Resource::Other(name.clone()), reading)));
     Ok(all)
 }
 

@@ -38,12 +38,16 @@ pub(super) fn public(facts: &Facts, found: &mut Found) {
 
 /// A11: promotions read; what pushes should be somebody else.
 pub(super) fn writable(facts: &Facts, found: &mut Found) {
-    let principal = facts.principal().ok();
+    let controller = facts.principal();
+    if let Err(gap) = &controller {
+        found.gap("the controller", gap.clone());
+    }
+    let controller = controller.ok();
     let names = facts.intent.projects.keys();
     let kubernetes: Vec<_> = names
         .filter_map(|it| facts.kubernetes_principal(it).ok())
         .collect();
-    let ours: Vec<_> = principal.into_iter().chain(kubernetes).collect();
+    let ours: Vec<_> = controller.iter().cloned().chain(kubernetes).collect();
     each_role(facts, found, |found, held| {
         let role = held.grant.role;
         let writes = facts.custom_roles.carries(role, UPLOAD);
@@ -61,13 +65,12 @@ pub(super) fn writable(facts: &Facts, found: &mut Found) {
             Carries::No => {}
         }
     });
-    let Some(controller) = ours.first() else {
-        return;
-    };
-    for held in on_other_repositories(facts) {
-        let writes = facts.custom_roles.carries(held.grant.role, UPLOAD) == Carries::Yes;
-        if writes && found.reaches(facts, &held, controller) {
-            writer(facts, found, &held);
+    if let Some(controller) = &controller {
+        for held in on_other_repositories(facts) {
+            let writes = facts.custom_roles.carries(held.grant.role, UPLOAD) == Carries::Yes;
+            if writes && found.reaches(facts, &held, controller) {
+                writer(facts, found, &held);
+            }
         }
     }
     what_was_not_searched(facts, found);

@@ -1,7 +1,7 @@
 //! Checks of the account that each Project acts as.
 
 use super::{Answer, Verdict, grants};
-use crate::audit::{UNUSED_AFTER, orphaned};
+use crate::audit::{UNUSED_AFTER, orphaned, other_clusters};
 use crate::facts::{Facts, Gap, Right, Seen, TokenSource, right};
 use crate::policy::{Access, MINT, Policy, TIGHT_MINTER};
 use crate::principal::{PROJECT_ACCOUNT, ServiceAccountEmail};
@@ -233,22 +233,6 @@ pub(super) fn orphans(facts: &Facts) -> Answer {
         Verdict::warn(&says, fix.and_advice(&other_clusters(facts)))
     }
     .seen(reading))
-}
-
-/// Accounts belong to a project, Projects to a cluster: what is left over here may be in use there.
-fn other_clusters(facts: &Facts) -> String {
-    let own = facts.cluster.known().ok().map(|it| &it.name);
-    let all = facts.clusters.known().into_iter().flatten();
-    let others = all.map(|it| &it.name).filter(|it| Some(*it) != own);
-    let names: Vec<_> = others.map(String::as_str).collect();
-    match names.as_slice() {
-        [] => "first look whether another cluster has that Project: its account would be the same"
-            .to_owned(),
-        names => format!(
-            "first look whether another cluster of the project has that Project, as its account is the same: {}",
-            names.join(", ")
-        ),
-    }
 }
 
 pub(super) fn quota(facts: &Facts) -> Answer {

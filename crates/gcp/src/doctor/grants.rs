@@ -51,7 +51,7 @@ pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Taking, Gap> {
     let above = above.map(|(name, policy)| (Resource::Other(name.clone()), policy));
     let places = std::iter::once((home.clone(), &facts.home_policy)).chain(above);
     let mints = |role: &str| facts.custom_roles.carries(role, MINT) == Carries::Yes;
-    let found = taken(places, &controller, mints);
+    let found = taken(facts, places, &controller, mints);
     Ok(if found.is_empty() {
         let roles = [TIGHT_MINTER, OPEN_MINTER];
         let guess = |role| Action::Revoke(RoleGrant::new(home.clone(), role, controller.clone()));
@@ -65,7 +65,7 @@ pub(super) fn of_minting_everywhere(facts: &Facts) -> Result<Taking, Gap> {
 pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) -> Taking {
     let seen = facts.repository(name);
     let on_repository = [(Resource::Repository(name.clone()), &seen.policy)];
-    let mut found = taken(on_repository.into_iter(), who, |role| role != READER);
+    let mut found = taken(facts, on_repository.into_iter(), who, |role| role != READER);
     let writes = |role: &str| {
         let mut permissions = BEYOND_READING.iter();
         permissions.any(|it| facts.custom_roles.carries(role, it) == Carries::Yes)
@@ -74,7 +74,7 @@ pub(super) fn of_writing(facts: &Facts, name: &RepositoryName, who: &Grantee) ->
         Resource::Project(name.project.clone()),
         &seen.project_policy,
     )];
-    found.extend(taken(on_project.into_iter(), who, writes));
+    found.extend(taken(facts, on_project.into_iter(), who, writes));
     let is_guessed = found.is_empty();
     if is_guessed {
         let resource = Resource::Repository(name.clone());
@@ -102,7 +102,7 @@ pub(super) fn of_reading(facts: &Facts, name: &RepositoryName, who: &Grantee) ->
             &seen.project_policy,
         ),
     ];
-    let found = taken(places.into_iter(), who, reads(&facts.custom_roles));
+    let found = taken(facts, places.into_iter(), who, reads(&facts.custom_roles));
     if found.is_empty() {
         let resource = Resource::Repository(name.clone());
         let guess = RoleGrant::new(resource, READER, who.clone());
@@ -117,6 +117,7 @@ fn reads(roles: &CustomRoles) -> impl Fn(&str) -> bool {
 
 /// Takes every role back that is one of those meant, as it stands in the policy.
 fn taken<'a>(
+    facts: &Facts,
     places: impl Iterator<Item = (Resource, &'a Reading<Policy>)>,
     who: &Grantee,
     is_meant: impl Fn(&str) -> bool,
@@ -124,7 +125,7 @@ fn taken<'a>(
     let mut actions = Vec::new();
     for (resource, policy) in places {
         for grant in policy.known().into_iter().flat_map(Policy::grants) {
-            if who.is_covered_by(&grant.member) && is_meant(grant.role) {
+            if who.is_covered_by(facts, &grant.member) && is_meant(grant.role) {
                 let member = Grantee::Member(grant.text.to_owned());
                 let revoke = RoleGrant::new(resource.clone(), grant.role, member);
                 actions.push(Action::Revoke(revoke));

@@ -103,12 +103,34 @@ fn from_above(facts: &Facts, name: &RepositoryName, reader: &Grantee, none: &str
             "a group or a domain has {role}, and whether {whom} is in it cannot be read"
         ));
     }
+    if let Some(gap) = may_read(facts, reader, &[&seen.policy, &seen.project_policy], &above) {
+        return Verdict::unknown(&format!("{none}, and {}", gap.why));
+    }
     open.unwrap_or_else(|| Verdict::fail(none, grant_reading(name, reader.clone())))
+}
+
+/// Says why it cannot be told whether a policy lets a Kubernetes account read, where a member may mean it.
+fn may_read(
+    facts: &Facts,
+    reader: &Grantee,
+    own: &[&Reading<Policy>],
+    above: &[(String, Reading<Policy>)],
+) -> Option<Gap> {
+    let Grantee::Kubernetes(principal) = reader else {
+        return None;
+    };
+    let above = above.iter().map(|(_, policy)| policy);
+    let mut known = own
+        .iter()
+        .copied()
+        .chain(above)
+        .filter_map(|it| it.known().ok());
+    known.find_map(|it| facts.may_hold(it, DOWNLOAD, principal))
 }
 
 fn reads(facts: &Facts, policy: &Policy, reader: &Grantee) -> Access {
     policy.access(DOWNLOAD, &facts.custom_roles, facts.now, |it| {
-        reader.is_covered_by(it)
+        reader.is_covered_by(facts, it)
     })
 }
 

@@ -63,7 +63,7 @@ impl TokenError {
                 format!("see billing and state of {consumer}: gcloud projects describe, gcloud billing projects describe")
             }
             Self::Lifetime { .. } => {
-                "ask for at most an hour, or list the account in the constraint \
+                "even an hour is refused: ask for less, --gcp-token-lifetime=15m, or look at the constraint \
                  iam.allowServiceAccountCredentialLifetimeExtension"
                     .to_owned()
             }
@@ -137,13 +137,15 @@ fn may_create(account: &str, source: &(dyn Error + 'static)) -> String {
         let (_, rest) = said.split_once("User \"")?;
         Some(rest.split_once('"')?.0.to_owned())
     });
-    let whom = refused.map_or_else(
-        || "system:serviceaccount:NAMESPACE:CONTROLLER".to_owned(),
-        |it| quote(&it),
-    );
+    let whom = match refused {
+        Some(it) if it.starts_with("system:serviceaccount:") => format!(" --as {}", quote(&it)),
+        // Somebody who runs the controller by hand can ask as themselves.
+        Some(_) => String::new(),
+        None => " --as system:serviceaccount:NAMESPACE:CONTROLLER".to_owned(),
+    };
     format!(
         "let the controller create tokens of {account}: kubectl auth can-i create serviceaccounts/{} \
-         --subresource=token --namespace {} --as {whom}",
+         --subresource=token --namespace {}{whom}",
         quote(name),
         quote(namespace)
     )

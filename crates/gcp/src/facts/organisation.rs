@@ -67,15 +67,20 @@ impl OrganisationPolicy {
     /// Says whether a list constraint lets a value through; without rules it lets everything.
     pub fn allows(&self, value: &str) -> bool {
         let rules = &self.spec.rules;
-        let denied = rules
-            .iter()
-            .any(|it| it.deny_all || it.values.denied_values.iter().any(|denied| denied == value));
+        let denied = rules.iter().any(|it| {
+            it.deny_all
+                || it
+                    .values
+                    .denied_values
+                    .iter()
+                    .any(|denied| bare(denied) == value)
+        });
         let mut lists = rules
             .iter()
             .map(|it| &it.values.allowed_values)
             .filter(|it| !it.is_empty());
         let listed = lists.clone().next().is_none()
-            || lists.any(|it| it.iter().any(|allowed| allowed == value));
+            || lists.any(|it| it.iter().any(|allowed| bare(allowed) == value));
         !denied && listed
     }
 
@@ -109,6 +114,11 @@ impl OrganisationPolicy {
             .flat_map(|it| &it.values.denied_values)
             .map(String::as_str)
     }
+}
+
+/// Takes the mark of a single value away, which lists of values may have before it.
+fn bare(value: &str) -> &str {
+    value.strip_prefix("is:").unwrap_or(value)
 }
 
 /// A rule that takes permissions away whatever was granted.

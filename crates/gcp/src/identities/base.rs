@@ -70,7 +70,8 @@ impl Identities {
 
     /// Names a Kubernetes account of the cluster exactly, where the pool is of the project whose number is known.
     ///
-    /// The pool of a fleet is of the fleet's project, whose number the metadata server does not tell.
+    /// The pool of a fleet is of the fleet's project, whose number the metadata server does not tell: there the older
+    /// spelling says who it is.
     async fn subject(
         &self,
         pool: WorkloadPool,
@@ -80,7 +81,7 @@ impl Identities {
         let metadata = &self.inner.metadata;
         let project = metadata.project_id_until(deadline).await?;
         if pool.project() != Some(project) {
-            return Ok(Identity::Pool(pool));
+            return Ok(Identity::Federated(pool.member(&account)));
         }
         Ok(Identity::Kubernetes(Principal {
             number: metadata.project_number_until(deadline).await?,

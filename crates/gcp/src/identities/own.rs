@@ -1,10 +1,12 @@
 //! The token of a Project's own service account, asked for as the controller.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Identities;
 use crate::TokenError;
-use crate::endpoints::at;
+use crate::endpoints::{at, host_of};
 use crate::error::Absence;
 use crate::iam_credentials::{Wanted, token_path};
 use crate::principal::{ACCOUNT_PREFIX, NameError, ServiceAccountEmail};
@@ -20,15 +22,34 @@ impl Identities {
         let project = self.project_until(deadline).await?;
         let email = ServiceAccountEmail::of_kargo_project(kargo_project, &project)
             .map_err(|_: NameError| impossible(kargo_project))?;
-        let base = self.base_until(Scope::CloudPlatform, deadline).await?;
+        let base = self.controller(deadline).await?;
         let mut generated = self.generate(&base, &email, scope, deadline).await;
         // The base token may have been revoked: a new one is worth one more try.
         if matches!(generated, Err(TokenError::Unauthenticated { .. })) {
             self.invalidate(&base);
-            let base = self.base_until(Scope::CloudPlatform, deadline).await?;
+            let base = self.controller(deadline).await?;
             generated = self.generate(&base, &email, scope, deadline).await;
         }
         generated
+    }
+
+    /// Gives the token by which the controller asks. That its own account is absent, or may not be acted as, says nothing of
+    /// the Project's.
+    async fn controller(&self, deadline: Instant) -> Result<Arc<Token>, TokenError> {
+        let base = self.base_until(Scope::CloudPlatform, deadline).await;
+        base.map_err(|error| {
+            let status = match &error {
+                TokenError::Absent { .. } => 404,
+                TokenError::Forbidden { .. } => 403,
+                _ => return error,
+            };
+            TokenError::Refused {
+                host: host_of(&self.inner.settings.endpoints.iam_credentials),
+                status,
+                reason: String::new(),
+                message: error.to_string(),
+            }
+        })
     }
 
     async fn generate(

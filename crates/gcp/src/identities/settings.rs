@@ -15,7 +15,8 @@ pub struct Settings {
     pub base: Base,
     /// The project that holds the Projects' accounts; without one, the metadata server's.
     pub project: Option<ProjectId>,
-    /// The Kubernetes account we run as, if that is known: names the identity where the metadata server does not.
+    /// The Kubernetes account we run as, if that is known: names the identity where the metadata server does not, and says
+    /// that this is a Pod, in which the account of a node is nobody's choice.
     pub account: Option<KubernetesAccount>,
     /// Who vouches for the cluster's accounts; without one, GKE as the metadata server describes it.
     pub provider: Option<Provider>,

@@ -253,7 +253,7 @@ impl Draft<'_> {
         let roles = &self.facts.custom_roles;
         let access = |policy: &Policy| {
             policy.access(DOWNLOAD, roles, self.facts.now, |it| {
-                reader.is_covered_by(it) && !it.is_public()
+                reader.is_covered_by(self.facts, it) && !it.is_public()
             })
         };
         // Whoever reads all of a project reads none of what is not there.

@@ -52,12 +52,6 @@ impl NamespaceProvider {
         let of_pool = self.pool.project()?;
         (of_pool.as_str() == project).then_some(of_pool)
     }
-
-    /// Spells a Kubernetes account as the member of a policy without the number of the pool's project, which is not
-    /// known here.
-    fn member(&self, account: &KubernetesAccount) -> String {
-        format!("serviceAccount:{}[{account}]", self.pool)
-    }
 }
 
 /// A provider of a pool that people made:
@@ -185,9 +179,10 @@ impl Provider {
                 pool: pool.clone(),
                 account: account.clone(),
             }),
-            // The number before a fleet's pool is another project's.
-            Self::Gke { pool, .. } => Identity::Pool(pool.clone()),
-            Self::Namespace(provider) => Identity::Federated(provider.member(account)),
+            // The number before a fleet's pool is another project's, and is not known here.
+            Self::Gke { pool, .. } | Self::Namespace(NamespaceProvider { pool, .. }) => {
+                Identity::Federated(pool.member(account))
+            }
             Self::Pool(PoolProvider { pool, .. }) => Identity::Federated(format!(
                 "principal://iam.googleapis.com/{pool}/subject/system:serviceaccount:{}:{}",
                 account.namespace, account.name
@@ -258,7 +253,8 @@ mod tests {
             format!("identitynamespace:fleet-host.svc.id.goog:{issuer}")
         );
         let account = KubernetesAccount::new("web", "argosy-gcp");
-        assert_eq!(provider.identity(&account), Identity::Pool(fleet));
+        let member = "serviceAccount:fleet-host.svc.id.goog[web/argosy-gcp]".to_owned();
+        assert_eq!(provider.identity(&account), Identity::Federated(member));
     }
 
     #[test]

@@ -69,7 +69,9 @@ async fn a_metadata_server_that_is_late_is_waited_for() -> Result<()> {
     let mut fault = at_first(refuse)?;
     fault.times = Some(4);
     place.google().inject(fault);
-    let output = place.run(&["doctor", "-o", "json", "--wait", "30"]).await?;
+    let output = place
+        .run(&["doctor", "-o", "json", "--wait", "30s"])
+        .await?;
     let said = super::text(&output.stderr);
     assert_eq!(said.matches("does not answer yet").count(), 1, "{said}");
     assert!(said.contains("waiting for up to 30 s"), "{said}");

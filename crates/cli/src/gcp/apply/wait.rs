@@ -17,6 +17,13 @@ use crate::gcp::place::Access;
 /// Source: <https://cloud.google.com/iam/docs/access-change-propagation>
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Whether it was tried from here, so that it is known to work.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::gcp) enum Tried {
+    Yes,
+    No,
+}
+
 /// What a plan was made of, and the plan: both say what to expect after it was carried out.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::gcp) struct Planned<'planned> {
@@ -48,15 +55,21 @@ pub(in crate::gcp) async fn wait_until_it_counts(
     access: &Access,
     planned: Planned<'_>,
     longest: Duration,
-) -> Result<()> {
+) -> Result<Tried> {
     let started = Instant::now();
     let deadline = started + longest;
     let mut progress = Progress::new();
     loop {
         let now = gather::uses(access, planned.facts.intent.clone()).await;
         let missing = match planned.standing(&now) {
-            Standing::Counts { empty } => return progress.end(started.elapsed(), &empty),
-            Standing::Nothing => return progress.end_untried(),
+            Standing::Counts { empty } => {
+                progress.end(started.elapsed(), &empty)?;
+                return Ok(Tried::Yes);
+            }
+            Standing::Nothing => {
+                progress.end_untried()?;
+                return Ok(Tried::No);
+            }
             Standing::NotYet(missing) => missing,
             Standing::Never(missing) => {
                 progress.clear()?;

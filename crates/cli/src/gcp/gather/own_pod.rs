@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use credentials::google::{POD_TOKEN, account_of_token};
+use credentials::google::POD_TOKEN;
 use gcp::facts::{Facts, Pod, Reading, Seen, Source};
 use gcp::network::{NetworkPolicy, PodNetwork};
 use gcp::principal::KubernetesAccount;
@@ -37,7 +37,7 @@ pub(super) async fn gather(client: &Client, vantage: PodVantage, facts: &mut Fac
 fn own_account(path: &Path) -> Reading<KubernetesAccount> {
     let request = path.display().to_string();
     match fs::read_to_string(path).map(Secret::new) {
-        Ok(token) => match account_of_token(&token) {
+        Ok(token) => match gcp::subject_of(&token) {
             Some(account) => Reading {
                 source: Source::new(&request, None),
                 seen: Seen::Known(account),

@@ -19,9 +19,13 @@ pub(super) async fn gather(apis: &Apis, facts: &mut Facts) {
     let pool = facts.pool_grants.known().into_iter().flatten();
     let searched = searched.flatten().chain(pool.map(|it| &it.found));
     let searched = searched.map(|it| it.role.clone());
+    // Setup may have made it for another Project.
+    let minter = facts.home.known().ok();
+    let minter = minter.map(|home| gcp::setup::minter_role(&home.project));
     let named: BTreeSet<String> = all(facts)
         .flat_map(|it| it.bindings.iter().map(|it| it.role.clone()))
         .chain(searched)
+        .chain(minter)
         .filter(|it| !it.starts_with("roles/"))
         .collect();
     let questions = named.into_iter().map(|role| async move {

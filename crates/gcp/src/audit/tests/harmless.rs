@@ -18,6 +18,14 @@ const HARMLESS: &[Harmless] = &[
         let other = "//cloudresourcemanager.googleapis.com/projects/acme-other";
         searched(it, &web_principal(), "roles/viewer", other);
     }),
+    // A role that lets nobody act as the account is meant for something else.
+    ("A24", |it| {
+        web_grant(
+            it,
+            "roles/iam.serviceAccountViewer",
+            "principal://iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog/subject/ns/argosy/sa/controler",
+        );
+    }),
     // What other Pods may do in projects that nothing here uses.
     ("A02", |it| {
         let other = "//cloudresourcemanager.googleapis.com/projects/acme-other";

@@ -35,6 +35,19 @@ fn members_that_are_meant_to_act_are_listed_as_information() {
 }
 
 #[test]
+fn the_controller_itself_is_no_emergency() {
+    let mut facts = whole();
+    let member = controller().to_string();
+    home(&mut facts, OPEN_MINTER, &member);
+    facts.intent.expected = [member].into();
+    let report = audit(&facts);
+    let found = report.findings.iter().find(|it| it.rule == "A02");
+    let found = found.expect("it may act as everybody");
+    assert_eq!(found.severity, Severity::Critical);
+    assert_eq!(found.expected, None);
+}
+
+#[test]
 fn others_are_found_as_ever() {
     let found = meant("A07", |it| {
         web_grant(it, OPEN_MINTER, "user:ann@example.com");

@@ -215,3 +215,36 @@ fn a_perimeter_that_refuses_its_token_is_named() {
     assert_eq!(perimeter.status, Status::Fail, "{}", perimeter.says);
     assert!(perimeter.says.contains("uid-1"), "{}", perimeter.says);
 }
+
+#[test]
+fn who_reads_by_uid_or_as_one_of_the_cluster_reads() {
+    let pool = "iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/acme-gke.svc.id.goog";
+    let by_uid = format!("principal://{pool}/kubernetes.serviceaccount.uid/u-7");
+    let cluster =
+        "https://container.googleapis.com/v1/projects/acme-gke/locations/europe-west1/clusters/one";
+    let by_cluster = format!("principalSet://{pool}/kubernetes.cluster/{cluster}");
+    for (member, uid, status) in [
+        (&by_uid, known("u-7".to_owned()), Status::Pass),
+        (&by_uid, known("u-8".to_owned()), Status::Fail),
+        (&by_uid, denied(), Status::Unknown),
+        (&by_cluster, known("u-8".to_owned()), Status::Pass),
+    ] {
+        let report = after(|it| {
+            kubernetes(it);
+            web(it).kubernetes_uid = uid.clone();
+            apps(it).policy = known(granting(READER, member));
+        });
+        let reader = of_web(&report, "AR-READER");
+        assert_eq!(reader.status, status, "{member}, {uid:?}: {}", reader.says);
+    }
+}
+
+#[test]
+fn where_it_is_unknown_who_acts_nobody_is_given_a_role() {
+    let report = after(|it| {
+        kubernetes(it);
+        web(it).kubernetes_account = denied();
+    });
+    let reader = of_web(&report, "AR-READER");
+    assert_ne!(reader.status, Status::Fail, "{}", reader.says);
+}

@@ -190,3 +190,40 @@ async fn outside_google_the_project_must_be_named() {
         Provider::Pool(PoolProvider::parse(PROVIDER).expect("a provider"))
     );
 }
+
+/// What is said of the account in the file is not said of the Project's.
+#[tokio::test]
+async fn a_word_about_the_files_own_account_is_none_about_the_projects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "the-jwt").expect("a file");
+    for (status, body) in [
+        (
+            404,
+            r#"{"error":{"code":404,"status":"NOT_FOUND","message":"Not found; Gaia id not found for email argosy@acme-hub.iam.gserviceaccount.com"}}"#,
+        ),
+        (
+            403,
+            r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#,
+        ),
+    ] {
+        let (server, hands) = (Loopback::start().await, Hands::new());
+        server.answer(
+            "/elsewhere",
+            [Reply::new(200, &granted("federated", 3_599))],
+        );
+        server.answer("generateAccessToken", [Reply::new(status, body)]);
+        let file = file(&server, &path, true);
+        let mut settings = Settings::new(Endpoints::default());
+        let external = ExternalAccount::parse(file.as_bytes()).expect("a file");
+        settings.base = Base::ExternalAccount(Box::new(external));
+        settings.project = Some("acme-hub".parse().expect("a project"));
+        let identities = crate::loopback::identities(settings, &hands);
+        let base = identities.base(Scope::CloudPlatform).await;
+        assert!(base.expect_err("it is refused").is_definite(), "{status}");
+        let own = identities.own("web", Scope::ReadOnly).await;
+        let error = own.expect_err("nobody asked for it");
+        assert!(!error.is_definite(), "{error}");
+        assert!(error.to_string().contains("argosy@acme-hub"), "{error}");
+    }
+}

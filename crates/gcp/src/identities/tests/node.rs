@@ -94,20 +94,22 @@ async fn accounts_that_somebody_chose_act() {
 }
 
 #[tokio::test]
-async fn the_pool_of_a_fleet_is_taken_as_it_is_and_nobody_is_named_by_the_clusters_number() {
+async fn in_a_fleet_nobody_is_named_by_the_clusters_number() {
     let fleet = "fleet-host.svc.id.goog";
     let (google, _, identities) = served(OF_GKE, fleet, Some(controller())).await;
     let token = identities
         .base(Scope::CloudPlatform)
         .await
         .expect("a token");
-    assert_eq!(token.identity.to_string(), fleet);
+    let member = format!("serviceAccount:{fleet}[argosy/controller]");
+    assert_eq!(token.identity.to_string(), member);
     let forbidden = r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"The caller does not have permission"}}"#;
     google.answer("generateAccessToken", [Reply::new(403, forbidden)]);
     let own = identities.own("web", Scope::ReadOnly).await;
     let error = own.expect_err("forbidden");
     assert!(error.is_definite());
-    assert_eq!(error.hint(), "argosy gcp doctor");
+    let hint = error.hint();
+    assert!(hint.ends_with(&format!("--member='{member}'")), "{hint}");
     let provider = identities.provider().await.expect("a provider");
     assert_eq!(provider.kubernetes_audience(), fleet);
     assert!(

@@ -34,6 +34,14 @@ impl Draft<'_> {
 
     /// Notes that it was not to be read who acts.
     pub(super) fn unknown(&mut self, project: &str, gap: &Gap) {
+        if let Some(Gap { why, .. }) = self.facts.undecided(project) {
+            let note = format!(
+                "{why}; nothing is planned for {project}, since the one that is not needed would act in place of the other: \
+                 run as somebody who may read that policy"
+            );
+            self.plan.unknown.push(note);
+            return;
+        }
         let note = format!(
             "who acts as {project} is unknown, so nothing is planned for it: whether there is a Kubernetes account \
              {project}/{PROJECT_ACCOUNT}, in whose place a service account would act, was not read: {}; \

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use rand::Rng as _;
+use rand::seq::SliceRandom as _;
 use testkit::google::{
     ConsumerReason, Effect, Fault, IAM_CREDENTIALS, METADATA, NotReady, REGISTRY, STS, account_of,
 };
@@ -71,7 +72,9 @@ const KINDS: &[fn(&mut Day) -> Option<Fault>] = &[
 /// The faults that the next look meets beyond those that Google has by itself.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
-    /// Which kinds came, by their places.
+    /// The kinds that are still to be dealt, by their places.
+    deck: Vec<usize>,
+    /// Which kinds came.
     came: BTreeSet<usize>,
     /// How many requests may still be let hang.
     hangs_left: u32,
@@ -101,7 +104,7 @@ impl Day {
     /// Breaks more often than not something, and notes what Google may say falsely until it is mended.
     pub(super) fn break_something(&mut self) {
         for _ in 0..self.dice.random_range(0..5) {
-            let at = self.dice.random_range(0..KINDS.len());
+            let at = self.deal();
             if let Some(fault) = KINDS[at](self) {
                 self.trouble.came.insert(at);
                 let hangs = fault.effect == Effect::Hang;
@@ -120,6 +123,15 @@ impl Day {
                 tenant.lies.push(Account::Forbidden);
             }
         }
+    }
+
+    /// Deals the next kind from a shuffled deck, which is shuffled anew when it is empty: any order, and all of them.
+    fn deal(&mut self) -> usize {
+        if self.trouble.deck.is_empty() {
+            self.trouble.deck = (0..KINDS.len()).collect();
+            self.trouble.deck.shuffle(&mut self.dice);
+        }
+        self.trouble.deck.pop().unwrap_or_default()
     }
 
     /// Mends everything: Google's clock is right, its policies are known everywhere, and what it says is true.
