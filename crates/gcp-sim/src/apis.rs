@@ -105,7 +105,8 @@ impl Apis {
             .map(|caller| caller.principal().to_string())
             .ok();
         let occasion = call.occasion(principal.as_deref());
-        self.google.note(&occasion, &call.headers);
+        let holder = self.google.holder(&call.headers);
+        self.google.note(&occasion, holder.as_ref());
         let answer = wire::answer(&self.google, &occasion, self.dispatch(call));
         let response = self.google.answering(&occasion, answer).await;
         tracing::debug!(

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::faults::Occasion;
 use crate::google::Google;
+use crate::principal::Principal;
 
 /// Most requests that are kept; older ones are forgotten.
 const KEPT: usize = 100_000;
@@ -21,8 +20,8 @@ pub struct Asked {
     pub service: String,
     /// As policies spell it; none for a credential that is no good.
     pub principal: Option<String>,
-    /// Whether a credential was shown, be it good or not.
-    pub shows_credential: bool,
+    /// Whose credential was shown, be it good or not, as policies spell it; none where there was none.
+    pub holder: Option<String>,
     /// `generateAccessToken`, or an HTTP method.
     pub method: String,
     pub path: String,
@@ -35,13 +34,13 @@ pub(crate) struct Audit {
 }
 
 impl Google {
-    /// Notes that a request with these headers arrived.
-    pub(crate) fn note(&self, occasion: &Occasion<'_>, headers: &HeaderMap) {
+    /// Notes that a request arrived, with the credential of this holder.
+    pub(crate) fn note(&self, occasion: &Occasion<'_>, holder: Option<&Principal>) {
         let asked = Asked {
             at: self.now(),
             service: occasion.service.to_owned(),
             principal: occasion.principal.map(str::to_owned),
-            shows_credential: headers.contains_key(AUTHORIZATION),
+            holder: holder.map(ToString::to_string),
             method: occasion.method.to_owned(),
             path: occasion.path.to_owned(),
         };

@@ -144,6 +144,24 @@ impl Google {
         })
     }
 
+    /// Finds whose credential is shown, be it good or not; none where nobody was ever given it.
+    pub(crate) fn holder(&self, headers: &HeaderMap) -> Option<Principal> {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, rest) = value.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return self.holder_of_token(rest.trim());
+        }
+        let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim());
+        let decoded = String::from_utf8(decoded.ok()?).ok()?;
+        let (_, password) = decoded.split_once(':')?;
+        self.holder_of_token(password)
+            .or_else(|| self.holder_of_key(password))
+    }
+
+    pub(crate) fn holder_of_token(&self, token: &str) -> Option<Principal> {
+        self.token(token).map(|it| it.principal)
+    }
+
     /// Source: <https://cloud.google.com/artifact-registry/docs/docker/authentication>
     fn basic(&self, encoded: &str) -> Result<Caller, Refusal> {
         let decoded = base64::engine::general_purpose::STANDARD

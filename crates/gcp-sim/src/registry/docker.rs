@@ -61,7 +61,7 @@ impl Registry {
         };
         let principal = visit.principal();
         let occasion = visit.occasion(principal.as_deref());
-        self.google.note(&occasion, &visit.headers);
+        self.google.note(&occasion, visit.holder().as_ref());
         let answer = async {
             let found = visit.answer(body).await;
             found.unwrap_or_else(IntoResponse::into_response)

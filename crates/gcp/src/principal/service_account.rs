@@ -15,9 +15,37 @@ pub const MAX_PROJECT_NAME: usize = 30 - ACCOUNT_PREFIX.len();
 const ENDING: &str = ".iam.gserviceaccount.com";
 
 /// Whose accounts are all agents: projects of Google's own, and what names none.
-const AGENT_PROJECTS: [&str; 3] = [
+///
+/// Source: <https://cloud.google.com/iam/docs/service-agents>
+const AGENT_PROJECTS: [&str; 29] = [
+    "cloud-cdn-fill",
+    "cloud-filer",
+    "cloud-memcache-sa",
+    "cloud-ml.google.com",
+    "cloud-redis",
+    "cloud-tpu",
+    "cloudcomposer-accounts",
     "cloudservices.gserviceaccount.com",
+    "compute-system",
+    "container-analysis",
+    "container-engine-robot",
+    "containerregistry",
+    "dataflow-service-producer-prod",
+    "dataproc-accounts",
+    "dlp-api",
+    "endpoints-portal",
+    "firebase-rules",
     "firebase-sa-management",
+    "gae-api-prod.google.com",
+    "gcf-admin-robot",
+    "genomics-api.google.com",
+    "gs-project-accounts",
+    "remotebuildexecution",
+    "security-center-api",
+    "serverless-robot-prod",
+    "service-consumer-management",
+    "service-networking",
+    "sourcerepo-service-accounts",
     "storage-transfer-service",
 ];
 
@@ -108,17 +136,12 @@ impl ServiceAccountEmail {
     ///
     /// Source: <https://cloud.google.com/iam/docs/service-account-types#service-agents>
     pub fn is_service_agent(&self) -> bool {
-        let Some((account, host)) = self.0.split_once('@') else {
+        // Before the `@` anybody may write `service-4711` in a project of their own.
+        let Some((_, host)) = self.0.split_once('@') else {
             return false;
         };
         let holder = host.strip_suffix(ENDING).unwrap_or(host);
-        // `service-4711@`, `service-org-7@`, `project-4711@`.
-        let (kind, number) = account.rsplit_once('-').unwrap_or_default();
-        let is_numbered = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
-        let of_service = matches!(kind, "service" | "service-folder" | "service-org");
-        holder.starts_with("gcp-sa-")
-            || AGENT_PROJECTS.contains(&holder)
-            || (is_numbered && of_service)
+        holder.starts_with("gcp-sa-") || AGENT_PROJECTS.contains(&holder)
     }
 
     /// Says whether this is what nodes and functions run as when nobody chose an account.
@@ -215,9 +238,13 @@ mod tests {
             assert!(email.is_service_agent(), "{made_by_google}");
             assert_eq!(email.project(), None, "{made_by_google}");
         }
-        let made_by_people = "project-4711@acme-gke.iam.gserviceaccount.com";
-        let made_by_people = ServiceAccountEmail::parse(made_by_people).expect("an email");
-        assert!(!made_by_people.is_service_agent());
+        for made_by_people in [
+            "project-4711@acme-gke.iam.gserviceaccount.com",
+            "service-4711@acme-gke.iam.gserviceaccount.com",
+        ] {
+            let email = ServiceAccountEmail::parse(made_by_people).expect("an email");
+            assert!(!email.is_service_agent(), "{made_by_people}");
+        }
         let compute = ServiceAccountEmail::parse("4711-compute@developer.gserviceaccount.com");
         let compute = compute.expect("an email");
         assert!(compute.is_default_compute() && !compute.is_service_agent());

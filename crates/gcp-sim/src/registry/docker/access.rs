@@ -13,6 +13,7 @@ use super::refused::{Action, Refused};
 use super::{Answer, Visit, token};
 use crate::faults::Effect;
 use crate::google::{Caller, Google};
+use crate::principal::Principal;
 use crate::registry::address::ImageName;
 use crate::registry::address::RepositoryName;
 
@@ -157,6 +158,16 @@ impl Visit<'_> {
         match self.credential() {
             Credential::Somebody(caller) => Some(caller.principal().to_string()),
             Credential::Nothing | Credential::Nobody | Credential::Unusable => None,
+        }
+    }
+
+    /// Whose credential is shown, be it good or not.
+    pub(super) fn holder(&self) -> Option<Principal> {
+        let google = &self.registry.google;
+        match unwrap(&self.headers) {
+            Some(token::Holder::AccessToken(token)) => google.holder_of_token(&token),
+            Some(token::Holder::Nobody) => None,
+            None => google.holder(&self.headers),
         }
     }
 

@@ -255,11 +255,11 @@ impl Day {
                 whose.with_context(|| format!("nobody's: {asked:?}"))?;
             ensure!(outcome.acts(), "{outcome:?} and yet: {asked:?}");
             let tenant = &self.tenants[*at];
-            // The token of an account that is gone by now is still one of somebody's.
-            let may = match &asked.principal {
-                Some(who) => tenant.may_ask(who, now),
-                None => asked.shows_credential,
-            };
+            // A token that is over, or whose account is gone, is still somebody's; without one nobody asks.
+            let may = asked
+                .holder
+                .as_ref()
+                .is_some_and(|who| tenant.may_ask(who, now));
             ensure!(may, "{tenant:?} does not let in {asked:?}");
         }
         Ok(())
