@@ -47,7 +47,7 @@ pub enum Readers {
     ControllerToo,
 }
 
-/// What the role is called in a project that carries [`MINT`] and nothing else.
+/// What the role is called in a project that carries `iam.serviceAccounts.getAccessToken` and nothing else.
 pub const MINTER_ROLE: &str = "kargoGsaTokenMinter";
 
 /// What it is called in the console.
