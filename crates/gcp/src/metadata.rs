@@ -190,17 +190,26 @@ impl Metadata {
         }
     }
 
-    /// Fetches a token; the server keeps it, so there may be as little as four minutes left of it.
+    /// Fetches a token of an account; the server keeps it, so there may be as little as four minutes left of it.
+    ///
+    /// Where the server of GKE said whose tokens there are, one that the server of the node gives is not that account's.
     pub(crate) async fn token(
         &self,
+        account: &Account,
         scope: Scope,
         deadline: Instant,
     ) -> Result<Granted, TokenError> {
+        let is_of_gke = !account.is_of_node;
         let asked_at = (self.inner.clock)();
         let path = "instance/service-accounts/default/token";
         self.ask(path, Some(scope), deadline, |answer| {
             if answer.status != StatusCode::OK {
                 return Err(not_a_token(answer));
+            }
+            if is_of_gke && is_of_node(answer) {
+                return Err(TokenError::OfNode {
+                    account: "whose account it did not tell".to_owned(),
+                });
             }
             read_granted(answer, asked_at)
         })

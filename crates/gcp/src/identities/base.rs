@@ -47,7 +47,7 @@ impl Identities {
         let metadata = &self.inner.metadata;
         let account = metadata.account_until(deadline).await?;
         self.refuse_node(&account)?;
-        let granted = metadata.token(scope, deadline).await?;
+        let granted = metadata.token(&account, scope, deadline).await?;
         let identity = match (account.identity, &self.inner.settings.account) {
             (Identity::Pool(pool), Some(account)) => {
                 self.subject(pool, account.clone(), deadline).await?

@@ -22,9 +22,17 @@ async fn token_error(reply: Reply) -> TokenError {
     let server = Loopback::start().await;
     server.answer("token", [reply]);
     let token = metadata(&server.url, BRIEF)
-        .token(Scope::ReadOnly, later())
+        .token(&of_gke(), Scope::ReadOnly, later())
         .await;
     token.expect_err("an error")
+}
+
+/// Whoever the server of GKE names.
+fn of_gke() -> Account {
+    Account {
+        identity: Identity::parse("acme-gke.svc.id.goog").expect("a pool"),
+        is_of_node: false,
+    }
 }
 
 #[tokio::test]
@@ -86,7 +94,7 @@ async fn a_token_is_asked_for_with_its_scope() {
     let server = Loopback::start().await;
     server.answer("token", [Reply::metadata(&granted("a", 3_599))]);
     let token = metadata(&server.url, QUICK)
-        .token(Scope::ReadOnly, later())
+        .token(&of_gke(), Scope::ReadOnly, later())
         .await;
     assert!(token.is_ok());
     let seen = server.seen("instance/service-accounts/default/token");
@@ -103,7 +111,8 @@ async fn a_late_server_is_waited_for() {
     let told = Arc::clone(&attempts);
     let http = Http::new(QUICK, Arc::new(move |_| told.notify_one()));
     let metadata = Metadata::paced(closed.url(), Hands::new().clock(), http);
-    let asking = tokio::spawn(async move { metadata.token(Scope::ReadOnly, later()).await });
+    let asking =
+        tokio::spawn(async move { metadata.token(&of_gke(), Scope::ReadOnly, later()).await });
     attempts.notified().await;
     let server = closed.open();
     server.answer(
@@ -171,12 +180,12 @@ async fn silence_is_not_waited_for_longer_than_a_request_may_take() {
         ..BRIEF
     };
     let token = metadata(&server.url, pace)
-        .token(Scope::ReadOnly, later())
+        .token(&of_gke(), Scope::ReadOnly, later())
         .await;
     assert!(matches!(token, Err(TokenError::Silent { .. })));
     let soon = Instant::now() + Duration::from_millis(50);
     let token = metadata(&server.url, QUICK)
-        .token(Scope::ReadOnly, soon)
+        .token(&of_gke(), Scope::ReadOnly, soon)
         .await;
     assert!(matches!(token, Err(TokenError::Silent { .. })));
 }
@@ -247,7 +256,7 @@ async fn a_connection_that_breaks_is_a_failure_to_reach() {
     ] {
         let url = say(bytes).await;
         let error = metadata(&url, BRIEF)
-            .token(Scope::ReadOnly, later())
+            .token(&of_gke(), Scope::ReadOnly, later())
             .await
             .expect_err("no answer");
         assert_eq!(error.label(), "unreachable", "{bytes}: {error:?}");

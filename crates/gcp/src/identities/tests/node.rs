@@ -61,6 +61,28 @@ async fn the_account_of_a_node_is_not_taken_for_the_controllers_and_its_token_is
     }
 }
 
+/// While a node starts, either server may answer, request by request.
+#[tokio::test]
+async fn a_token_that_the_node_gives_under_the_name_of_the_pod_is_not_taken() {
+    let (google, hands, identities) =
+        served(OF_GKE, "acme-gke.svc.id.goog", Some(controller())).await;
+    let of_node = Reply::metadata(&granted("node", 3_599)).header("server", OF_NODE);
+    google.answer("default/token", [of_node]);
+    google.answer("generateAccessToken", [hour("web", 0)]);
+    let base = identities.base(Scope::ReadOnly).await;
+    let own = identities.own("web", Scope::ReadOnly).await;
+    for error in [base, own].map(|it| it.expect_err("it is of the node")) {
+        assert_eq!(error.label(), "of-node");
+        assert!(!error.is_definite());
+    }
+    assert!(google.seen("generateAccessToken").is_empty());
+    google.answer_as_gke();
+    google.answer("generateAccessToken", [hour("web", 61)]);
+    hands.advance(61);
+    let token = identities.own("web", Scope::ReadOnly).await;
+    assert!(token.is_ok(), "it is mended: {token:?}");
+}
+
 #[tokio::test]
 async fn a_token_that_was_had_serves_while_the_node_answers_and_is_not_renewed_as_the_node() {
     let (google, hands, identities) = served(OF_GKE, "acme-gke.svc.id.goog", None).await;
